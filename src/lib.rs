@@ -1,3 +1,8 @@
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the hub that stands on it comes later")
+)]
+mod raw;
 mod sync;
 mod raw;
 pub mod message; pub mod time; pub mod disconnect; pub mod id; pub mod limits;

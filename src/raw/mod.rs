@@ -9,5 +9,6 @@
 
 #![expect(unsafe_code, reason = "the floor is where unsafe code lives; see its module docs")]
 
+pub(crate) mod combiner;
 pub(crate) mod ring;
 pub(crate) mod shared;
