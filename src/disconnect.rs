@@ -53,10 +53,7 @@ impl Disconnect {
     ///
     /// Says what is wrong when the code is outside 4000-4999 or the reason is longer than
     /// [`Disconnect::MAX_REASON`] bytes.
-    pub fn new(
-        code: u16,
-        reason: impl Into<Cow<'static, str>>,
-    ) -> Result<Self, InvalidDisconnect> {
+    pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Result<Self, InvalidDisconnect> {
         let reason = reason.into();
         if !(4000..=4999).contains(&code) {
             return Err(InvalidDisconnect::Code(code));
@@ -89,7 +86,10 @@ impl Disconnect {
     }
 
     const fn known(code: u16, reason: &'static str) -> Self {
-        Self { code, reason: Cow::Borrowed(reason) }
+        Self {
+            code,
+            reason: Cow::Borrowed(reason),
+        }
     }
 }
 
@@ -101,7 +101,10 @@ impl fmt::Display for Disconnect {
 
 /// What a disconnected client should do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "a client comes back or it does not")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a client comes back or it does not"
+)]
 pub enum Advice {
     /// Come back after a jittered delay.
     Reconnect,
@@ -127,7 +130,11 @@ impl fmt::Display for InvalidDisconnect {
         match self {
             Self::Code(code) => write!(f, "close code {code} is outside 4000-4999"),
             Self::Reason { len } => {
-                write!(f, "reason of {len} bytes, at most {} fit", Disconnect::MAX_REASON)
+                write!(
+                    f,
+                    "reason of {len} bytes, at most {} fit",
+                    Disconnect::MAX_REASON
+                )
             }
         }
     }

@@ -56,7 +56,10 @@ impl ChannelName {
             return Err(InvalidName::Empty);
         }
         if name.len() > max_len {
-            return Err(InvalidName::TooLong { len: name.len(), max: max_len });
+            return Err(InvalidName::TooLong {
+                len: name.len(),
+                max: max_len,
+            });
         }
         match name.char_indices().find(|(_, c)| c.is_control()) {
             Some((at, _)) => Err(InvalidName::ControlCharacter { at }),

@@ -26,7 +26,10 @@ impl OutboxLimits {
     /// 64 messages, 1 MiB.
     #[must_use]
     pub const fn new() -> Self {
-        Self { max_messages: 64, max_bytes: 1 << 20 }
+        Self {
+            max_messages: 64,
+            max_bytes: 1 << 20,
+        }
     }
 
     /// Sets [`Self::max_messages`].
@@ -98,7 +101,9 @@ pub enum SlowConsumer {
 
 impl SlowConsumer {
     /// Disconnects at the first message that does not fit.
-    pub const DISCONNECT: Self = Self::Disconnect { grace: Duration::ZERO };
+    pub const DISCONNECT: Self = Self::Disconnect {
+        grace: Duration::ZERO,
+    };
 }
 
 /// The bounds of a hub as a whole.

@@ -82,7 +82,11 @@ impl Message {
     }
 
     const fn new(payload: Bytes, format: Format) -> Self {
-        Self { payload, key: None, format }
+        Self {
+            payload,
+            key: None,
+            format,
+        }
     }
 }
 
@@ -98,7 +102,10 @@ impl fmt::Debug for Message {
 
 /// How a payload is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "WebSocket has these two data opcodes and no third")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "WebSocket has these two data opcodes and no third"
+)]
 pub enum Format {
     /// Opaque bytes (WebSocket opcode 0x2).
     Binary,

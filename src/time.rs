@@ -45,7 +45,9 @@ impl ManualClock {
     /// A clock that shows the present instant and stands still.
     #[must_use]
     pub fn new() -> Self {
-        Self { now: Arc::new(Mutex::new(Instant::now())) }
+        Self {
+            now: Arc::new(Mutex::new(Instant::now())),
+        }
     }
 
     /// Moves the clock forward.

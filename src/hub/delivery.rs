@@ -19,7 +19,10 @@ pub struct Delivery {
 impl Delivery {
     /// The report of a publish that another publisher carries out.
     pub(super) const fn of_another() -> Self {
-        Self { handed_over: true, ..Self::nobody() }
+        Self {
+            handed_over: true,
+            ..Self::nobody()
+        }
     }
 
     /// The report of a publish that nobody was there for.

@@ -32,7 +32,11 @@ pub enum Allowed {
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { setting, value, allowed } = self;
+        let Self {
+            setting,
+            value,
+            allowed,
+        } = self;
         match allowed {
             Allowed::AtMost(other, most) => {
                 write!(f, "{setting} is {value}, which exceeds {other}, {most}")
@@ -159,7 +163,10 @@ impl fmt::Display for SubscribeError {
             Self::Channel(_) => f.write_str("the channel could not be had"),
             Self::Closed(why) => write!(f, "the client was disconnected: {why}"),
             Self::Member { field, len, max } => {
-                write!(f, "the member's {field} has {len} bytes, at most {max} are allowed")
+                write!(
+                    f,
+                    "the member's {field} has {len} bytes, at most {max} are allowed"
+                )
             }
             Self::TooManyMembers { limit } => write!(f, "the channel has its {limit} members"),
             Self::TooManySubscriptions { limit } => {

@@ -40,13 +40,19 @@ pub(super) enum What {
 }
 
 impl Frame {
-    pub(super) fn new(
-        what: What,
-        channel: Option<&ChannelName>,
-        position: StreamPosition,
-    ) -> Self {
+    pub(super) fn new(what: What, channel: Option<&ChannelName>, position: StreamPosition) -> Self {
         let wires = Default::default();
-        Self(Shared::new(Body { what, channel: channel.cloned(), position, wires }))
+        Self(Shared::new(Body {
+            what,
+            channel: channel.cloned(),
+            position,
+            wires,
+        }))
+    }
+
+    #[inline(always)]
+    pub(super) fn into_shared(self) -> Shared<Body> {
+        self.0
     }
 
     /// What happened.
@@ -184,7 +190,10 @@ impl Wire {
     /// When `number` is not below [`Wire::COUNT`]; in a constant, at compile time.
     #[must_use]
     pub const fn new(number: u8) -> Self {
-        assert!((number as usize) < Self::COUNT, "a frame has room for Wire::COUNT encodings");
+        assert!(
+            (number as usize) < Self::COUNT,
+            "a frame has room for Wire::COUNT encodings"
+        );
         Self(number)
     }
 }
@@ -259,7 +268,10 @@ impl Member {
     /// may know, typically JSON.
     #[must_use]
     pub fn new(id: impl Into<Box<str>>, info: impl Into<Bytes>) -> Self {
-        Self(Arc::new(MemberInner { id: id.into(), info: info.into() }))
+        Self(Arc::new(MemberInner {
+            id: id.into(),
+            info: info.into(),
+        }))
     }
 
     /// The id.
@@ -281,6 +293,9 @@ impl Member {
 
 impl fmt::Debug for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Member").field("id", &self.id()).field("info", self.info()).finish()
+        f.debug_struct("Member")
+            .field("id", &self.id())
+            .field("info", self.info())
+            .finish()
     }
 }

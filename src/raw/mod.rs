@@ -7,7 +7,10 @@
 //!
 //! What is here reports *full*, *closed*, *handed over*; what to do about it is decided above.
 
-#![expect(unsafe_code, reason = "the floor is where unsafe code lives; see its module docs")]
+#![expect(
+    unsafe_code,
+    reason = "the floor is where unsafe code lives; see its module docs"
+)]
 
 pub(crate) mod combiner;
 pub(crate) mod ring;

@@ -183,6 +183,7 @@ impl<M: Machine> Combiner<M> {
     }
 
     /// The machine itself. Operations still queued have not been applied to it.
+    #[cfg(test)]
     pub(crate) fn get_mut(&mut self) -> &mut M {
         // SAFETY: `&mut self` keeps everyone else away for as long as the reference lives.
         self.cell.with_mut(|inner| unsafe { &mut (*inner).machine })
@@ -235,6 +236,7 @@ impl<M: Machine> Combiner<M> {
     /// How many operations are handed over and not yet begun, for limits and statistics.
     ///
     /// A caller about to hand over, or to be refused, is counted for a moment.
+    #[cfg(test)]
     pub(crate) fn queued(&self) -> usize {
         // Relaxed: a count and no more, out of date when it is read.
         self.queued.load(Ordering::Relaxed)

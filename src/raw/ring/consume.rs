@@ -24,7 +24,12 @@ pub(super) struct Local<S> {
 
 impl<S> Local<S> {
     pub(super) fn new(state: S) -> Self {
-        Self { read: Word(0), given: Word(0), owed: Held::default(), state }
+        Self {
+            read: Word(0),
+            given: Word(0),
+            owed: Held::default(),
+            state,
+        }
     }
 }
 
@@ -68,7 +73,11 @@ impl<T: Weigh, S> Ring<T, S> {
         // Acquire: pairs with the Release of `raise`; a flag's cause is visible with it. It comes
         // after the turn has begun, so `read` is not ahead of this tail.
         let tail = Word(self.tail.load(Ordering::Acquire));
-        Consume { ring: self, turn, tail }
+        Consume {
+            ring: self,
+            turn,
+            tail,
+        }
     }
 
     fn address(&self) -> usize {
@@ -124,9 +133,19 @@ impl<T: Weigh, S> Consume<'_, T, S> {
         self.with(|_, local| local.read.position() == end)
     }
 
+    /// How much counts against the message limit after this turn.
+    #[inline(always)]
+    pub(crate) fn waiting(&mut self) -> usize {
+        let tail = self.tail;
+        self.with(|_, local| tail.since(local.read).messages + local.owed.messages)
+    }
+
     /// Ends the turn and says what it saw.
     pub(crate) fn finish(mut self) -> Seen {
-        Seen { tail: self.tail, drained: self.is_drained() }
+        Seen {
+            tail: self.tail,
+            drained: self.is_drained(),
+        }
     }
 
     /// Lets an item that was taken count on, for it is kept.
@@ -166,7 +185,9 @@ impl<T: Weigh, S> Consume<'_, T, S> {
     fn with<R>(&mut self, f: impl FnOnce(&Ring<T, S>, &mut Local<S>) -> R) -> R {
         // SAFETY: this turn has the consumer's part (invariant 3), and `&mut self` keeps `f` from
         // being entered twice.
-        self.ring.local.with_mut(|local| f(self.ring, unsafe { &mut *local }))
+        self.ring
+            .local
+            .with_mut(|local| f(self.ring, unsafe { &mut *local }))
     }
 }
 

@@ -117,14 +117,23 @@ impl<T: Weigh, S> Ring<T, S> {
     ///
     /// When a limit is zero or above [`MOST_MESSAGES`] or [`MOST_BYTES`].
     pub(crate) fn new(max_messages: usize, max_bytes: u64, stealable: bool, state: S) -> Self {
-        assert!((1..=MOST_MESSAGES).contains(&max_messages), "message limit out of range");
-        assert!((1..=MOST_BYTES).contains(&max_bytes), "byte limit out of range");
+        assert!(
+            (1..=MOST_MESSAGES).contains(&max_messages),
+            "message limit out of range"
+        );
+        assert!(
+            (1..=MOST_BYTES).contains(&max_bytes),
+            "byte limit out of range"
+        );
         Self {
             tail: AtomicU64::new(0),
             head: AtomicU64::new(0),
             slots: Slots::new(max_messages),
             max_bytes,
-            #[expect(clippy::cast_possible_truncation, reason = "at most 2^20, asserted above")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "at most 2^20, asserted above"
+            )]
             max_messages: max_messages as u32,
             role: Role::new(stealable),
             local: UnsafeCell::new(Local::new(state)),
@@ -145,7 +154,10 @@ impl<T: Weigh, S> Ring<T, S> {
         let mut tail = Word(self.tail.load(Ordering::Relaxed));
         loop {
             if tail.has(Word::CLOSED) {
-                return Err(Refused { item, why: Why::Closed });
+                return Err(Refused {
+                    item,
+                    why: Why::Closed,
+                });
             }
             // Acquire: pairs with the Release in `Consume::drop`; the slots before this head have
             // been read for the last time (invariant 2).
@@ -156,13 +168,20 @@ impl<T: Weigh, S> Ring<T, S> {
                 // head was read, both were true at once, and the ring is full.
                 let again = Word(self.tail.load(Ordering::Relaxed));
                 if again == tail {
-                    return Err(Refused { item, why: Why::Full });
+                    return Err(Refused {
+                        item,
+                        why: Why::Full,
+                    });
                 }
                 tail = again;
                 continue;
             }
             let next = tail.forward(1, weight);
-            let next = if next.has(Word::PARKED) { notifying(next) } else { next };
+            let next = if next.has(Word::PARKED) {
+                notifying(next)
+            } else {
+                next
+            };
             // Acquire: pairs with the Release in `Ring::park`; whoever clears PARKED sees the
             // waker. The item itself is published by its slot, not by this word.
             // Relaxed (on failure): again only a guess.
@@ -185,19 +204,23 @@ impl<T: Weigh, S> Ring<T, S> {
         Ok(())
     }
 
+    /// Asks the processor to fetch what a push is going to touch.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self) {
+        prefetch(std::ptr::from_ref(self).cast());
+    }
+
     /// How much waits, as the limits count it.
     pub(crate) fn held(&self) -> Held {
         // Relaxed: a figure for people; the head first, so that it is not ahead of the tail.
         let head = Word(self.head.load(Ordering::Relaxed));
         // Relaxed: as above. A tail read too early is counted as empty.
         let held = Word(self.tail.load(Ordering::Relaxed)).since(head);
-        if held.messages > self.max_messages as usize { Held::default() } else { held }
-    }
-
-    /// Whether `weight` more would fit just now.
-    pub(crate) fn admits(&self, weight: u64) -> bool {
-        let held = self.held();
-        held.messages < self.max_messages as usize && held.bytes + weight <= self.max_bytes
+        if held.messages > self.max_messages as usize {
+            Held::default()
+        } else {
+            held
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -220,7 +243,12 @@ impl<T: Weigh, S> Ring<T, S> {
         // Relaxed: only a guess, as in `push`.
         let mut tail = Word(self.tail.load(Ordering::Relaxed));
         loop {
-            let next = if tail.has(Word::PARKED) { notifying(tail) } else { tail }.with(flag);
+            let next = if tail.has(Word::PARKED) {
+                notifying(tail)
+            } else {
+                tail
+            }
+            .with(flag);
             // AcqRel: Acquire for the waker, as in `push`; Release so that whoever sees the flag
             // sees what was done before it was raised.
             // Relaxed (on failure): again only a guess.
@@ -240,6 +268,19 @@ impl<T: Weigh, S> Ring<T, S> {
         }
         tail
     }
+}
+
+/// Asks the processor to fetch a cache line that is going to be written; a hint without effect on
+/// what the program does.
+#[inline(always)]
+fn prefetch(line: *const i8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch of any address is allowed; it does not fault.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
 }
 
 /// The word of a producer that takes a parked consumer's waker.

@@ -64,10 +64,13 @@ impl<T: Weigh, S> Ring<T, S> {
 
     /// Puts the waker into the cell and PARKED into the tail, if that still is `tail`.
     fn try_park(&self, tail: Word, waker: &Waker) -> bool {
-        let Some(tail) = self.unpark(tail) else { return false };
+        let Some(tail) = self.unpark(tail) else {
+            return false;
+        };
         // SAFETY: the tail has neither PARKED nor NOTIFYING, and only the consumer, which this
         // is, sets PARKED; so the cell is the consumer's (invariant 4).
-        self.waker.with_mut(|cell| unsafe { *cell = Some(waker.clone()) });
+        self.waker
+            .with_mut(|cell| unsafe { *cell = Some(waker.clone()) });
         // Release: pairs with the Acquire of whoever clears PARKED, which then sees the waker.
         // Relaxed (on failure): nothing is read; the caller looks again.
         let parked = self.tail.compare_exchange(
@@ -87,12 +90,9 @@ impl<T: Weigh, S> Ring<T, S> {
         let awake = tail.without(Word::PARKED);
         // Relaxed: the cell was last written by the consumer itself.
         // Relaxed (on failure): nothing is read; the caller looks again.
-        let taken = self.tail.compare_exchange(
-            tail.0,
-            awake.0,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
+        let taken =
+            self.tail
+                .compare_exchange(tail.0, awake.0, Ordering::Relaxed, Ordering::Relaxed);
         taken.is_ok().then_some(awake)
     }
 

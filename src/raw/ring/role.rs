@@ -82,7 +82,8 @@ impl Role {
             return Some(Turn::Shared);
         }
         // Acquire: pairs with the Release in `end`; the last holder's writes are visible.
-        self.change(FREE, HELD, Ordering::Acquire).then_some(Turn::Shared)
+        self.change(FREE, HELD, Ordering::Acquire)
+            .then_some(Turn::Shared)
     }
 
     /// Tries to begin a thief's turn.
@@ -96,7 +97,11 @@ impl Role {
             return Theft::Held;
         }
         // Relaxed: a wish; nothing is read on the strength of it.
-        if self.change(OWNED, ASKED, Ordering::Relaxed) { Theft::Asked } else { Theft::Busy }
+        if self.change(OWNED, ASKED, Ordering::Relaxed) {
+            Theft::Asked
+        } else {
+            Theft::Busy
+        }
     }
 
     /// Ends a turn.
@@ -110,7 +115,9 @@ impl Role {
 
     fn change(&self, from: u8, to: u8, success: Ordering) -> bool {
         // Relaxed (on failure): nothing is read then.
-        self.state.compare_exchange(from, to, success, Ordering::Relaxed).is_ok()
+        self.state
+            .compare_exchange(from, to, success, Ordering::Relaxed)
+            .is_ok()
     }
 
     fn receive(&self) -> bool {
@@ -136,6 +143,9 @@ impl Receiver {
 
     #[inline(always)]
     pub(super) fn check(&self, address: usize) {
-        assert!(self.ring == address, "this receiver belongs to another ring");
+        assert!(
+            self.ring == address,
+            "this receiver belongs to another ring"
+        );
     }
 }

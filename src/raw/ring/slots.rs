@@ -24,7 +24,10 @@ type Slot = AtomicPtr<()>;
 impl Slots {
     /// Room for at least `messages`.
     pub(super) fn new(messages: usize) -> Self {
-        Self { first: AtomicPtr::new(null_mut()), log2: messages.next_power_of_two().ilog2() }
+        Self {
+            first: AtomicPtr::new(null_mut()),
+            log2: messages.next_power_of_two().ilog2(),
+        }
     }
 
     /// Puts `item` where `position` says.
@@ -104,12 +107,9 @@ impl Slots {
         let fresh = Box::into_raw(empty_slots(self.count())).cast::<Slot>();
         // Release: whoever sees the pointer sees the slots empty.
         // Acquire (on failure): sees the slots that another producer has put here first.
-        let set = self.first.compare_exchange(
-            null_mut(),
-            fresh,
-            Ordering::Release,
-            Ordering::Acquire,
-        );
+        let set =
+            self.first
+                .compare_exchange(null_mut(), fresh, Ordering::Release, Ordering::Acquire);
         match set {
             Ok(_) => fresh,
             Err(first) => {

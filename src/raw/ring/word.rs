@@ -30,8 +30,14 @@ const BYTES_SHIFT: u32 = POSITION_SHIFT + POSITION_BITS;
 const BYTES_MASK: u64 = !0 << BYTES_SHIFT;
 const BYTES_BITS: u32 = 64 - BYTES_SHIFT;
 
-const _: () = assert!(MOST_MESSAGES < 1 << POSITION_BITS, "positions must not run into each other");
-const _: () = assert!(MOST_BYTES < 1 << BYTES_BITS, "byte counts must not run into each other");
+const _: () = assert!(
+    MOST_MESSAGES < 1 << POSITION_BITS,
+    "positions must not run into each other"
+);
+const _: () = assert!(
+    MOST_BYTES < 1 << BYTES_BITS,
+    "byte counts must not run into each other"
+);
 
 /// One end of a ring, packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +67,10 @@ impl Word {
 
     /// The number of the next message, modulo 2^24.
     pub(super) const fn position(self) -> usize {
-        #[expect(clippy::cast_possible_truncation, reason = "24 bits fit any usize of 32")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "24 bits fit any usize of 32"
+        )]
         let position = ((self.0 & POSITION_MASK) >> POSITION_SHIFT) as usize;
         position
     }
@@ -84,9 +93,15 @@ impl Word {
     pub(super) const fn since(self, head: Self) -> Held {
         let positions = (self.0 & POSITION_MASK).wrapping_sub(head.0 & POSITION_MASK);
         let bytes = (self.0 & BYTES_MASK).wrapping_sub(head.0 & BYTES_MASK);
-        #[expect(clippy::cast_possible_truncation, reason = "24 bits fit any usize of 32")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "24 bits fit any usize of 32"
+        )]
         let messages = ((positions & POSITION_MASK) >> POSITION_SHIFT) as usize;
-        Held { messages, bytes: bytes >> BYTES_SHIFT }
+        Held {
+            messages,
+            bytes: bytes >> BYTES_SHIFT,
+        }
     }
 }
 

@@ -38,15 +38,24 @@ const MOST_OWNERS: usize = usize::MAX / 2;
 
 impl<T> Shared<T> {
     pub(crate) fn new(value: T) -> Self {
-        let inner = Box::new(Inner { count: AtomicUsize::new(1), value });
-        Self { inner: NonNull::from(Box::leak(inner)), owns: PhantomData }
+        let inner = Box::new(Inner {
+            count: AtomicUsize::new(1),
+            value,
+        });
+        Self {
+            inner: NonNull::from(Box::leak(inner)),
+            owns: PhantomData,
+        }
     }
 
     /// Raises the count by `owners` at once and lends them out one by one.
     #[inline]
     pub(crate) fn lend(&self, owners: usize) -> Loan<'_, T> {
         self.raise(owners);
-        Loan { shared: self, left: owners }
+        Loan {
+            shared: self,
+            left: owners,
+        }
     }
 
     pub(crate) fn ptr_eq(&self, other: &Self) -> bool {
@@ -68,7 +77,10 @@ impl<T> Shared<T> {
     pub(in crate::raw) unsafe fn from_raw(raw: *mut ()) -> Self {
         // SAFETY: the caller's pointer is that of a live `Inner`, which is never null.
         let inner = unsafe { NonNull::new_unchecked(raw.cast()) };
-        Self { inner, owns: PhantomData }
+        Self {
+            inner,
+            owns: PhantomData,
+        }
     }
 
     #[inline(always)]
@@ -122,7 +134,10 @@ impl<T> Deref for Shared<T> {
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
         self.raise(1);
-        Self { inner: self.inner, owns: PhantomData }
+        Self {
+            inner: self.inner,
+            owns: PhantomData,
+        }
     }
 }
 
@@ -165,13 +180,19 @@ impl<T> Loan<'_, T> {
     pub(crate) fn take(&mut self) -> Shared<T> {
         assert!(self.left > 0, "took more owners than were lent");
         self.left -= 1;
-        Shared { inner: self.shared.inner, owns: PhantomData }
+        Shared {
+            inner: self.shared.inner,
+            owns: PhantomData,
+        }
     }
 
     /// Takes back an owner of the same value that was not needed.
     #[inline(always)]
     pub(crate) fn give_back(&mut self, owner: Shared<T>) {
-        debug_assert!(owner.ptr_eq(self.shared), "gave back an owner of another value");
+        debug_assert!(
+            owner.ptr_eq(self.shared),
+            "gave back an owner of another value"
+        );
         if owner.ptr_eq(self.shared) {
             self.left += 1;
             let _counted_in_left = ManuallyDrop::new(owner);
@@ -193,13 +214,19 @@ impl<T> Drop for Loan<'_, T> {
 pub(crate) fn release_runs<T>(owners: impl Iterator<Item = Shared<T>>) {
     let mut owners = owners.map(ManuallyDrop::new);
     let Some(first) = owners.next() else { return };
-    let mut run = Run { inner: first.inner, owners: 1 };
+    let mut run = Run {
+        inner: first.inner,
+        owners: 1,
+    };
     for owner in owners {
         if owner.inner == run.inner {
             run.owners += 1;
         } else {
             run.release();
-            run = Run { inner: owner.inner, owners: 1 };
+            run = Run {
+                inner: owner.inner,
+                owners: 1,
+            };
         }
     }
     run.release();
