@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
 use super::*;
+use crate::sync::hint;
 
 /// Runs the operations, which are closures, and so can do whatever a test needs.
 #[derive(Default)]
