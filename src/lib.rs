@@ -4,3 +4,7 @@
 )]
 mod raw;
 mod sync;
+mod raw;
+pub mod message; pub mod time; pub mod disconnect; pub mod id; pub mod limits;
+pub use message::*; pub use limits::*;pub use disconnect::*;
+pub struct Authorizer;
