@@ -111,7 +111,7 @@ fn a_call_from_inside_apply_is_handed_over_and_applied_next() {
         combiner.post(line(3));
         combiner.serve();
         assert_eq!(combiner.queued(), 2);
-        assert_eq!(script.applied, []);
+        assert!(script.applied.is_empty());
         1
     });
     assert_eq!(applied(combiner.run(outer, 0)), 1);
