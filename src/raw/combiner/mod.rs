@@ -75,20 +75,27 @@
 //! the requests are boxed rather than kept in the callers' own records, and the ownership is
 //! passed on by offering it to whoever comes next rather than to a chosen successor.
 
+mod list;
 #[cfg(all(test, throng_loom))]
 mod model;
 #[cfg(all(test, not(throng_loom)))]
 mod tests;
+mod turn;
 
-use std::mem;
-use std::mem::ManuallyDrop;
 use std::ptr;
 
+use self::list::Backlog;
+use self::list::Node;
+use self::list::OFFERED;
+use self::list::OWNED;
+use self::list::is_offered;
+use self::list::is_owned;
+use self::list::list_of;
+use self::turn::Turn;
 use crate::sync::UnsafeCell;
 use crate::sync::atomic::AtomicPtr;
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering;
-use crate::sync::hint;
 
 /// A state that is changed by one operation at a time.
 pub(crate) trait Machine {
@@ -140,34 +147,10 @@ unsafe impl<M: Machine + Send> Send for Combiner<M> where M::Op: Send {}
 // - `M::Output: Send` is not needed: an output is returned or dropped where it was made.
 unsafe impl<M: Machine + Send> Sync for Combiner<M> where M::Op: Send {}
 
-/// The ownership of a combiner's cell (invariant 1).
-///
-/// Dropping it hands the combiner back: what is left undone is offered to the next caller. This is
-/// what happens when `apply` unwinds.
-struct Turn<'a, M: Machine> {
-    combiner: &'a Combiner<M>,
-    /// How many operations of others were applied since this turn began.
-    spent: usize,
-}
-
 /// What only the owner touches.
 struct Inner<M: Machine> {
     machine: M,
     backlog: Backlog<M::Op>,
-}
-
-/// Operations taken off the word and not yet begun, the oldest first.
-struct Backlog<Op> {
-    first: *mut Node<Op>,
-    /// Invariant: the node that follows all others, unless `first` is null.
-    last: *mut Node<Op>,
-}
-
-/// An operation that was handed over. Its address leaves the bits of `TAGS` free.
-struct Node<Op> {
-    op: Op,
-    /// In the list the next older node, in the backlog the next younger.
-    next: *mut Node<Op>,
 }
 
 impl<M: Machine> Combiner<M> {
@@ -183,7 +166,10 @@ impl<M: Machine> Combiner<M> {
     }
 
     /// The machine itself. Operations still queued have not been applied to it.
-    #[cfg(test)]
+    #[expect(
+        clippy::needless_pass_by_ref_mut,
+        reason = "nobody else may be at the machine"
+    )]
     pub(crate) fn get_mut(&mut self) -> &mut M {
         // SAFETY: `&mut self` keeps everyone else away for as long as the reference lives.
         self.cell.with_mut(|inner| unsafe { &mut (*inner).machine })
@@ -353,253 +339,6 @@ impl<M: Machine> Drop for Combiner<M> {
         });
     }
 }
-
-impl<'a, M: Machine> Turn<'a, M> {
-    /// Starts to own a cell, with the list that was taken off the word.
-    #[inline]
-    fn begin(combiner: &'a Combiner<M>, newest: *mut Node<M::Op>) -> Self {
-        let mut turn = Self { combiner, spent: 0 };
-        if !newest.is_null() {
-            turn.stack(newest);
-        }
-        turn
-    }
-
-    /// Applies what was queued before this turn, then `op`, then what was queued since.
-    #[inline]
-    fn run(mut self, op: M::Op) -> M::Output {
-        while !self.backlog_is_empty() {
-            self.apply_next();
-        }
-        let output = self.apply(op);
-        self.leave();
-        output
-    }
-
-    /// Applies what is queued until nothing is, or until another caller has taken over.
-    #[inline]
-    fn leave(mut self) {
-        loop {
-            while !self.backlog_is_empty() {
-                if self.spent >= BUDGET {
-                    let Some(reclaimed) = self.offer() else {
-                        return;
-                    };
-                    self = reclaimed;
-                }
-                self.apply_next();
-            }
-            let Err(kept) = self.release() else {
-                return;
-            };
-            self = kept;
-            self.gather();
-        }
-    }
-
-    /// Ends the turn if nothing was pushed meanwhile, else gives it back. The backlog is empty.
-    #[inline]
-    fn release(self) -> Result<(), Self> {
-        let owned = ptr::without_provenance_mut(OWNED);
-        let word = &self.combiner.word;
-        // Release: pairs with the Acquire in `claim`. The next owner sees the cell as we left it.
-        // - If a push came before, this fails, and `gather` finds its node.
-        // - If it comes after, it finds the word idle: its caller elects itself, or offers.
-        // Relaxed: on failure nothing is read but that it failed.
-        let (won, lost) = (Ordering::Release, Ordering::Relaxed);
-        match word.compare_exchange(owned, ptr::null_mut(), won, lost) {
-            Ok(_) => {
-                // The word is released already: the turn's drop must not do it again.
-                let _released = ManuallyDrop::new(self);
-                Ok(())
-            }
-            Err(_) => Err(self),
-        }
-    }
-
-    /// Takes what was pushed since the list was taken last, and keeps the ownership.
-    fn gather(&mut self) {
-        let owned = ptr::without_provenance_mut(OWNED);
-        // Acquire: pairs with the Release in `push`. We see the nodes we take.
-        let word = self.combiner.word.swap(owned, Ordering::Acquire);
-        self.stack(list_of(word));
-    }
-
-    /// Lets another caller take over for a short time. Gives the ownership back if none did.
-    #[cold]
-    fn offer(self) -> Option<Self> {
-        let combiner = self.combiner;
-        drop(self);
-        for _ in 0..PATIENCE {
-            hint::spin_loop();
-            // Relaxed: a guess; if it is true, another has taken over and we need to see nothing.
-            if !is_offered(combiner.word.load(Ordering::Relaxed)) {
-                return None;
-            }
-        }
-        // Relaxed: a guess, which the compare-exchange in `claim` confirms.
-        let word = combiner.word.load(Ordering::Relaxed);
-        combiner.claim(word, is_offered)
-    }
-
-    /// Applies one operation. The reference to the machine ends with it, so that the next may
-    /// belong to another caller.
-    #[inline]
-    fn apply(&mut self, op: M::Op) -> M::Output {
-        self.combiner.cell.with_mut(|inner| {
-            // SAFETY: this turn owns the cell (invariant 1). What `apply` calls on the combiner
-            // finds it owned and does not touch the cell.
-            let machine = unsafe { &mut (*inner).machine };
-            machine.apply(op)
-        })
-    }
-
-    /// Takes the oldest operation off the backlog and applies it.
-    fn apply_next(&mut self) {
-        let op = self.combiner.cell.with_mut(|inner| {
-            // SAFETY: this turn owns the cell (invariant 1), and no operation is being applied.
-            let backlog = unsafe { &mut (*inner).backlog };
-            backlog.pop()
-        });
-        if let Some(op) = op {
-            self.combiner.unreserve();
-            self.spent += 1;
-            self.apply(op);
-        }
-    }
-
-    /// Puts a list taken off the word, its newest node first, behind the backlog.
-    fn stack(&mut self, newest: *mut Node<M::Op>) {
-        self.combiner.cell.with_mut(|inner| {
-            // SAFETY: this turn owns the cell (invariant 1), and no operation is being applied.
-            let backlog = unsafe { &mut (*inner).backlog };
-            // SAFETY: whoever takes a list off the word owns it (invariant 4).
-            unsafe { backlog.append(newest) };
-        });
-    }
-
-    #[inline]
-    fn backlog_is_empty(&self) -> bool {
-        self.combiner.cell.with(|inner| {
-            // SAFETY: this turn owns the cell (invariant 1), and no operation is being applied.
-            let backlog = unsafe { &(*inner).backlog };
-            backlog.is_empty()
-        })
-    }
-}
-
-impl<M: Machine> Drop for Turn<'_, M> {
-    fn drop(&mut self) {
-        let done = self.backlog_is_empty();
-        // Relaxed: a guess, which the compare-exchange confirms; no node is looked into.
-        let mut word = self.combiner.word.load(Ordering::Relaxed);
-        loop {
-            let list = list_of(word);
-            let tag = if done && list.is_null() { 0 } else { OFFERED };
-            let next = list.map_addr(|address| address | tag);
-            // Release: pairs with the Acquire in `claim`. The next owner sees the cell as we
-            // left it.
-            // Relaxed: on failure the word is only a guess again.
-            let (won, lost) = (Ordering::Release, Ordering::Relaxed);
-            let swapped = self
-                .combiner
-                .word
-                .compare_exchange_weak(word, next, won, lost);
-            match swapped {
-                Ok(_) => return,
-                Err(now) => word = now,
-            }
-        }
-    }
-}
-
-impl<Op> Backlog<Op> {
-    const fn new() -> Self {
-        Self {
-            first: ptr::null_mut(),
-            last: ptr::null_mut(),
-        }
-    }
-
-    /// Puts a list whose newest node is the first behind the rest, in the order it was pushed.
-    ///
-    /// # Safety
-    ///
-    /// `newest` is null, or the head of a list of nodes from [`Node::new`], linked by `next`,
-    /// which nobody else has or looks into from now on.
-    unsafe fn append(&mut self, newest: *mut Node<Op>) {
-        let mut oldest = ptr::null_mut();
-        let mut rest = newest;
-        while !rest.is_null() {
-            // SAFETY: a node of the list that the caller gave us.
-            let link = unsafe { &mut (*rest).next };
-            let next = mem::replace(link, oldest);
-            oldest = mem::replace(&mut rest, next);
-        }
-        if oldest.is_null() {
-            return;
-        }
-        if self.first.is_null() {
-            self.first = oldest;
-        } else {
-            // SAFETY: `last` is a node of the backlog, unless that is empty.
-            unsafe { (*self.last).next = oldest };
-        }
-        self.last = newest;
-    }
-
-    #[inline]
-    fn pop(&mut self) -> Option<Op> {
-        if self.first.is_null() {
-            return None;
-        }
-        // SAFETY: a node of the backlog, which is unlinked here and so freed once.
-        let node = unsafe { Box::from_raw(self.first) };
-        let Node { op, next } = *node;
-        self.first = next;
-        Some(op)
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.first.is_null()
-    }
-}
-
-impl<Op> Drop for Backlog<Op> {
-    fn drop(&mut self) {
-        while self.pop().is_some() {}
-    }
-}
-
-impl<Op> Node<Op> {
-    fn new(op: Op) -> Box<Self> {
-        const { assert!(align_of::<Self>() > TAGS, "the bits must be free") };
-        Box::new(Self {
-            op,
-            next: ptr::null_mut(),
-        })
-    }
-}
-
-fn is_owned<Op>(word: *mut Node<Op>) -> bool {
-    word.addr() & OWNED != 0
-}
-
-fn is_offered<Op>(word: *mut Node<Op>) -> bool {
-    word.addr() & OFFERED != 0
-}
-
-fn list_of<Op>(word: *mut Node<Op>) -> *mut Node<Op> {
-    word.map_addr(|address| address & !TAGS)
-}
-
-/// Bit of the word: a caller owns the cell.
-const OWNED: usize = 0b01;
-
-/// Bit of the word: operations are queued and nobody owns the cell.
-const OFFERED: usize = 0b10;
-
-const TAGS: usize = OWNED | OFFERED;
 
 /// How many operations of others an owner applies before it offers the ownership. Under loom so
 /// few that a model gets there.

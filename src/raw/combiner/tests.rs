@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
 use super::*;
+use crate::sync::hint;
 
 /// Runs the operations, which are closures, and so can do whatever a test needs.
 #[derive(Default)]
@@ -110,7 +111,7 @@ fn a_call_from_inside_apply_is_handed_over_and_applied_next() {
         combiner.post(line(3));
         combiner.serve();
         assert_eq!(combiner.queued(), 2);
-        assert_eq!(script.applied, []);
+        assert!(script.applied.is_empty());
         1
     });
     assert_eq!(applied(combiner.run(outer, 0)), 1);
