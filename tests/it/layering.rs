@@ -78,7 +78,8 @@ fn wrong_arrows(source: &Source) -> Vec<String> {
             || self::place(&to).is_some_and(|target| target < place)
                 && narrow.is_none_or(|(_, only)| only.contains(&to.as_str()));
         if !allowed {
-            findings.push(source.finding(at, &format!("{from} uses crate::{to}")));
+            let hint = self::place(&to).map_or(", which is no module in LAYERS", |_| "");
+            findings.push(source.finding(at, &format!("{from} uses crate::{to}{hint}")));
         }
     }
     findings
@@ -90,6 +91,7 @@ fn loose_paths(source: &Source) -> Vec<String> {
     paths(&code)
         .filter(|(offset, _)| !uses.iter().any(|range| range.contains(offset)))
         .filter(|(offset, _)| !code[..*offset].ends_with('$'))
+        .filter(|(offset, _)| !code[..*offset].ends_with("pub(in "))
         .map(|(offset, _)| source.finding(row(&code, offset), "a crate path outside a `use`"))
         .collect()
 }
@@ -248,7 +250,11 @@ fn a_wrong_arrow_is_found() {
             "fn f() {\n use crate::\n  server; }",
             "hub uses crate::server",
         ),
-        ("hub/mod.rs", "use crate::Hub;", "hub uses crate::Hub"),
+        (
+            "hub/mod.rs",
+            "use crate::Hub;",
+            "hub uses crate::Hub, which is no module in LAYERS",
+        ),
         (
             "time.rs",
             "macro_rules! m { () => { $crate::hub::f() } }",
@@ -303,7 +309,7 @@ fn a_crate_path_outside_a_use_is_found() {
     let bad = "use crate::id::A;\n/// [`crate::id::B`]\nfn f() -> crate::id::B {}";
     let findings = loose_paths(&Source::parse("hub/mod.rs", bad));
     assert_eq!(findings, ["src/hub/mod.rs:3: a crate path outside a `use`"]);
-    let good = "pub(crate) use crate::id::{\n    A,\n    B,\n};\npub(crate) fn f() {}";
+    let good = "pub(crate) use crate::id::{\n    A,\n    B,\n};\npub(in crate::hub) fn f() {}";
     assert!(loose_paths(&Source::parse("hub/mod.rs", good)).is_empty());
 }
 

@@ -1,5 +1,5 @@
 //! Every atomic ordering has its reason: within the eight lines above it, or on its own line, a
-//! comment says `Release: pairs with ...` of it.
+//! comment says `Release: pairs with ...`, or `Relaxed (on failure): ...`.
 
 use crate::source;
 use crate::source::Source;
@@ -39,11 +39,17 @@ fn is_atomic(before: &str) -> bool {
     !before.ends_with("::") || before.ends_with("Ordering::") || before.ends_with("atomic::")
 }
 
-/// Whether the comment says `word: ` and then something.
+/// Whether the comment says `word: `, or `word (when): `, and then something.
 fn reasons(comment: &str, word: &str) -> bool {
     source::words(comment)
         .filter(|(_, said)| *said == word)
-        .filter_map(|(offset, _)| comment[offset + word.len()..].strip_prefix(": "))
+        .map(|(offset, _)| &comment[offset + word.len()..])
+        .filter_map(|after| {
+            let when = after
+                .strip_prefix(" (")
+                .and_then(|after| after.split_once(')'));
+            when.map_or(after, |(_, after)| after).strip_prefix(": ")
+        })
         .any(|reason| reason.contains(char::is_alphabetic))
 }
 
@@ -72,6 +78,7 @@ fn a_reason_in_reach_is_enough() {
     for text in [
         "// Acquire: pairs with the Release in `y`.\nx.load(Ordering::Acquire);\n",
         "x.load(Acquire); // Acquire: pairs with `y`.\n",
+        "// Relaxed (on failure): only a guess.\nx.load(Relaxed);\n",
         "// - AcqRel: as in `y`.\n// - Relaxed: only a retry.\nx.cas(1, 2, AcqRel, Relaxed);\n",
         "lock.step(Phase::Release);\n",
     ] {
