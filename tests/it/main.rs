@@ -1,0 +1,8 @@
+//! The one integration test binary: what the crate promises, seen from outside, and how its
+//! source has to look.
+
+mod layering;
+mod orderings;
+mod panics;
+mod source;
+mod unsafe_code;
