@@ -34,29 +34,26 @@ pub(super) const CONTROL_LIMIT: usize = 64;
 /// How often a push tries to make room before it drops the new message: others may take the room.
 const ATTEMPTS: usize = 4;
 
+/// The ring comes first, see [`Ring`].
+#[repr(C)]
 pub(super) struct Queue {
     pub(super) ring: Ring<Body, Side>,
     control: OnceLock<Box<Ring<Body, ()>>>,
-    why: OnceLock<Disconnect>,
-    gap_notices: bool,
-    /// How many channels gap notices are remembered for.
-    max_losses: usize,
     pub(super) counters: Counters,
     /// Milliseconds since the hub began, plus one, at the first message that found the client
     /// behind; 0 while it is not.
     behind_since: AtomicU64,
+    why: OnceLock<Box<Disconnect>>,
+    /// How many channels gap notices are remembered for; none if they are not wanted.
+    max_losses: u32,
 }
 
 /// What happened to the messages of one client.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    /// Written by the consumer alone.
-    pub(super) received: AtomicU64,
     pub(super) dropped: AtomicU64,
     pub(super) evicted: AtomicU64,
     pub(super) conflated: AtomicU64,
-    /// The most messages that waited at a time, as the consumer found them.
-    pub(super) high_water: AtomicU64,
 }
 
 /// What became of a message that did not fit.
@@ -70,21 +67,15 @@ pub(super) enum Overflow {
 }
 
 impl Queue {
-    pub(super) fn new(
-        limits: OutboxLimits,
-        policy: SlowConsumer,
-        gap_notices: bool,
-        max_losses: usize,
-    ) -> Self {
+    pub(super) fn new(limits: OutboxLimits, policy: SlowConsumer, max_losses: u32) -> Self {
         let bytes = limits.max_bytes as u64;
         Self {
             ring: Ring::new(limits.max_messages, bytes, evicts(policy), None),
             control: OnceLock::new(),
-            why: OnceLock::new(),
-            gap_notices,
-            max_losses,
             counters: Counters::default(),
             behind_since: AtomicU64::new(0),
+            why: OnceLock::new(),
+            max_losses,
         }
     }
 
@@ -182,7 +173,7 @@ impl Queue {
 
     /// Closes the queue; the first reason stands.
     pub(super) fn close(&self, why: &Disconnect) -> Closing {
-        self.why.get_or_init(|| why.clone());
+        self.why.get_or_init(|| Box::new(why.clone()));
         if self.ring.close() {
             Closing::First
         } else {
@@ -206,7 +197,7 @@ impl Queue {
 
     pub(super) fn why(&self) -> Option<&Disconnect> {
         if self.is_closed() {
-            self.why.get()
+            self.why.get().map(|why| &**why)
         } else {
             None
         }
@@ -217,7 +208,7 @@ impl Queue {
     }
 
     pub(super) fn wants_gap_notices(&self) -> bool {
-        self.gap_notices
+        self.max_losses > 0
     }
 
     /// The consumer has emptied the queue: it is no longer behind.
@@ -254,7 +245,7 @@ struct Eviction<'a> {
 }
 
 impl Eviction<'_> {
-    fn fits(&mut self) -> bool {
+    fn fits(&self) -> bool {
         self.turn.would_admit(weight(self.frame))
     }
 
@@ -275,8 +266,8 @@ impl Eviction<'_> {
         };
         self.evicted += 1;
         count(&self.queue.counters.evicted);
-        if self.queue.gap_notices {
-            let most = self.queue.max_losses;
+        if self.queue.wants_gap_notices() {
+            let most = self.queue.max_losses as usize;
             self.turn
                 .state(|side| side.get_or_insert_default().note_loss(&frame, most));
         }

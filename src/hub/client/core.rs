@@ -23,7 +23,9 @@ use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::Ordering;
 
 /// A client.
-#[repr(C)]
+///
+/// The queue comes first and is aligned for the ring in it.
+#[repr(C, align(64))]
 pub(crate) struct ClientCore {
     pub(in crate::hub) queue: Queue,
     pub(in crate::hub) policy: PolicyCell,
@@ -197,15 +199,18 @@ impl ClientCore {
     pub(in crate::hub) fn stats(&self) -> ClientStats {
         let held = self.queue.held();
         let counters = &self.queue.counters;
-        let high_water = usize::try_from(read(&counters.high_water)).unwrap_or(usize::MAX);
+        // What is gone was received, evicted or conflated; the counts of the latter may be a
+        // little ahead.
+        let gone = self.queue.ring.gone();
+        let lost = read(&counters.evicted) + read(&counters.conflated);
         ClientStats {
             conflated: read(&counters.conflated),
             dropped: read(&counters.dropped),
             evicted: read(&counters.evicted),
-            high_water: high_water.max(held.messages),
+            high_water: self.queue.ring.high_water().max(held.messages),
             queued_bytes: held.bytes,
             queued_messages: held.messages,
-            received: read(&counters.received),
+            received: gone.saturating_sub(lost),
         }
     }
 }
