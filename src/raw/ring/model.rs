@@ -2,7 +2,7 @@
 //!
 //! TABLE
 //!
-//! What loom does not see: time, so spinning is cut to one look; and more than a few threads.
+//! What loom does not see: time, so spinning is cut to two looks; and more than a few threads.
 
 use std::future::poll_fn;
 use std::task::Context;
@@ -328,6 +328,162 @@ fn a_thief_makes_room_while_another_pushes() {
         assert_eq!(drain(&ring, &mut receiver).len(), 1);
         drop(ring);
         assert_eq!(drops.load(Ordering::Relaxed), 3);
+    });
+}
+
+#[test]
+fn an_old_tail_races_a_new_head() {
+    loom::model(|| {
+        let (ring, mut receiver, drops) = ring(2);
+        let first = pushes(&ring, 1, &drops);
+        let second = pushes(&ring, 2, &drops);
+        let mut taken = drain(&ring, &mut receiver);
+        assert!(first.join().expect("no panic"), "two always fit");
+        assert!(second.join().expect("no panic"), "two always fit");
+        taken.append(&mut drain(&ring, &mut receiver));
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2]);
+    });
+}
+
+#[test]
+fn a_look_races_close() {
+    loom::model(|| {
+        let (ring, _receiver, _drops) = ring(1);
+        let beside = Arc::new(AtomicUsize::new(0));
+        let closer = {
+            let (ring, beside) = (Arc::clone(&ring), Arc::clone(&beside));
+            thread::spawn(move || {
+                // Relaxed: published by the close.
+                beside.store(7, Ordering::Relaxed);
+                assert!(ring.close());
+            })
+        };
+        if ring.is_closed() {
+            // Relaxed: published by the close.
+            assert_eq!(
+                beside.load(Ordering::Relaxed),
+                7,
+                "why it was closed is seen"
+            );
+        }
+        closer.join().expect("no panic");
+    });
+}
+
+#[test]
+fn calls_race_their_answers() {
+    loom::model(|| {
+        let (ring, mut receiver, _drops) = ring(1);
+        let beside = Arc::new(AtomicUsize::new(0));
+        let caller = {
+            let (ring, beside) = (Arc::clone(&ring), Arc::clone(&beside));
+            thread::spawn(move || {
+                for note in 1..=2 {
+                    // Relaxed: published by the call.
+                    beside.store(note, Ordering::Relaxed);
+                    ring.call();
+                }
+            })
+        };
+        let mut seen = 0;
+        while seen < 2 {
+            assert_eq!(hear(&ring, &mut receiver), Heard::Call);
+            // Relaxed: published by the call.
+            seen = beside.load(Ordering::Relaxed);
+        }
+        caller.join().expect("no panic");
+    });
+}
+
+#[test]
+fn a_wish_to_share_races_the_owner() {
+    loom::model(|| {
+        let (ring, mut receiver, drops) = ring(2);
+        drop(ring.consume(&mut receiver));
+        assert!(ring.push(Item::shared(1, &drops)).is_ok());
+        assert!(ring.push(Item::shared(2, &drops)).is_ok());
+        assert!(ring.steal().is_none(), "it is asked to share");
+        let thief = {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || {
+                let mut turn = ring.steal()?;
+                let stolen = turn.pop().map(|item| item.read());
+                turn.state(|state| state.extend(stolen));
+                stolen
+            })
+        };
+        let mine = ring
+            .consume(&mut receiver)
+            .and_then(|mut turn| turn.pop().map(|item| item.read()));
+        let again = ring
+            .consume(&mut receiver)
+            .and_then(|mut turn| turn.pop().map(|item| item.read()));
+        let stolen = thief.join().expect("no panic");
+        let rest = drain(&ring, &mut receiver);
+        let all = mine.into_iter().chain(again).chain(stolen).chain(rest);
+        let mut all: Vec<_> = all.collect();
+        all.sort_unstable();
+        assert_eq!(all, [1, 2], "each item goes to one of them");
+    });
+}
+
+/// What a thief does for a policy that conflates: it keeps what it finds beside the ring, and
+/// pushes the newer in its place.
+#[test]
+fn a_thief_races_park() {
+    loom::model(|| {
+        let ring = Arc::new(Items::new(1, 1 << 20, true, Vec::new()));
+        let mut receiver = ring.receiver().expect("a new ring has its receiver");
+        let drops = Arc::new(AtomicUsize::new(0));
+        let producer = {
+            let (ring, drops) = (Arc::clone(&ring), Arc::clone(&drops));
+            thread::spawn(move || {
+                assert!(ring.push(Item::shared(1, &drops)).is_ok());
+                if let Some(mut turn) = ring.steal()
+                    && let Some(item) = turn.pop()
+                {
+                    turn.state(|state| state.push(item.read()));
+                }
+                let second = ring.push(Item::shared(2, &drops)).is_ok();
+                assert!(ring.close());
+                second
+            })
+        };
+        let mut taken = Vec::new();
+        while let Some(number) = recv(&ring, &mut receiver) {
+            let mut turn = loop {
+                match ring.consume(&mut receiver) {
+                    Some(turn) => break turn,
+                    None => thread::yield_now(),
+                }
+            };
+            turn.state(|state| taken.append(state));
+            taken.push(number);
+        }
+        let second = producer.join().expect("no panic");
+        assert_eq!(taken, if second { vec![1, 2] } else { vec![1] });
+    });
+}
+
+#[test]
+fn what_a_thief_keeps_races_push() {
+    loom::model(|| {
+        let ring = Arc::new(Items::new(1, 1 << 20, true, Vec::new()));
+        let mut receiver = ring.receiver().expect("a new ring has its receiver");
+        let drops = Arc::new(AtomicUsize::new(0));
+        assert!(ring.push(Item::shared(1, &drops)).is_ok());
+        let other = pushes(&ring, 2, &drops);
+        let mut turn = ring.steal().expect("nobody else steals");
+        let kept = turn.pop().expect("it was pushed before");
+        turn.keep(1);
+        drop(turn);
+        assert!(!other.join().expect("no panic"), "what is kept counts on");
+        let mut turn = ring.consume(&mut receiver).expect("nobody steals");
+        turn.settle(1);
+        drop(turn);
+        drop(kept);
+        assert!(ring.push(Item::shared(3, &drops)).is_ok());
     });
 }
 
