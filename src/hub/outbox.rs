@@ -50,7 +50,6 @@ use crate::hub::frame::Gap;
 use crate::hub::frame::StreamPosition;
 use crate::hub::frame::What;
 use crate::hub::queue::Side;
-use crate::hub::reply::block_on;
 use crate::hub::stats::add;
 use crate::raw::ring::Consume;
 use crate::raw::ring::Park;
@@ -58,6 +57,7 @@ use crate::raw::ring::Receiver;
 use crate::raw::ring::Seen;
 
 use crate::sync::atomic::Ordering;
+use crate::sync::block_on;
 use crate::sync::hint;
 use crate::sync::thread;
 
