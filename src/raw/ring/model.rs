@@ -235,7 +235,10 @@ fn close_races_push() {
             usize::from(accepted),
             "what was accepted arrives, no more"
         );
-        assert_eq!(drops.load(Ordering::Relaxed), 1);
+        let late = ring.push(Item::shared(2, &drops));
+        assert!(late.is_err(), "nothing is accepted after the close");
+        drop(late);
+        assert_eq!(drops.load(Ordering::Relaxed), 2);
     });
 }
 
@@ -501,11 +504,18 @@ fn what_a_thief_keeps_races_push() {
 #[test]
 fn what_is_left_is_dropped_once() {
     loom::model(|| {
-        let (ring, _receiver, drops) = ring(2);
+        let (ring, mut receiver, drops) = ring(2);
         let other = pushes(&ring, 1, &drops);
         assert!(ring.push(Item::shared(2, &drops)).is_ok());
+        let taken = ring
+            .consume(&mut receiver)
+            .and_then(|mut turn| turn.pop().map(|item| item.read()));
         assert!(other.join().expect("no panic"));
+        // Relaxed: the others have been joined.
+        let dropped = drops.load(Ordering::Relaxed);
+        assert_eq!(dropped, usize::from(taken.is_some()));
         drop(ring);
+        // Relaxed: as above.
         assert_eq!(drops.load(Ordering::Relaxed), 2);
     });
 }
