@@ -50,12 +50,11 @@ use crate::hub::frame::Gap;
 use crate::hub::frame::StreamPosition;
 use crate::hub::frame::What;
 use crate::hub::queue::Side;
-use crate::hub::reply::block_on;
 use crate::raw::ring::Consume;
 use crate::raw::ring::Park;
 use crate::raw::ring::Receiver;
 use crate::raw::ring::Seen;
-
+use crate::sync::block_on;
 use crate::sync::hint;
 use crate::sync::thread;
 
@@ -243,10 +242,7 @@ impl Outbox {
                 Taken::Frames(frames) => return Ok(frames),
                 Taken::Nothing(_) => return Err(TryRecvError::Empty),
                 Taken::Ended => return Err(TryRecvError::Closed(self.closed())),
-                Taken::Busy => {
-                    hint::spin_loop();
-                    thread::yield_now();
-                }
+                Taken::Busy => pause(),
             }
         }
     }
@@ -348,6 +344,40 @@ impl Outbox {
         turn.pop().map(Frame)
     }
 
+    /// Drops what waits in the closed ring; a publisher in the middle of a push is waited for, as
+    /// nobody else comes to take what it puts in.
+    fn discard(&mut self) {
+        let mut rest = Batch::new();
+        loop {
+            match self.try_take(&mut rest, usize::MAX) {
+                Ok(_) => rest.clear(),
+                Err(TryRecvError::Empty) => pause(),
+                Err(TryRecvError::Closed(_)) => return,
+            }
+        }
+    }
+
+    /// Drops what waits in the closed control lane, as [`Outbox::discard`] does.
+    fn discard_control(&mut self) {
+        let Some(lane) = self.core.queue.control_lane() else {
+            return;
+        };
+        if self.control.is_none() {
+            self.control = lane.receiver();
+        }
+        let Some(receiver) = &mut self.control else {
+            return;
+        };
+        while let Some(mut turn) = lane.consume(receiver) {
+            while turn.pop().is_some() {}
+            if turn.is_drained() {
+                return;
+            }
+            drop(turn);
+            pause();
+        }
+    }
+
     fn closed(&mut self) -> Closed {
         self.ended = true;
         Closed(self.close_reason().cloned().unwrap_or(Disconnect::CLOSED))
@@ -375,6 +405,12 @@ fn take_side(turn: &mut Consume<'_, Body, Side>, into: &mut impl Sink, max: usiz
     frames
 }
 
+/// Lets a publisher that is in the middle of something go on.
+fn pause() {
+    hint::spin_loop();
+    thread::yield_now();
+}
+
 /// Closes a gap that was still open while its notice was on the way.
 fn settle(frame: Frame) -> Option<Frame> {
     match &frame.0.what {
@@ -392,10 +428,9 @@ impl Drop for Outbox {
     fn drop(&mut self) {
         let _first = self.core.close(&Disconnect::GONE);
         self.hub.forget(self.core.id);
-        let mut rest = Batch::new();
-        while self.try_take(&mut rest, usize::MAX).is_ok() {
-            rest.clear();
-        }
+        self.core.queue.close_control();
+        self.discard_control();
+        self.discard();
         self.hub.sweep();
     }
 }

@@ -38,7 +38,8 @@ const ATTEMPTS: usize = 4;
 #[repr(C)]
 pub(super) struct Queue {
     pub(super) ring: Ring<Body, Side>,
-    control: OnceLock<Box<Ring<Body, ()>>>,
+    /// Made for the first control message; `None` if the outbox was dropped before.
+    control: OnceLock<Option<Box<Ring<Body, ()>>>>,
     pub(super) counters: Counters,
     /// Milliseconds since the hub began, plus one, at the first message that found the client
     /// behind; 0 while it is not.
@@ -152,9 +153,17 @@ impl Queue {
 
     /// Puts a frame into the control lane. A client that lets it fill is disconnected.
     pub(super) fn control(&self, frame: Frame) -> Controlled {
-        let lane = self
-            .control
-            .get_or_init(|| Box::new(Ring::new(CONTROL_LIMIT, crate_max_bytes(), false, ())));
+        let lane = self.control.get_or_init(|| {
+            Some(Box::new(Ring::new(
+                CONTROL_LIMIT,
+                crate_max_bytes(),
+                false,
+                (),
+            )))
+        });
+        let Some(lane) = lane else {
+            return Controlled::Refused;
+        };
         match lane.push(frame.into_shared()) {
             Ok(()) => {
                 self.ring.call();
@@ -168,7 +177,14 @@ impl Queue {
     }
 
     pub(super) fn control_lane(&self) -> Option<&Ring<Body, ()>> {
-        self.control.get().map(|lane| &**lane)
+        self.control.get()?.as_deref()
+    }
+
+    /// Has the control lane refuse everything from now on: nobody is going to take it.
+    pub(super) fn close_control(&self) {
+        if let Some(lane) = self.control.get_or_init(|| None) {
+            let _first = lane.close();
+        }
     }
 
     /// Closes the queue; the first reason stands.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::disconnect::Disconnect;
@@ -19,6 +18,7 @@ use crate::hub::queue::Queue;
 use crate::hub::stats::ClientStats;
 use crate::hub::stats::read;
 use crate::id::ClientId;
+use crate::sync::Mutex;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::Ordering;
 
