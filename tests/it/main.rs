@@ -1,8 +1,10 @@
 //! The one integration test binary: what the crate promises, seen from outside, and how its
 //! source has to look.
 
+mod lagodev;
 mod layering;
 mod orderings;
 mod panics;
 mod source;
+mod support;
 mod unsafe_code;
