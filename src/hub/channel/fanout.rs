@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::hub::after::Effect;
-use crate::hub::after::HubEvent;
 use crate::hub::channel::core::Face;
 use crate::hub::client::ClientCore;
 use crate::hub::delivery::Delivery;
@@ -160,13 +159,7 @@ impl Pass<'_> {
         self.loan.give_back(item);
         self.delivery.dropped += 1;
         let client = &subscriber.client;
-        if self.face.common.logs() && client.note_first_drop() {
-            let channel = self.face.name.clone();
-            self.face.common.after(Effect::Log(HubEvent::Dropping {
-                client: client.id,
-                channel,
-            }));
-        }
+        client.report_drop(self.face.name.as_ref());
         if !client.queue.wants_gap_notices() || self.frame.offset() == 0 {
             return;
         }

@@ -7,6 +7,8 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::disconnect::Disconnect;
+use crate::hub::after::Effect;
+use crate::hub::after::HubEvent;
 use crate::hub::channel::Core;
 use crate::hub::channel::Op;
 use crate::hub::common::Common;
@@ -18,6 +20,7 @@ use crate::hub::queue::Closing;
 use crate::hub::queue::Queue;
 use crate::hub::stats::ClientStats;
 use crate::hub::stats::read;
+use crate::id::ChannelName;
 use crate::id::ClientId;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::Ordering;
@@ -178,16 +181,25 @@ impl ClientCore {
         }
     }
 
-    /// Whether this is the first message dropped since the client had last caught up.
-    pub(crate) fn note_first_drop(&self) -> bool {
+    /// Has a drop logged, if it is the first since the client had last caught up.
+    pub(in crate::hub) fn report_drop(&self, channel: Option<&ChannelName>) {
         // Relaxed: a line in a log more or less.
-        !self.reported.load(Ordering::Relaxed) && !self.reported.swap(true, Ordering::Relaxed)
+        if !self.common.logs() || self.reported.load(Ordering::Relaxed) {
+            return;
+        }
+        // Relaxed: as above.
+        if !self.reported.swap(true, Ordering::Relaxed) {
+            self.common.after(Effect::Log(HubEvent::Dropping {
+                client: self.id,
+                channel: channel.cloned(),
+            }));
+        }
     }
 
     /// The client has emptied its outbox.
     pub(in crate::hub) fn caught_up(&self) {
         self.queue.caught_up();
-        // Relaxed: as in `note_first_drop`.
+        // Relaxed: as in `report_drop`.
         if self.reported.load(Ordering::Relaxed) {
             // Relaxed: as above.
             self.reported.store(false, Ordering::Relaxed);

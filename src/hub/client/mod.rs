@@ -216,6 +216,8 @@ impl Client {
             }
             Overflow::Dropped(_) => {
                 delivery.dropped = 1;
+                self.core.report_drop(None);
+                common.after.serve();
                 Err(SendError::Full(message))
             }
             Overflow::Disconnected(_) => {
