@@ -5,6 +5,7 @@ mod lagodev;
 mod layering;
 mod orderings;
 mod panics;
+mod slow_consumer;
 mod source;
 mod support;
 mod unsafe_code;
