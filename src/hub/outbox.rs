@@ -321,7 +321,11 @@ impl Outbox {
     fn note(&self, turn: &mut Consume<'_, Body, Side>, frames: usize) {
         let counters = &self.core.queue.counters;
         add(&counters.received, frames as u64);
-        let most = (turn.waiting() + frames) as u64;
+        let left = turn.waiting();
+        if left == 0 {
+            self.core.queue.caught_up();
+        }
+        let most = (left + frames) as u64;
         // Relaxed: a figure for people, written here only.
         if most > counters.high_water.load(Ordering::Relaxed) {
             // Relaxed: as above.
