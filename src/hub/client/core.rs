@@ -111,7 +111,9 @@ impl ClientCore {
             return Err(SubscribeError::AlreadySubscribed);
         }
         let limit = self.common.limits.max_subscriptions;
-        if subscriptions.len() >= limit {
+        // The channel of all clients, which has no name, is no subscription of theirs.
+        let named = subscriptions.iter().filter(|held| held.name().is_some());
+        if channel.name().is_some() && named.count() >= limit {
             return Err(SubscribeError::TooManySubscriptions { limit });
         }
         let membership = Arc::new(Membership::new(Arc::clone(channel), member));
