@@ -18,6 +18,7 @@ use crate::limits::OutboxLimits;
 use crate::limits::SlowConsumer;
 use crate::raw::ring::Consume;
 use crate::raw::ring::Held;
+use crate::raw::ring::MOST_MESSAGES;
 use crate::raw::ring::Ring;
 use crate::raw::ring::Why;
 use crate::raw::shared::Shared;
@@ -28,7 +29,8 @@ use crate::sync::atomic::fence;
 /// What goes with the consumer's part of the ring.
 pub(super) type Side = Option<Box<Backlog>>;
 
-/// How many control messages may wait; a client that lets more pile up is disconnected.
+/// How many control messages may wait, besides gap notices; a client that lets more pile up is
+/// disconnected.
 pub(super) const CONTROL_LIMIT: usize = 64;
 
 /// How often a push tries to make room before it drops the new message: others may take the room.
@@ -161,9 +163,10 @@ impl Queue {
 
     /// Puts a frame into the control lane. A client that lets it fill is disconnected.
     pub(super) fn control(&self, frame: Frame) -> Controlled {
-        let lane = self
-            .control
-            .get_or_init(|| Box::new(Ring::new(CONTROL_LIMIT, crate_max_bytes(), false, ())));
+        let lane = self.control.get_or_init(|| {
+            let (messages, bytes) = (self.control_limit(), crate_max_bytes());
+            Box::new(Ring::new(messages, bytes, false, ()))
+        });
         match lane.push(frame.into_shared()) {
             Ok(()) => {
                 self.ring.call();
@@ -174,6 +177,12 @@ impl Queue {
                 Closing::Again => Controlled::Refused,
             },
         }
+    }
+
+    /// Each channel may have a gap notice under way; those have places of their own.
+    fn control_limit(&self) -> usize {
+        let notices = if self.gap_notices { self.max_losses } else { 0 };
+        CONTROL_LIMIT.saturating_add(notices).min(MOST_MESSAGES)
     }
 
     pub(super) fn control_lane(&self) -> Option<&Ring<Body, ()>> {
