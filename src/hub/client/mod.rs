@@ -217,7 +217,7 @@ impl Client {
             Overflow::Dropped(_) => {
                 delivery.dropped = 1;
                 self.core.report_drop(None);
-                common.after.serve();
+                common.serve();
                 Err(SendError::Full(message))
             }
             Overflow::Disconnected(_) => {
@@ -278,7 +278,7 @@ impl Client {
         self.core
             .common
             .after(Effect::Retire(Arc::clone(&self.core)));
-        self.core.common.after.serve();
+        self.core.common.serve();
     }
 
     async fn authorize(
@@ -348,7 +348,7 @@ impl Client {
             reason: Arc::clone(&reason),
         };
         common.after(Effect::Log(event));
-        common.after.serve();
+        common.serve();
         SubscribeError::Unauthorized { reason }
     }
 }
