@@ -2,6 +2,7 @@
 //! source has to look.
 
 mod channel;
+mod examples;
 mod hub;
 mod lagodev;
 mod layering;
