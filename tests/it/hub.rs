@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::thread;
 
+use bytes::Bytes;
+use throng::Advice;
 use throng::AuthRequest;
 use throng::Authorization;
 use throng::ChannelError;
@@ -14,6 +16,7 @@ use throng::ConnectOptions;
 use throng::Disconnect;
 use throng::Hub;
 use throng::HubBuilder;
+use throng::InvalidDisconnect;
 use throng::InvalidName;
 use throng::Limits;
 use throng::Member;
@@ -404,6 +407,39 @@ fn disconnect_ends_one_client() {
 }
 
 #[test]
+fn the_code_of_a_close_says_whether_to_come_back() {
+    for (why, code, advice) in [
+        (Disconnect::CLOSED, 3000, Advice::Reconnect),
+        (Disconnect::SHUTDOWN, 3001, Advice::Reconnect),
+        (Disconnect::SLOW, 3008, Advice::Reconnect),
+        (Disconnect::CONTROL_OVERFLOW, 3020, Advice::Reconnect),
+        (Disconnect::GONE, 3021, Advice::Reconnect),
+        (Disconnect::BAD_REQUEST, 3501, Advice::StayAway),
+        (Disconnect::KICKED, 3503, Advice::StayAway),
+        (
+            Disconnect::new(4499, "passing").unwrap(),
+            4499,
+            Advice::Reconnect,
+        ),
+        (
+            Disconnect::new(4500, "final").unwrap(),
+            4500,
+            Advice::StayAway,
+        ),
+    ] {
+        assert_eq!((why.code(), why.advice()), (code, advice), "{why}");
+    }
+    for code in [0, 1000, 3000, 3999, 5000] {
+        let refused = Disconnect::new(code, "not the application's");
+        assert_eq!(refused, Err(InvalidDisconnect::Code(code)));
+    }
+    let most = "x".repeat(Disconnect::MAX_REASON);
+    Disconnect::new(4000, most.clone()).unwrap();
+    let refused = Disconnect::new(4000, most + "x");
+    assert_eq!(refused, Err(InvalidDisconnect::Reason { len: 124 }));
+}
+
+#[test]
 fn a_close_of_the_hub_races_those_who_connect() {
     const EACH: usize = 200;
     for _ in 0..10 {
@@ -487,6 +523,35 @@ fn counts_return_to_the_baseline_after_a_storm() {
     );
     assert!(hub.slow_clients(10).is_empty());
     assert_eq!(*balance.lock().unwrap(), 0, "as many leaves as joins");
+}
+
+/// G7 in memory: what a client brought along and what it never received is freed.
+#[test]
+fn nothing_of_a_client_that_has_gone_is_kept() {
+    struct Payload(Arc<[u8]>);
+    impl AsRef<[u8]> for Payload {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    let hub = built(open_hub().slow_consumer(SlowConsumer::KeepLatest));
+    let (_stays, mut stays) = join(&hub, "presence-lobby");
+    let user: Arc<str> = Arc::from("ada");
+    let payload: Arc<[u8]> = Arc::from(*b"never received");
+    let (of_client, of_payload) = (Arc::downgrade(&user), Arc::downgrade(&payload));
+    let (client, outbox) = connect_as(&hub, ConnectOptions::new().user(user).gap_notices(true));
+    client.subscribe_blocking("presence-lobby").unwrap();
+    client.subscribe_blocking("c").unwrap();
+    let message = Message::binary(Bytes::from_owner(Payload(payload))).key("k");
+    for _ in 0..100 {
+        let _delivery = hub.publish("c", message.clone()).unwrap();
+    }
+    drop((message, client));
+    assert!(of_client.upgrade().is_some() && of_payload.upgrade().is_some());
+    drop(outbox);
+    assert!(of_client.upgrade().is_none(), "the client is freed");
+    assert!(of_payload.upgrade().is_none(), "and what waited for it");
+    drop(drain(&mut stays));
 }
 
 /// Every thread may be in the middle of closing what another is about to join.

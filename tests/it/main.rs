@@ -3,6 +3,7 @@
 
 mod channel;
 mod examples;
+mod guarantees;
 mod hub;
 mod lagodev;
 mod layering;
