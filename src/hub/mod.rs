@@ -354,12 +354,14 @@ impl Hub {
     }
 
     /// The `n` clients that are furthest behind, worst first: by messages waiting, then by
-    /// messages lost. Clients that have never been behind are not listed. Looks at every client.
+    /// messages lost. Clients that have never been behind, and those that were closed, are not
+    /// listed. Looks at every client.
     #[must_use]
     pub fn slow_clients(&self, n: usize) -> Vec<SlowClient> {
         let clients = self.shared.clients();
         let mut slow: Vec<_> = clients
             .iter()
+            .filter(|core| !core.queue.is_closed())
             .map(|core| (core, core.stats()))
             .filter(|(_, stats)| lag(stats) > (0, 0))
             .collect();

@@ -305,9 +305,7 @@ impl Outbox {
         if turn.is_closed() && turn.is_drained() {
             return Taken::Ended;
         }
-        let seen = turn.finish();
-        self.core.caught_up();
-        Taken::Nothing(seen)
+        Taken::Nothing(turn.finish())
     }
 
     /// Takes what is in the control lane, or looks for data if nothing is.

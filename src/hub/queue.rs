@@ -18,6 +18,7 @@ use crate::limits::OutboxLimits;
 use crate::limits::SlowConsumer;
 use crate::raw::ring::Consume;
 use crate::raw::ring::Held;
+use crate::raw::ring::MOST_MESSAGES;
 use crate::raw::ring::Ring;
 use crate::raw::ring::Why;
 use crate::raw::shared::Shared;
@@ -28,7 +29,8 @@ use crate::sync::atomic::fence;
 /// What goes with the consumer's part of the ring.
 pub(super) type Side = Option<Box<Backlog>>;
 
-/// How many control messages may wait; a client that lets more pile up is disconnected.
+/// How many control messages may wait, besides gap notices; a client that lets more pile up is
+/// disconnected.
 pub(super) const CONTROL_LIMIT: usize = 64;
 
 /// How often a push tries to make room before it drops the new message: others may take the room.
@@ -41,8 +43,8 @@ pub(super) struct Queue {
     /// Made for the first control message; `None` if the outbox was dropped before.
     control: OnceLock<Option<Box<Ring<Body, ()>>>>,
     pub(super) counters: Counters,
-    /// Milliseconds since the hub began, plus one, at the first message that found the client
-    /// behind; 0 while it is not.
+    /// Milliseconds since the hub began, at the first message that did not fit since the client
+    /// had last emptied its queue.
     behind_since: AtomicU64,
     why: OnceLock<Box<Disconnect>>,
     /// How many channels gap notices are remembered for; none if they are not wanted.
@@ -61,8 +63,8 @@ pub(super) struct Counters {
 pub(super) enum Overflow {
     /// It was put in after all; so many older ones were dropped or conflated for it.
     Stored { evicted: usize },
-    /// It was dropped.
-    Dropped(Shared<Body>),
+    /// It was dropped; perhaps as the first since the client had last emptied its queue.
+    Dropped { item: Shared<Body>, first: bool },
     /// It was dropped, and the client is disconnected for it.
     Disconnected(Shared<Body>),
 }
@@ -88,43 +90,57 @@ impl Queue {
         now: impl FnOnce() -> u64,
     ) -> Overflow {
         match policy {
-            SlowConsumer::DropNewest => self.drop_newest(item),
-            SlowConsumer::DropOldest => self.make_room(item, drop_oldest),
-            SlowConsumer::KeepLatest => self.make_room(item, keep_latest),
+            SlowConsumer::DropNewest => self.drop_newest(item, now),
+            SlowConsumer::DropOldest => self.make_room(item, now, drop_oldest),
+            SlowConsumer::KeepLatest => self.make_room(item, now, keep_latest),
             SlowConsumer::Disconnect { grace } if grace.is_zero() => self.disconnect_slow(item),
             SlowConsumer::Disconnect { grace } => {
                 let now = now();
-                // Relaxed: a time stamp; whichever of two racing first overflows wins is right.
-                let since = self.behind_since.load(Ordering::Relaxed);
-                if since == 0 {
-                    // Relaxed: as above.
-                    self.behind_since.store(now + 1, Ordering::Relaxed);
-                    return self.drop_newest(item);
-                }
-                let behind = u128::from((now + 1).saturating_sub(since));
+                let behind = u128::from(now.saturating_sub(self.behind_since(now)));
                 if behind < grace.as_millis() {
-                    return self.drop_newest(item);
+                    return self.drop_newest(item, || now);
                 }
                 self.disconnect_slow(item)
             }
         }
     }
 
-    fn drop_newest(&self, item: Shared<Body>) -> Overflow {
+    /// When the first message since the client had last emptied its queue did not fit.
+    fn behind_since(&self, now: u64) -> u64 {
+        if self.ring.is_overflown() {
+            // Relaxed: a time stamp; of two racing first overflows either will do.
+            self.behind_since.load(Ordering::Relaxed)
+        } else {
+            now
+        }
+    }
+
+    fn drop_newest(&self, item: Shared<Body>, now: impl FnOnce() -> u64) -> Overflow {
         count(&self.counters.dropped);
-        Overflow::Dropped(item)
+        let first = !self.ring.is_overflown();
+        if first {
+            // Relaxed: as in `behind_since`.
+            self.behind_since.store(now(), Ordering::Relaxed);
+            self.ring.note_overflow();
+        }
+        Overflow::Dropped { item, first }
     }
 
     fn disconnect_slow(&self, item: Shared<Body>) -> Overflow {
         count(&self.counters.dropped);
         match self.close(&Disconnect::SLOW) {
             Closing::First => Overflow::Disconnected(item),
-            Closing::Again => Overflow::Dropped(item),
+            Closing::Again => Overflow::Dropped { item, first: false },
         }
     }
 
     /// Makes room with `evict` until `item` fits, or drops it if that can't be done now.
-    fn make_room(&self, mut item: Shared<Body>, evict: fn(&mut Eviction<'_>)) -> Overflow {
+    fn make_room(
+        &self,
+        mut item: Shared<Body>,
+        now: impl FnOnce() -> u64,
+        evict: fn(&mut Eviction<'_>),
+    ) -> Overflow {
         let mut evicted = 0;
         for _ in 0..ATTEMPTS {
             let Some(turn) = self.ring.steal() else { break };
@@ -148,18 +164,14 @@ impl Queue {
                 }
             }
         }
-        self.drop_newest(item)
+        self.drop_newest(item, now)
     }
 
     /// Puts a frame into the control lane. A client that lets it fill is disconnected.
     pub(super) fn control(&self, frame: Frame) -> Controlled {
         let lane = self.control.get_or_init(|| {
-            Some(Box::new(Ring::new(
-                CONTROL_LIMIT,
-                crate_max_bytes(),
-                false,
-                (),
-            )))
+            let (messages, bytes) = (self.control_limit(), crate_max_bytes());
+            Some(Box::new(Ring::new(messages, bytes, false, ())))
         });
         let Some(lane) = lane else {
             return Controlled::Refused;
@@ -174,6 +186,13 @@ impl Queue {
                 Closing::Again => Controlled::Refused,
             },
         }
+    }
+
+    /// Each channel may have a gap notice under way; those have places of their own.
+    fn control_limit(&self) -> usize {
+        CONTROL_LIMIT
+            .saturating_add(self.max_losses as usize)
+            .min(MOST_MESSAGES)
     }
 
     pub(super) fn control_lane(&self) -> Option<&Ring<Body, ()>> {
@@ -225,15 +244,6 @@ impl Queue {
 
     pub(super) fn wants_gap_notices(&self) -> bool {
         self.max_losses > 0
-    }
-
-    /// The consumer has emptied the queue: it is no longer behind.
-    pub(super) fn caught_up(&self) {
-        // Relaxed: a time stamp, see `overflow`.
-        if self.behind_since.load(Ordering::Relaxed) != 0 {
-            // Relaxed: as above.
-            self.behind_since.store(0, Ordering::Relaxed);
-        }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::hub::after::Effect;
-use crate::hub::after::HubEvent;
 use crate::hub::channel::core::Face;
 use crate::hub::client::ClientCore;
 use crate::hub::delivery::Delivery;
@@ -145,7 +144,13 @@ impl Pass<'_> {
                 self.delivery.delivered += 1;
                 self.delivery.evicted += evicted;
             }
-            Overflow::Dropped(item) => self.dropped(subscriber, item),
+            Overflow::Dropped { item, first } => {
+                self.loan.give_back(item);
+                if first {
+                    client.report_drop(self.face.name.as_ref());
+                }
+                self.dropped(subscriber);
+            }
             Overflow::Disconnected(item) => {
                 self.loan.give_back(item);
                 self.delivery.dropped += 1;
@@ -156,17 +161,9 @@ impl Pass<'_> {
         }
     }
 
-    fn dropped(&mut self, subscriber: &Subscriber, item: crate::raw::shared::Shared<Body>) {
-        self.loan.give_back(item);
+    fn dropped(&mut self, subscriber: &Subscriber) {
         self.delivery.dropped += 1;
         let client = &subscriber.client;
-        if self.face.common.logs() && client.note_first_drop() {
-            let channel = self.face.name.clone();
-            self.face.common.after(Effect::Log(HubEvent::Dropping {
-                client: client.id,
-                channel,
-            }));
-        }
         if !client.queue.wants_gap_notices() || self.frame.offset() == 0 {
             return;
         }

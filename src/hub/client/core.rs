@@ -6,6 +6,8 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::disconnect::Disconnect;
+use crate::hub::after::Effect;
+use crate::hub::after::HubEvent;
 use crate::hub::channel::Core;
 use crate::hub::channel::Op;
 use crate::hub::common::Common;
@@ -17,9 +19,9 @@ use crate::hub::queue::Closing;
 use crate::hub::queue::Queue;
 use crate::hub::stats::ClientStats;
 use crate::hub::stats::read;
+use crate::id::ChannelName;
 use crate::id::ClientId;
 use crate::sync::Mutex;
-use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::Ordering;
 
 /// A client.
@@ -32,8 +34,6 @@ pub(crate) struct ClientCore {
     pub(in crate::hub) id: ClientId,
     pub(in crate::hub) identity: Option<Box<Identity>>,
     join_notices: bool,
-    /// Whether the log has a line about the client being behind.
-    reported: AtomicBool,
     /// The channels the client is in or about to be in.
     subscriptions: Mutex<Subscriptions>,
     pub(in crate::hub) common: Arc<Common>,
@@ -64,7 +64,6 @@ impl ClientCore {
             id,
             identity,
             join_notices,
-            reported: AtomicBool::new(false),
             subscriptions: Mutex::default(),
             common,
         }
@@ -110,7 +109,9 @@ impl ClientCore {
             return Err(SubscribeError::AlreadySubscribed);
         }
         let limit = self.common.limits.max_subscriptions;
-        if subscriptions.len() >= limit {
+        // The channel of all clients, which has no name, is no subscription of theirs.
+        let named = subscriptions.iter().filter(|held| held.name().is_some());
+        if channel.name().is_some() && named.count() >= limit {
             return Err(SubscribeError::TooManySubscriptions { limit });
         }
         let membership = Arc::new(Membership::new(Arc::clone(channel), member));
@@ -180,19 +181,13 @@ impl ClientCore {
         }
     }
 
-    /// Whether this is the first message dropped since the client had last caught up.
-    pub(crate) fn note_first_drop(&self) -> bool {
-        // Relaxed: a line in a log more or less.
-        !self.reported.load(Ordering::Relaxed) && !self.reported.swap(true, Ordering::Relaxed)
-    }
-
-    /// The client has emptied its outbox.
-    pub(in crate::hub) fn caught_up(&self) {
-        self.queue.caught_up();
-        // Relaxed: as in `note_first_drop`.
-        if self.reported.load(Ordering::Relaxed) {
-            // Relaxed: as above.
-            self.reported.store(false, Ordering::Relaxed);
+    /// Has it logged that the client begins to lose messages.
+    pub(in crate::hub) fn report_drop(&self, channel: Option<&ChannelName>) {
+        if self.common.logs() {
+            self.common.after(Effect::Log(HubEvent::Dropping {
+                client: self.id,
+                channel: channel.cloned(),
+            }));
         }
     }
 

@@ -237,6 +237,10 @@ impl<T: Weigh, S> Consume<'_, T, S> {
         let Ring {
             high_water, laps, ..
         } = self.ring;
+        if self.ring.is_overflown() && self.head.position() == self.tail.position() {
+            // Relaxed: see `Ring::note_overflow`.
+            self.ring.overflown.store(false, Ordering::Relaxed);
+        }
         let waited = self.tail.since(self.was).messages;
         // Relaxed: figures for people, written by whoever has the consumer's part.
         if waited > high_water.load(Ordering::Relaxed) as usize {

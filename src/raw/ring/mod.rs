@@ -57,6 +57,7 @@ mod word;
 use std::task::Waker;
 
 use crate::sync::UnsafeCell;
+use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::AtomicU32;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering;
@@ -103,6 +104,7 @@ pub(crate) struct Ring<T, S> {
     high_water: AtomicU32,
     laps: AtomicU32,
     shape: Shape,
+    overflown: AtomicBool,
     role: Role,
     few: Few,
     // Touched only when the consumer parks.
@@ -148,6 +150,7 @@ impl<T: Weigh, S> Ring<T, S> {
             high_water: AtomicU32::new(0),
             laps: AtomicU32::new(0),
             shape: Shape::of(max_messages),
+            overflown: AtomicBool::new(false),
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "at most 2^20, asserted above"
@@ -234,6 +237,18 @@ impl<T: Weigh, S> Ring<T, S> {
     pub(crate) fn prefetch(&self) {
         prefetch(std::ptr::from_ref(self).cast());
         prefetch(std::ptr::from_ref(&self.few).cast());
+    }
+
+    /// Notes that something did not fit; forgotten when the consumer has emptied the ring.
+    pub(crate) fn note_overflow(&self) {
+        // Relaxed: a note; nothing is read on the strength of it.
+        self.overflown.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something did not fit since the consumer had last emptied the ring.
+    pub(crate) fn is_overflown(&self) -> bool {
+        // Relaxed: as above.
+        self.overflown.load(Ordering::Relaxed)
     }
 
     /// The most that waited at a time, as the consumer found it. Exact, since what waits becomes
