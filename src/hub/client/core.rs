@@ -108,7 +108,8 @@ impl ClientCore {
             return Err(SubscribeError::AlreadySubscribed);
         }
         let limit = self.common.limits.max_subscriptions;
-        if subscriptions.len() >= limit {
+        // The channel of all clients is among them and does not count; it came first.
+        if subscriptions.len() > limit {
             return Err(SubscribeError::TooManySubscriptions { limit });
         }
         let membership = Arc::new(Membership::new(Arc::clone(channel), member));
