@@ -56,8 +56,6 @@ use crate::raw::ring::Consume;
 use crate::raw::ring::Park;
 use crate::raw::ring::Receiver;
 use crate::raw::ring::Seen;
-
-use crate::sync::atomic::Ordering;
 use crate::sync::hint;
 use crate::sync::thread;
 
@@ -259,19 +257,21 @@ impl Outbox {
             drop(turn);
             return self.take_control(into, max);
         }
-        let mut frames = 0;
+        let mut notices = 0;
+        let mut messages = 0;
         if turn.state(|side| side.is_some()) {
-            frames = take_side(&mut turn, into, max);
+            notices = take_losses(&mut turn, into, max);
+            messages = take_kept(&mut turn, into, max - notices);
         }
-        while frames < max
+        while notices + messages < max
             && let Some(item) = turn.pop()
         {
             into.put(Frame(item));
-            frames += 1;
+            messages += 1;
         }
-        if frames > 0 {
-            self.note(&mut turn, frames);
-            return Taken::Frames(frames);
+        if notices + messages > 0 {
+            self.note(&mut turn, messages);
+            return Taken::Frames(notices + messages);
         }
         if turn.is_closed() && turn.is_drained() {
             return Taken::Ended;
@@ -315,18 +315,12 @@ impl Outbox {
         turn.pop().map(Frame)
     }
 
-    /// Writes down what was received. What was there at most can only have been there now: the
-    /// number that waits shrinks only here.
+    /// Writes down what was received.
     #[inline]
-    fn note(&self, turn: &mut Consume<'_, Body, Side>, frames: usize) {
+    fn note(&self, turn: &mut Consume<'_, Body, Side>, messages: usize) {
         let counters = &self.core.queue.counters;
-        add(&counters.received, frames as u64);
-        let most = (turn.waiting() + frames) as u64;
-        // Relaxed: a figure for people, written here only.
-        if most > counters.high_water.load(Ordering::Relaxed) {
-            // Relaxed: as above.
-            counters.high_water.store(most, Ordering::Relaxed);
-        }
+        add(&counters.received, messages as u64);
+        counters.note_waiting(turn.waiting() + messages);
     }
 
     fn closed(&mut self) -> Closed {
@@ -335,25 +329,31 @@ impl Outbox {
     }
 }
 
-/// Takes from what an evicting policy has put beside the ring: first what was lost, then what
-/// was kept.
+/// Takes the notices of what an evicting policy has thrown away.
 #[cold]
-fn take_side(turn: &mut Consume<'_, Body, Side>, into: &mut impl Sink, max: usize) -> usize {
-    let mut frames = 0;
-    while frames < max {
+fn take_losses(turn: &mut Consume<'_, Body, Side>, into: &mut impl Sink, max: usize) -> usize {
+    let mut notices = 0;
+    while notices < max {
         let loss = turn.state(|side| side.as_mut().and_then(|side| side.take_loss()));
         let Some(gap) = loss else { break };
         into.put(notice(gap));
-        frames += 1;
+        notices += 1;
     }
-    while frames < max {
+    notices
+}
+
+/// Takes what an evicting policy has put beside the ring.
+#[cold]
+fn take_kept(turn: &mut Consume<'_, Body, Side>, into: &mut impl Sink, max: usize) -> usize {
+    let mut messages = 0;
+    while messages < max {
         let kept = turn.state(|side| side.as_mut().and_then(|side| side.next()));
         let Some(frame) = kept else { break };
         turn.settle(weight(&frame));
         into.put(frame);
-        frames += 1;
+        messages += 1;
     }
-    frames
+    messages
 }
 
 /// Closes a gap that was still open while its notice was on the way.

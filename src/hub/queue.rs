@@ -55,8 +55,22 @@ pub(super) struct Counters {
     pub(super) dropped: AtomicU64,
     pub(super) evicted: AtomicU64,
     pub(super) conflated: AtomicU64,
-    /// The most messages that waited at a time, as the consumer found them.
+    /// The most messages that waited at a time, as whoever took some found them. Written by
+    /// whoever has the consumer's part.
     pub(super) high_water: AtomicU64,
+}
+
+impl Counters {
+    /// Notes how many messages wait before some are taken: only then does their number shrink.
+    #[inline(always)]
+    pub(super) fn note_waiting(&self, messages: usize) {
+        let messages = messages as u64;
+        // Relaxed: a figure for people; one thread writes at a time, handed over with the part.
+        if messages > self.high_water.load(Ordering::Relaxed) {
+            // Relaxed: as above.
+            self.high_water.store(messages, Ordering::Relaxed);
+        }
+    }
 }
 
 /// What became of a message that did not fit.
@@ -135,7 +149,10 @@ impl Queue {
     fn make_room(&self, mut item: Shared<Body>, evict: fn(&mut Eviction<'_>)) -> Overflow {
         let mut evicted = 0;
         for _ in 0..ATTEMPTS {
-            let Some(turn) = self.ring.steal() else { break };
+            let Some(mut turn) = self.ring.steal() else {
+                break;
+            };
+            self.counters.note_waiting(turn.waiting());
             let frame = Frame(item);
             let mut eviction = Eviction {
                 queue: self,
