@@ -319,8 +319,13 @@ impl Outbox {
     #[inline]
     fn note(&self, turn: &mut Consume<'_, Body, Side>, messages: usize) {
         let counters = &self.core.queue.counters;
+        let waiting = turn.waiting();
         add(&counters.received, messages as u64);
-        counters.note_waiting(turn.waiting() + messages);
+        counters.note_waiting(waiting + messages);
+        if waiting == 0 {
+            // Not only when it is found empty: in a steady stream it may never be.
+            self.core.caught_up();
+        }
     }
 
     fn closed(&mut self) -> Closed {
