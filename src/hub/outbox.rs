@@ -364,7 +364,7 @@ fn take_kept(turn: &mut Consume<'_, Body, Side>, into: &mut impl Sink, max: usiz
 /// Closes a gap that was still open while its notice was on the way.
 fn settle(frame: Frame) -> Option<Frame> {
     match &frame.0.what {
-        What::GapIn(membership) => membership.take_gap().map(notice),
+        What::GapIn(gap) => gap.take().map(notice),
         _ => Some(frame),
     }
 }
