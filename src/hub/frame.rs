@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 
-use crate::hub::membership::Membership;
+use crate::hub::membership::OpenGap;
 use crate::id::ChannelName;
 use crate::message::Format;
 use crate::message::Message;
@@ -35,7 +35,7 @@ pub(crate) struct Body {
 pub(super) enum What {
     Gap(Gap),
     /// A gap that may still grow; it becomes a [`What::Gap`] when it is taken.
-    GapIn(Arc<Membership>),
+    GapIn(Arc<OpenGap>),
     Joined(Joined),
     Left(Left),
     MemberAdded(Member),

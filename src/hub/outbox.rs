@@ -289,18 +289,20 @@ impl Outbox {
             drop(turn);
             return self.take_control(into, max);
         }
-        let mut frames = 0;
+        let mut notices = 0;
+        let mut messages = 0;
         if turn.state(|side| side.is_some()) {
-            frames = take_side(&mut turn, into, max);
+            notices = take_losses(&mut turn, into, max);
+            messages = take_kept(&mut turn, into, max - notices);
         }
-        while frames < max
+        while notices + messages < max
             && let Some(item) = turn.pop()
         {
             into.put(Frame(item));
-            frames += 1;
+            messages += 1;
         }
-        if frames > 0 {
-            return Taken::Frames(frames);
+        if notices + messages > 0 {
+            return Taken::Frames(notices + messages);
         }
         if turn.is_closed() && turn.is_drained() {
             return Taken::Ended;
@@ -382,25 +384,31 @@ impl Outbox {
     }
 }
 
-/// Takes from what an evicting policy has put beside the ring: first what was lost, then what
-/// was kept.
+/// Takes the notices of what an evicting policy has thrown away.
 #[cold]
-fn take_side(turn: &mut Consume<'_, Body, Side>, into: &mut impl Sink, max: usize) -> usize {
-    let mut frames = 0;
-    while frames < max {
+fn take_losses(turn: &mut Consume<'_, Body, Side>, into: &mut impl Sink, max: usize) -> usize {
+    let mut notices = 0;
+    while notices < max {
         let loss = turn.state(|side| side.as_mut().and_then(|side| side.take_loss()));
         let Some(gap) = loss else { break };
         into.put(notice(gap));
-        frames += 1;
+        notices += 1;
     }
-    while frames < max {
+    notices
+}
+
+/// Takes what an evicting policy has put beside the ring.
+#[cold]
+fn take_kept(turn: &mut Consume<'_, Body, Side>, into: &mut impl Sink, max: usize) -> usize {
+    let mut messages = 0;
+    while messages < max {
         let kept = turn.state(|side| side.as_mut().and_then(|side| side.next()));
         let Some(frame) = kept else { break };
         turn.settle(weight(&frame));
         into.put(frame);
-        frames += 1;
+        messages += 1;
     }
-    frames
+    messages
 }
 
 /// Lets a publisher that is in the middle of something go on.
@@ -412,7 +420,7 @@ fn pause() {
 /// Closes a gap that was still open while its notice was on the way.
 fn settle(frame: Frame) -> Option<Frame> {
     match &frame.0.what {
-        What::GapIn(membership) => membership.take_gap().map(notice),
+        What::GapIn(gap) => gap.take().map(notice),
         _ => Some(frame),
     }
 }

@@ -20,6 +20,7 @@ use crate::raw::ring::Consume;
 use crate::raw::ring::Held;
 use crate::raw::ring::MOST_MESSAGES;
 use crate::raw::ring::Ring;
+use crate::raw::ring::Weigh;
 use crate::raw::ring::Why;
 use crate::raw::shared::Shared;
 use crate::sync::atomic::AtomicU64;
@@ -134,13 +135,17 @@ impl Queue {
         }
     }
 
-    /// Makes room with `evict` until `item` fits, or drops it if that can't be done now.
+    /// Makes room with `evict` until `item` fits, or drops it if that can't be done now, or ever:
+    /// a member may be larger than the outbox.
     fn make_room(
         &self,
         mut item: Shared<Body>,
         now: impl FnOnce() -> u64,
         evict: fn(&mut Eviction<'_>),
     ) -> Overflow {
+        if !self.ring.could_hold(item.weight()) {
+            return self.drop_newest(item, now);
+        }
         let mut evicted = 0;
         for _ in 0..ATTEMPTS {
             let Some(turn) = self.ring.steal() else { break };

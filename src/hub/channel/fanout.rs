@@ -10,7 +10,6 @@ use crate::hub::frame::Body;
 use crate::hub::frame::Frame;
 use crate::hub::frame::What;
 use crate::hub::membership::Membership;
-use crate::hub::membership::Notice;
 use crate::hub::queue::Controlled;
 use crate::hub::queue::Overflow;
 use crate::id::ClientId;
@@ -167,10 +166,10 @@ impl Pass<'_> {
         if !client.queue.wants_gap_notices() || self.frame.offset() == 0 {
             return;
         }
-        if subscriber.membership.note_loss(self.frame.offset()) == Notice::UnderWay {
+        let Some(gap) = subscriber.membership.note_loss(self.frame.offset()) else {
             return;
-        }
-        let what = What::GapIn(Arc::clone(&subscriber.membership));
+        };
+        let what = What::GapIn(Arc::clone(gap));
         let notice = Frame::new(what, self.face.name.as_ref(), Default::default());
         if client.queue.control(notice) == Controlled::Disconnected {
             self.dead.push(Arc::clone(&subscriber.membership));

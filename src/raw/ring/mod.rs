@@ -272,6 +272,11 @@ impl<T: Weigh, S> Ring<T, S> {
         }
     }
 
+    /// Whether an item of this weight would fit if the ring were empty.
+    pub(crate) fn could_hold(&self, weight: u64) -> bool {
+        weight <= self.max_bytes
+    }
+
     /// How much waits, as the limits count it.
     pub(crate) fn held(&self) -> Held {
         // Relaxed: a figure for people; the head first, so that it is not ahead of the tail.
