@@ -34,6 +34,7 @@ use std::sync::Arc;
 use crate::disconnect::Disconnect;
 use crate::id::ChannelName;
 use crate::id::ClientId;
+use crate::limits::OutboxLimits;
 use crate::message::Message;
 use crate::sync::atomic::Ordering;
 
@@ -131,7 +132,7 @@ impl Hub {
         Ok((shared.handle(&core), outbox))
     }
 
-    fn core(&self, options: ConnectOptions, limits: crate::limits::OutboxLimits) -> ClientCore {
+    fn core(&self, options: ConnectOptions, limits: OutboxLimits) -> ClientCore {
         let common = &self.shared.common;
         let policy = options.slow_consumer.unwrap_or(common.slow_consumer);
         let max_losses = if options.gap_notices {

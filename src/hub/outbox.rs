@@ -301,6 +301,7 @@ impl Outbox {
             into.put(Frame(item));
             messages += 1;
         }
+        turn.forget_overflow();
         if notices + messages > 0 {
             return Taken::Frames(notices + messages);
         }

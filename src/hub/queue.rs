@@ -18,6 +18,7 @@ use crate::limits::OutboxLimits;
 use crate::limits::SlowConsumer;
 use crate::raw::ring::Consume;
 use crate::raw::ring::Held;
+use crate::raw::ring::MOST_BYTES;
 use crate::raw::ring::MOST_MESSAGES;
 use crate::raw::ring::Ring;
 use crate::raw::ring::Weigh;
@@ -175,8 +176,9 @@ impl Queue {
     /// Puts a frame into the control lane. A client that lets it fill is disconnected.
     pub(super) fn control(&self, frame: Frame) -> Controlled {
         let lane = self.control.get_or_init(|| {
-            let (messages, bytes) = (self.control_limit(), crate_max_bytes());
-            Some(Box::new(Ring::new(messages, bytes, false, ())))
+            // Bounded by the number of messages alone: they are small.
+            let limit = self.control_limit();
+            Some(Box::new(Ring::new(limit, MOST_BYTES, false, ())))
         });
         let Some(lane) = lane else {
             return Controlled::Refused;
@@ -338,11 +340,6 @@ fn keep_latest(eviction: &mut Eviction<'_>) {
 fn count(counter: &AtomicU64) {
     // Relaxed: a figure for people.
     counter.fetch_add(1, Ordering::Relaxed);
-}
-
-/// The control lane is bounded by its number of messages; they are small.
-const fn crate_max_bytes() -> u64 {
-    crate::raw::ring::MOST_BYTES
 }
 
 /// Milliseconds since `start`.

@@ -23,6 +23,7 @@ use crate::id::ChannelName;
 use crate::id::ClientId;
 use crate::sync::Mutex;
 use crate::sync::atomic::Ordering;
+use crate::sync::atomic::fence;
 
 /// A client.
 ///
@@ -164,7 +165,7 @@ impl ClientCore {
     /// instead, after letting go of it.
     fn detach(&self) {
         // SeqCst: see `Queue::is_closed_for_sure`.
-        crate::sync::atomic::fence(Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         let Some(mut subscriptions) = self.subscriptions.try_lock() else {
             return;
         };

@@ -82,6 +82,7 @@ impl<T: Weigh, S> Ring<T, S> {
         }
         turn.with(|_, local| local.read = head);
         turn.head = head;
+        turn.forget_overflow();
         drop(turn);
         head.since(was).messages
     }
@@ -206,6 +207,15 @@ impl<T: Weigh, S> Consume<'_, T, S> {
         }
     }
 
+    /// Forgets that something did not fit, if this turn, the receiver's, leaves nothing.
+    #[inline(always)]
+    pub(crate) fn forget_overflow(&self) {
+        if self.ring.is_overflown() && self.head.position() == self.tail.position() {
+            // Relaxed: see `Ring::note_overflow`.
+            self.ring.overflown.store(false, Ordering::Relaxed);
+        }
+    }
+
     /// Lets an item that was taken count on, for it is kept.
     pub(crate) fn keep(&mut self, weight: u64) {
         self.head = self.head.back(1, weight);
@@ -237,10 +247,6 @@ impl<T: Weigh, S> Consume<'_, T, S> {
         let Ring {
             high_water, laps, ..
         } = self.ring;
-        if self.ring.is_overflown() && self.head.position() == self.tail.position() {
-            // Relaxed: see `Ring::note_overflow`.
-            self.ring.overflown.store(false, Ordering::Relaxed);
-        }
         let waited = self.tail.since(self.was).messages;
         // Relaxed: figures for people, written by whoever has the consumer's part.
         if waited > high_water.load(Ordering::Relaxed) as usize {

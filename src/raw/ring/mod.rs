@@ -239,13 +239,13 @@ impl<T: Weigh, S> Ring<T, S> {
         prefetch(std::ptr::from_ref(&self.few).cast());
     }
 
-    /// Notes that something did not fit; forgotten when the consumer has emptied the ring.
+    /// Notes that something did not fit; forgotten when the receiver has emptied the ring.
     pub(crate) fn note_overflow(&self) {
         // Relaxed: a note; nothing is read on the strength of it.
         self.overflown.store(true, Ordering::Relaxed);
     }
 
-    /// Whether something did not fit since the consumer had last emptied the ring.
+    /// Whether something did not fit since the receiver had last emptied the ring.
     pub(crate) fn is_overflown(&self) -> bool {
         // Relaxed: as above.
         self.overflown.load(Ordering::Relaxed)
