@@ -29,6 +29,7 @@ use tokio::sync::mpsc;
 mod common;
 
 use common::CAPACITY;
+use common::hub;
 
 fn idle(c: &mut Criterion) {
     let mut group = c.benchmark_group("churn-idle");
@@ -56,7 +57,6 @@ fn under_fire(c: &mut Criterion) {
                 let World {
                     join_and_leave,
                     publish,
-                    ..
                 } = built.get_or_insert_with(|| build(n));
                 let done = AtomicBool::new(false);
                 thread::scope(|scope| {
@@ -85,7 +85,7 @@ struct World {
 type Build = fn(usize) -> World;
 
 fn contenders(n: usize) -> Vec<(&'static str, Build)> {
-    let mut contenders: Vec<(&'static str, Build)> = vec![("throng", hub)];
+    let mut contenders: Vec<(&'static str, Build)> = vec![("throng", throng)];
     if n < 1_000_000 || common::large() {
         contenders.push(("mutexed-mpsc", mutexed_mpsc));
         contenders.push(("tokio-broadcast", tokio_broadcast));
@@ -94,11 +94,12 @@ fn contenders(n: usize) -> Vec<(&'static str, Build)> {
     contenders
 }
 
-fn hub(n: usize) -> World {
-    let hub = common::hub(SlowConsumer::DropNewest);
-    let members: Vec<_> = (0..n).map(|_| common::subscribed(&hub, "bench")).collect();
-    let (client, outbox) = common::subscribed(&hub, "elsewhere");
+fn throng(n: usize) -> World {
+    let hub = hub::with(SlowConsumer::DropNewest);
+    let members: Vec<_> = (0..n).map(|_| hub::subscribed(&hub, "bench")).collect();
+    let (client, outbox) = hub::subscribed(&hub, "elsewhere");
     let channel = hub.channel("bench").expect("the name is valid");
+    let payload = common::payload(128);
     World {
         join_and_leave: Box::new(move || {
             let _kept = (&members, &outbox);
@@ -107,7 +108,7 @@ fn hub(n: usize) -> World {
             client.unsubscribe("bench");
         }),
         publish: Box::new(move || {
-            let message = Message::binary(PAYLOAD);
+            let message = Message::binary(payload.clone());
             // Refused when too many operations wait on the channel: then the joiner is owed a turn.
             if channel.publish(message).is_err() {
                 thread::yield_now();
@@ -123,6 +124,7 @@ fn mutexed_mpsc(n: usize) -> World {
     let members = Arc::new(Mutex::new(members));
     let (sender, receiver) = mpsc::channel(CAPACITY);
     let shared = Arc::clone(&members);
+    let payload = common::payload(128);
     World {
         join_and_leave: Box::new(move || {
             let _kept = (&receivers, &receiver);
@@ -133,7 +135,7 @@ fn mutexed_mpsc(n: usize) -> World {
         publish: Box::new(move || {
             let members = shared.lock().unwrap_or_else(PoisonError::into_inner);
             for sender in members.values() {
-                let _dropped_when_full = sender.try_send(PAYLOAD);
+                let _dropped_when_full = sender.try_send(payload.clone());
             }
         }),
     }
@@ -143,13 +145,14 @@ fn tokio_broadcast(n: usize) -> World {
     let (sender, _) = broadcast::channel::<Bytes>(CAPACITY);
     let members: Vec<_> = (0..n).map(|_| sender.subscribe()).collect();
     let publisher = sender.clone();
+    let payload = common::payload(128);
     World {
         join_and_leave: Box::new(move || {
             let _kept = &members;
             drop(sender.subscribe());
         }),
         publish: Box::new(move || {
-            let _nobody_there = publisher.send(PAYLOAD);
+            let _nobody_there = publisher.send(payload.clone());
         }),
     }
 }
@@ -158,20 +161,19 @@ fn async_broadcast(n: usize) -> World {
     let (mut sender, receiver) = async_broadcast::broadcast::<Bytes>(CAPACITY);
     sender.set_overflow(true);
     let members: Vec<_> = (0..n).map(|_| receiver.new_receiver()).collect();
+    let payload = common::payload(128);
     World {
         join_and_leave: Box::new(move || {
             let _kept = &members;
             drop(receiver.new_receiver());
         }),
         publish: Box::new(move || {
-            let _overwritten = sender.try_broadcast(PAYLOAD);
+            let _overwritten = sender.try_broadcast(payload.clone());
         }),
     }
 }
 
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
-
-const PAYLOAD: Bytes = Bytes::from_static(&[b'x'; 128]);
 
 criterion_group! {
     name = benches;

@@ -24,6 +24,7 @@ use common::CONTENDERS;
 use common::Contender;
 use common::Fanout;
 use common::Setup;
+use common::hub;
 
 /// By the number of receivers.
 fn receivers(c: &mut Criterion) {
@@ -124,7 +125,7 @@ fn disconnect(c: &mut Criterion) {
 
 /// throng under `policy`, with the outboxes of the slow clients just full.
 fn filled(policy: SlowConsumer, setup: &Setup) -> Fanout {
-    let mut fanout = common::under(policy, setup);
+    let mut fanout = hub::under(policy, setup);
     for _ in 0..CAPACITY {
         assert_eq!(fanout.round(1), setup.healthy(), "messages were lost");
     }

@@ -14,6 +14,7 @@ mod common;
 use common::CAPACITY;
 use common::CONTENDERS;
 use common::Setup;
+use common::hub;
 
 /// A channel with one subscriber, beside the queues themselves.
 fn channel_of_one(c: &mut Criterion) {
@@ -34,8 +35,8 @@ fn channel_of_one(c: &mut Criterion) {
 /// What the channel costs: straight into the outbox with `Client::send`.
 fn send(c: &mut Criterion) {
     let mut group = c.benchmark_group("outbox");
-    let hub = common::hub(SlowConsumer::DropNewest);
-    let (client, mut outbox) = common::subscribed(&hub, "bench");
+    let hub = hub::with(SlowConsumer::DropNewest);
+    let (client, mut outbox) = hub::subscribed(&hub, "bench");
     let payload = Setup::new(1).payload;
     for window in WINDOWS {
         group.throughput(Throughput::Elements(common::elements(1, window)));

@@ -31,6 +31,7 @@ use tokio::task;
 mod common;
 
 use common::CAPACITY;
+use common::hub;
 
 /// The tasks run on the publisher's thread.
 fn same_thread(c: &mut Criterion) {
@@ -175,14 +176,15 @@ fn throng<F: Future<Output = ()> + Send + 'static>(
     arrivals: &Arc<Arrivals>,
     receive: impl Fn(Outbox, Arc<Arrivals>) -> F,
 ) -> Box<dyn FnMut()> {
-    let hub = common::hub(SlowConsumer::DropNewest);
+    let hub = hub::with(SlowConsumer::DropNewest);
     for _ in 0..n {
-        let (_client, outbox) = common::subscribed(&hub, "bench");
+        let (_client, outbox) = hub::subscribed(&hub, "bench");
         runtime.spawn(receive(outbox, Arc::clone(arrivals)));
     }
     let channel = hub.channel("bench").expect("the name is valid");
+    let payload = common::payload(128);
     Box::new(move || {
-        let published = channel.publish(Message::binary(PAYLOAD));
+        let published = channel.publish(Message::binary(payload.clone()));
         published.expect("nobody else publishes");
     })
 }
@@ -200,9 +202,12 @@ fn tokio_mpsc(runtime: &Runtime, n: usize, arrivals: &Arc<Arrivals>) -> Box<dyn 
         });
         senders.push(sender);
     }
+    let payload = common::payload(128);
     Box::new(move || {
         for sender in &senders {
-            sender.try_send(PAYLOAD).expect("the queue has room");
+            sender
+                .try_send(payload.clone())
+                .expect("the queue has room");
         }
     })
 }
@@ -219,8 +224,11 @@ fn tokio_broadcast(runtime: &Runtime, n: usize, arrivals: &Arc<Arrivals>) -> Box
             }
         });
     }
+    let payload = common::payload(128);
     Box::new(move || {
-        sender.send(PAYLOAD).expect("the receivers are there");
+        sender
+            .send(payload.clone())
+            .expect("the receivers are there");
     })
 }
 
@@ -237,9 +245,12 @@ fn flume(runtime: &Runtime, n: usize, arrivals: &Arc<Arrivals>) -> Box<dyn FnMut
         });
         senders.push(sender);
     }
+    let payload = common::payload(128);
     Box::new(move || {
         for sender in &senders {
-            sender.try_send(PAYLOAD).expect("the queue has room");
+            sender
+                .try_send(payload.clone())
+                .expect("the queue has room");
         }
     })
 }
@@ -257,14 +268,13 @@ fn async_broadcast(runtime: &Runtime, n: usize, arrivals: &Arc<Arrivals>) -> Box
         });
     }
     let inactive = receiver.deactivate();
+    let payload = common::payload(128);
     Box::new(move || {
         let _kept_open = &inactive;
-        let sent = sender.try_broadcast(PAYLOAD);
+        let sent = sender.try_broadcast(payload.clone());
         sent.expect("the channel has room");
     })
 }
-
-const PAYLOAD: Bytes = Bytes::from_static(&[b'x'; 128]);
 
 criterion_group! {
     name = benches;

@@ -5,18 +5,15 @@
 //! every receiver what it has, until it is empty, and drops it. Each outbox (or its like) has room
 //! for [`CAPACITY`] messages. All contenders get the same [`Bytes`] payload.
 
+pub(crate) mod hub;
 mod per_client;
 mod shared;
-mod throng;
 
 use std::env;
 use std::time::Duration;
 
 use bytes::Bytes;
 use criterion::Criterion;
-
-pub(crate) use self::throng::hub;
-pub(crate) use self::throng::subscribed;
 
 /// Room in each outbox, in messages.
 pub(crate) const CAPACITY: usize = 64;
@@ -150,7 +147,7 @@ pub(crate) const CONTENDERS: [Contender; 7] = [
     THRONG,
     Contender {
         name: "throng-recv",
-        make: throng::one_by_one,
+        make: hub::one_by_one,
     },
     Contender {
         name: "tokio-mpsc",
@@ -177,7 +174,7 @@ pub(crate) const CONTENDERS: [Contender; 7] = [
 /// throng as it is meant to be drained: many outboxes into one reused batch.
 pub(crate) const THRONG: Contender = Contender {
     name: "throng",
-    make: throng::batched,
+    make: hub::batched,
 };
 
 /// Short runs: there are many contenders, and the ratios are far apart.
@@ -198,6 +195,7 @@ pub(crate) fn elements(receivers: usize, window: usize) -> u64 {
     u64::try_from(receivers * window).expect("a count of deliveries fits")
 }
 
-fn payload(bytes: usize) -> Bytes {
+/// A payload that is counted, as real ones are: a static one would be cloned for nothing.
+pub(crate) fn payload(bytes: usize) -> Bytes {
     Bytes::from(vec![b'x'; bytes])
 }

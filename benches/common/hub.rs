@@ -50,7 +50,7 @@ pub(crate) fn under(policy: SlowConsumer, setup: &Setup) -> Fanout {
 }
 
 /// A hub whose outboxes hold [`CAPACITY`] messages, of any size.
-pub(crate) fn hub(policy: SlowConsumer) -> Hub {
+pub(crate) fn with(policy: SlowConsumer) -> Hub {
     Hub::builder()
         .outbox(OutboxLimits::new().messages(CAPACITY).bytes(16 << 20))
         .slow_consumer(policy)
@@ -70,7 +70,7 @@ pub(crate) fn subscribed(hub: &Hub, channel: &str) -> (Client, Outbox) {
 }
 
 fn world(setup: &Setup, policy: SlowConsumer) -> (Channel, Parted<Outbox>) {
-    let hub = hub(policy);
+    let hub = with(policy);
     let outboxes = (0..setup.receivers).map(|_| subscribed(&hub, "bench").1);
     let outboxes = setup.part(outboxes.collect());
     let channel = hub.channel("bench").expect("the name is valid");
