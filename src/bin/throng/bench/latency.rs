@@ -13,7 +13,8 @@ pub(super) struct Latencies(Histogram<u64>);
 impl Latencies {
     pub(super) fn new() -> Self {
         let histogram = Histogram::new_with_bounds(1, DAY, 3);
-        Self(histogram.expect("the bounds are constants, and good"))
+        // The bounds are constants, and good.
+        Self(histogram.expect("good bounds"))
     }
 
     pub(super) fn record(&mut self, nanos: u64) {
@@ -22,7 +23,8 @@ impl Latencies {
 
     pub(super) fn add(&mut self, other: &Self) {
         let added = self.0.add(&other.0);
-        added.expect("all histograms have the same bounds");
+        // Both were made by `new`.
+        added.expect("the same bounds");
     }
 
     /// None when nothing was recorded.

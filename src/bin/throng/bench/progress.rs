@@ -15,9 +15,10 @@ impl Progress {
         if !io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());
         }
+        // The template is a constant, and good.
         let style = ProgressStyle::with_template("{msg:>12} {wide_bar} {pos}/{len}");
         let bar = ProgressBar::new(total as u64).with_message(what);
-        Self(bar.with_style(style.expect("the template is a constant, and good")))
+        Self(bar.with_style(style.expect("a good template")))
     }
 
     pub(super) fn set(&self, done: usize) {

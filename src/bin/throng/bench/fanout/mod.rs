@@ -137,7 +137,8 @@ fn milliseconds(duration: Duration) -> usize {
 }
 
 fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().expect("no thread of the bench panics")
+    // A panic of the thread is a bug, and goes on here.
+    thread.join().expect("no thread panics")
 }
 
 /// How long the last messages may take before they are called lost.

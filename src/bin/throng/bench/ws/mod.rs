@@ -216,6 +216,7 @@ fn watch(paced: JoinHandle<Paced>, from: Instant, duration: Duration) -> Paced {
         thread::park_timeout(Duration::from_millis(20));
         progress.set(milliseconds(from.elapsed()));
     }
+    // A panic of the pacer is a bug, and goes on here.
     paced.join().expect("the pacer does not panic")
 }
 

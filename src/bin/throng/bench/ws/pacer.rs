@@ -23,7 +23,9 @@ pub(super) struct Pacer {
 pub(super) struct Paced {
     /// Messages handed to the publishers.
     pub(super) messages: usize,
-    /// Deliveries these should have made.
+    /// Messages that were due, but for which no time was left.
+    pub(super) unsent: usize,
+    /// Deliveries that the messages should have made.
     pub(super) expected: usize,
     /// Deliveries that did not come while the window waited for them, and were given up.
     pub(super) given_up: usize,
@@ -50,19 +52,18 @@ impl Pacer {
     fn at_rate(self, rate: usize, end: Instant) -> Paced {
         let mut paced = Paced::default();
         let begin = Instant::now();
-        loop {
-            let due = begin + Duration::from_secs(1).mul_f64(paced.messages as f64 / rate as f64);
-            if due >= end {
-                return paced;
-            }
-            let early = due.saturating_duration_since(Instant::now());
-            if !early.is_zero() {
-                thread::sleep(early);
-            }
+        let due = |messages: usize| begin + Duration::from_secs_f64(messages as f64 / rate as f64);
+        while due(paced.messages) < end && Instant::now() < end {
+            let due = due(paced.messages);
+            thread::sleep(due.saturating_duration_since(Instant::now()));
             if !self.publish(due, &mut paced) {
-                return paced;
+                break;
             }
         }
+        while due(paced.messages + paced.unsent) < end {
+            paced.unsent += 1;
+        }
+        paced
     }
 
     /// A message is due when all but `window - 1` of those before have been received.

@@ -30,7 +30,9 @@ pub(super) struct Report {
     seconds: f64,
     /// Messages published, those before the measurement too.
     messages: usize,
-    /// What these should have brought to healthy clients, and did not.
+    /// Messages that were due, but the server was so far behind that no time was left for them.
+    unsent: usize,
+    /// What the messages should have brought to healthy clients, and did not.
     missing: usize,
     /// Messages the server refused, and how it said so first.
     refused: usize,
@@ -90,6 +92,7 @@ impl Report {
             window: options.rate.is_none().then_some(options.window),
             seconds,
             messages: paced.messages,
+            unsent: paced.unsent,
             missing: paced.expected.saturating_sub(last.counts.received),
             refused,
             first_refusal,
@@ -144,12 +147,14 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "deliveries {} in {:.2} s, {:.0} a second, {:.2} a read; {} missing",
+            "deliveries {} in {:.2} s, {:.0} a second, {:.2} a read; {} missing, {} messages \
+             unsent",
             self.deliveries,
             self.seconds,
             self.deliveries_per_second,
             self.deliveries_per_read,
-            self.missing
+            self.missing,
+            self.unsent
         )?;
         if let Some(refusal) = &self.first_refusal {
             writeln!(f, "refused    {}, the first: {refusal}", self.refused)?;
