@@ -105,7 +105,8 @@ fn throng(n: usize) -> World {
             let _kept = (&members, &outbox);
             let joined = client.subscribe_blocking("bench");
             joined.expect("the client is not on the channel");
-            client.unsubscribe("bench");
+            let left = client.unsubscribe("bench");
+            left.expect("the client is on the channel");
         }),
         publish: Box::new(move || {
             let message = Message::binary(payload.clone());

@@ -185,7 +185,8 @@ fn throng<F: Future<Output = ()> + Send + 'static>(
     let payload = common::payload(128);
     Box::new(move || {
         let published = channel.publish(Message::binary(payload.clone()));
-        published.expect("nobody else publishes");
+        let delivery = published.expect("nobody else publishes");
+        assert_eq!(delivery.delivered(), n, "messages were lost");
     })
 }
 

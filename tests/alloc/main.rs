@@ -89,7 +89,8 @@ impl World {
     fn publish(&self, messages: usize) {
         for _ in 0..messages {
             let published = self.channel.publish(Message::static_text("tick"));
-            published.expect("nobody else publishes");
+            let delivery = published.expect("nobody else publishes");
+            assert_eq!(delivery.addressed(), self.outboxes.len());
         }
     }
 
