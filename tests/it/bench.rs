@@ -116,6 +116,10 @@ fn bad_values_are_refused_with_their_bounds() {
             &["fanout", "--channels", "8", "--subscribers", "7"],
             "--channels 8 is more than",
         ),
+        (
+            &["fanout", "--outbox", "65536", "--size", "1048576"],
+            "17179869184 bytes",
+        ),
         (&["fanout", "--outbox", "9"], "at least 48 is needed"),
         (
             &["fanout", "--seconds", "1", "--messages", "1"],

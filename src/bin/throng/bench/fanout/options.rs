@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::ValueEnum;
+use throng::OutboxLimits;
 use throng::SlowConsumer;
 
 use crate::bench::failed::Failed;
@@ -94,12 +95,23 @@ impl Options {
                  clients would lose messages; at least {needed} is needed"
             )));
         }
+        if self.outbox_bytes() > OutboxLimits::MOST_BYTES {
+            let most = OutboxLimits::MOST_BYTES;
+            return Err(Failed::new(format!(
+                "--outbox times --size is more than the {most} bytes that an outbox may hold"
+            )));
+        }
         Ok(())
     }
 
     /// Messages an outbox holds.
     pub(super) fn outbox(&self) -> usize {
         self.outbox.unwrap_or_else(|| self.outbox_needed().max(64))
+    }
+
+    /// Bytes an outbox holds: as many as its messages have, so that this is not the limit.
+    pub(super) fn outbox_bytes(&self) -> usize {
+        self.outbox() * self.size
     }
 
     pub(super) fn slow_consumer(&self) -> SlowConsumer {

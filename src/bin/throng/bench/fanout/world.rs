@@ -111,19 +111,17 @@ impl World {
 }
 
 fn hub(options: &Options) -> Result<Hub, Failed> {
-    let messages = options.outbox();
-    // The limit in bytes must not be the one that is met first.
-    let bytes = messages * (options.size + ROOM);
     let limits = Limits::new()
         .clients(options.subscribers)
-        .channels(options.channels);
+        .channels(options.channels)
+        .payload(options.size);
+    let outbox = OutboxLimits::new()
+        .messages(options.outbox())
+        .bytes(options.outbox_bytes());
     let hub = Hub::builder()
-        .outbox(OutboxLimits::new().messages(messages).bytes(bytes))
-        .slow_consumer(options.slow_consumer())
         .limits(limits)
+        .outbox(outbox)
+        .slow_consumer(options.slow_consumer())
         .build();
     hub.map_err(|error| Failed::new(format!("cannot build the hub: {error}")))
 }
-
-/// More than a key, and whatever the hub counts as part of a message beside its payload.
-const ROOM: usize = 1_024;
