@@ -6,6 +6,7 @@ use throng::Channel;
 use throng::Client;
 use throng::ConnectOptions;
 use throng::Hub;
+use throng::Limits;
 use throng::Message;
 use throng::Outbox;
 use throng::OutboxLimits;
@@ -54,6 +55,7 @@ pub(crate) fn with(policy: SlowConsumer) -> Hub {
     Hub::builder()
         .outbox(OutboxLimits::new().messages(CAPACITY).bytes(16 << 20))
         .slow_consumer(policy)
+        .limits(Limits::new().clients(2_000_000))
         .build()
         .expect("the options are valid")
 }
