@@ -22,6 +22,8 @@ mod time;
 
 mod raw;
 
+pub mod docs;
+
 pub mod hub;
 
 pub use self::disconnect::Advice;
