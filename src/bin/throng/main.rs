@@ -1,21 +1,21 @@
 //! The `throng` binary.
 
+mod bench;
+
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::Subcommand;
 
-mod bench;
-
 /// An embeddable, sharded realtime hub: one message to very many clients.
-#[derive(Parser)]
-#[command(name = "throng", version, about)]
-struct Arguments {
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Command {
     /// Measure how fast messages reach their clients.
     #[command(subcommand)]
@@ -23,12 +23,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Command::Bench(command) = Arguments::parse().command;
-    match command.run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failed) => {
-            eprintln!("throng: {failed}");
-            ExitCode::FAILURE
-        }
+    match Cli::parse().command {
+        Command::Bench(command) => command.run(),
     }
 }

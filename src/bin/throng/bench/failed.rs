@@ -6,7 +6,7 @@ use std::io;
 
 /// Why a measurement was not made, in words for the person at the keyboard.
 #[derive(Debug)]
-pub(crate) struct Failed {
+pub(super) struct Failed {
     what: String,
     source: Option<io::Error>,
 }

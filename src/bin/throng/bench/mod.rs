@@ -12,13 +12,15 @@ mod progress;
 mod table;
 mod ws;
 
+use std::process::ExitCode;
+
 use clap::Subcommand;
 use serde::Serialize;
 
 use self::failed::Failed;
 
 /// What to measure.
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Publish to many clients inside this process, without any network.
     Fanout(fanout::Options),
@@ -30,12 +32,19 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Measures, and prints what was found on the standard output.
-    pub(crate) fn run(self) -> Result<(), Failed> {
-        match self {
+    /// Measures, and prints what was found on the standard output, or else why nothing was.
+    pub(crate) fn run(self) -> ExitCode {
+        let outcome = match self {
             Self::Fanout(options) => fanout::run(&options),
             Self::Table(options) => table::run(&options),
             Self::Ws(options) => ws::run(&options),
+        };
+        match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failed) => {
+                eprintln!("throng: {failed}");
+                ExitCode::FAILURE
+            }
         }
     }
 }

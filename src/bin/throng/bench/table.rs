@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use super::failed::Failed;
 
 /// What `throng bench table` can be told.
-#[derive(Args)]
+#[derive(Args, Debug)]
 pub(crate) struct Options {
     /// Where criterion keeps its results.
     #[arg(long, default_value = "target/criterion")]

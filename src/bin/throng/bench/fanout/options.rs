@@ -14,7 +14,7 @@ use crate::bench::options::seconds_or_none;
 use crate::bench::options::share;
 
 /// What `throng bench fanout` can be told.
-#[derive(Args)]
+#[derive(Args, Debug)]
 pub(crate) struct Options {
     /// Clients in all, spread evenly over the channels; 1 to 10000000.
     #[arg(long, default_value = "1000", value_parser = count::<1, 10_000_000>)]
@@ -130,7 +130,7 @@ impl Options {
 }
 
 /// What is done about a client whose outbox is full.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Policy {
     /// It is disconnected, at once or after the grace.
     Disconnect,

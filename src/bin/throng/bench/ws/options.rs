@@ -15,7 +15,7 @@ use super::address::Address;
 use super::stamp;
 
 /// What `throng bench ws` can be told.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
     /// Where the server's WebSocket is: `ws://host:port/path`.
     #[arg(long, default_value = "ws://127.0.0.1:8080/ws", value_parser = Address::parse::<WS>)]
@@ -102,7 +102,7 @@ impl Options {
 }
 
 /// How to publish.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Via {
     /// A POST per message; each publisher waits for the answer before its next one.
     Http,
