@@ -45,6 +45,7 @@ use self::report::Report;
 use self::shared::Counts;
 use self::shared::Shared;
 use self::socket::Dial;
+use self::stamp::Stamp;
 use self::subscriber::Subscriber;
 
 /// Connects the clients, publishes, and prints what was found.
@@ -82,8 +83,16 @@ fn measure(options: &Options, runtime: &Runtime) -> Result<Report, Failed> {
     shared.record();
     let first = Sample::take(&shared, process.as_ref())?;
     let paced = watch(paced, from, options.seconds);
-    Pacer::settle(&shared, paced);
-    let last = Sample::take(&shared, process.as_ref())?;
+    let at = Pacer::settle(&shared, paced);
+    let last = Sample {
+        at,
+        ..Sample::take(&shared, process.as_ref())?
+    };
+    if let Some(why) = shared.events().publisher_ended {
+        return Err(Failed::new(format!(
+            "a publisher has lost its connection: {why}"
+        )));
+    }
     let used = Sample::resident(process.as_ref())?;
     Ok(Report::new(
         options,
@@ -170,7 +179,7 @@ impl Crowd {
         for _ in 0..options.publishers {
             let opened = Publisher::open(options, &dial, Arc::clone(&self.shared)).await;
             let opened = opened.map_err(|e| Failed::io("cannot connect a publisher", e));
-            let (publisher, stamps): (_, mpsc::Sender<u64>) = opened?;
+            let (publisher, stamps): (_, mpsc::Sender<Stamp>) = opened?;
             tokio::spawn(publisher.run());
             publishers.push(stamps);
         }

@@ -8,14 +8,16 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use super::options::Options;
+use super::shared::Passed;
 use super::shared::Shared;
+use super::stamp::Stamp;
 
 /// Says when to publish: at fixed times, or as fast as the clients receive.
 ///
 /// A thread of its own: timers of the runtime are only exact to a millisecond.
 pub(super) struct Pacer {
     pub(super) shared: Arc<Shared>,
-    pub(super) publishers: Vec<mpsc::Sender<u64>>,
+    pub(super) publishers: Vec<mpsc::Sender<Stamp>>,
 }
 
 /// What the pacer did.
@@ -41,10 +43,13 @@ impl Pacer {
         }
     }
 
-    /// Waits until all that was published has been received, or nothing comes any more.
-    pub(super) fn settle(shared: &Shared, paced: Paced) {
+    /// Waits until all that was published has been received, or nothing comes any more; when the
+    /// last came.
+    pub(super) fn settle(shared: &Shared, paced: Paced) -> Instant {
         shared.set_pacer(thread::current());
-        shared.wait_for(paced.expected - paced.given_up, PATIENCE);
+        shared
+            .wait_for(paced.expected - paced.given_up, PATIENCE)
+            .at
     }
 
     /// The stamp is the time at which a message is due, however late it is then sent: a server
@@ -66,16 +71,16 @@ impl Pacer {
         paced
     }
 
-    /// A message is due when all but `window - 1` of those before have been received.
+    /// A message is due when all but `window - 1` of those before have been received, or lost.
     fn in_window(self, window: usize, end: Instant) -> Paced {
         let mut paced = Paced::default();
         loop {
             let room = window * self.shared.healthy();
             // With as much on its way, there is no room; with one delivery less, there is.
             let wanted = (paced.expected - paced.given_up + 1).saturating_sub(room);
-            let received = self.shared.wait_for(wanted, STALL.min(PATIENCE));
-            if received < wanted {
-                paced.given_up += paced.expected - paced.given_up - received;
+            let Passed { messages, .. } = self.shared.wait_for(wanted, PATIENCE);
+            if messages < wanted {
+                paced.given_up = paced.expected - messages;
             }
             let now = Instant::now();
             if now >= end || !self.publish(now, &mut paced) {
@@ -84,18 +89,19 @@ impl Pacer {
         }
     }
 
-    /// False when the publisher is gone.
+    /// False when the publisher is gone, or the numbers are used up.
     fn publish(&self, due: Instant, paced: &mut Paced) -> bool {
         let publisher = &self.publishers[paced.messages % self.publishers.len()];
-        let sent = publisher.blocking_send(self.shared.at(due));
+        let Ok(number) = u32::try_from(paced.messages) else {
+            return false;
+        };
+        let nanos = self.shared.at(due);
+        let sent = publisher.blocking_send(Stamp { number, nanos });
         paced.messages += 1;
         paced.expected += self.shared.healthy();
         sent.is_ok()
     }
 }
 
-/// A window that nothing comes out of for so long is opened again.
-const STALL: Duration = Duration::from_secs(1);
-
-/// How long to wait for the last messages.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// If nothing comes for so long, nothing will.
+const PATIENCE: Duration = Duration::from_secs(2);

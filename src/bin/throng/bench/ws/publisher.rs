@@ -17,14 +17,14 @@ use super::socket::Dial;
 use super::socket::Received;
 use super::socket::Socket;
 use super::socket::write_text;
-use super::stamp;
+use super::stamp::Stamp;
 use super::subscriber::Push;
 
 /// One connection that publishes.
 pub(super) struct Publisher {
     connection: Connection,
     shared: Arc<Shared>,
-    stamps: mpsc::Receiver<u64>,
+    stamps: mpsc::Receiver<Stamp>,
     size: usize,
     text: String,
 }
@@ -46,7 +46,7 @@ impl Publisher {
         options: &Options,
         dial: &Dial,
         shared: Arc<Shared>,
-    ) -> io::Result<(Self, mpsc::Sender<u64>)> {
+    ) -> io::Result<(Self, mpsc::Sender<Stamp>)> {
         let connection = match options.via {
             Via::Http => {
                 let stream = dial.connect().await?;
@@ -98,7 +98,7 @@ impl Publisher {
             } => command_all(&mut socket, &command, &shared, &mut stamps, &mut letters).await,
         };
         if let Err(error) = ended {
-            shared.refuse(0, &format!("a publisher's connection has ended: {error}"));
+            shared.end_publisher(error.to_string());
         }
     }
 }
@@ -110,8 +110,8 @@ struct Letters {
 }
 
 impl Letters {
-    fn write(&mut self, stamp: u64) -> &str {
-        stamp::write(stamp, self.size, &mut self.text);
+    fn write(&mut self, stamp: Stamp) -> &str {
+        stamp.write(self.size, &mut self.text);
         &self.text
     }
 }
@@ -121,7 +121,7 @@ async fn command_all(
     socket: &mut Socket,
     [before, after]: &[String; 2],
     shared: &Shared,
-    stamps: &mut mpsc::Receiver<u64>,
+    stamps: &mut mpsc::Receiver<Stamp>,
     letters: &mut Letters,
 ) -> io::Result<()> {
     let mut due = Vec::new();
@@ -154,7 +154,7 @@ async fn post(
     mut stream: TcpStream,
     head: &str,
     shared: &Shared,
-    stamps: &mut mpsc::Receiver<u64>,
+    stamps: &mut mpsc::Receiver<Stamp>,
     letters: &mut Letters,
 ) -> io::Result<()> {
     let mut request = String::new();
@@ -167,7 +167,7 @@ async fn post(
             .status()
             .is_some_and(|status| (200..300).contains(&status))
         {
-            shared.refuse(1, answer.first_line());
+            shared.refuse(answer.first_line());
         }
     }
     Ok(())
@@ -176,11 +176,11 @@ async fn post(
 /// Counts what the server refused. Commands without an id are answered only then.
 fn refusals(received: &Received<'_>, shared: &Shared) {
     match received {
-        Received::Close(code) => shared.refuse(0, &format!("a publisher was closed with {code}")),
+        Received::Close(code) => shared.end_publisher(format!("closed with {code}")),
         Received::Message(message) => {
             let push = serde_json::from_slice::<Push>(message);
             if push.is_ok_and(|push| push.kind == "error") {
-                shared.refuse(1, &String::from_utf8_lossy(message));
+                shared.refuse(&String::from_utf8_lossy(message));
             }
         }
     }

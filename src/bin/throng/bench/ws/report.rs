@@ -78,6 +78,7 @@ impl Report {
             closed,
             refused,
             first_refusal,
+            ..
         } = crowd.shared.events();
         Self {
             clients: options.clients,

@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::thread::Thread;
 use std::time::Duration;
 use std::time::Instant;
@@ -16,6 +17,8 @@ use crossbeam_utils::CachePadded;
 use crate::bench::latency::Latencies;
 use crate::bench::latency::nanos;
 
+use super::stamp::Stamp;
+
 /// What all tasks of the load generator see.
 pub(super) struct Shared {
     start: Instant,
@@ -23,8 +26,10 @@ pub(super) struct Shared {
     recorded_from: AtomicU64,
     /// Messages that reached clients, and the reads that brought them.
     received: CachePadded<AtomicUsize>,
+    /// Messages that clients have received or lost: one is lost when a later one comes.
+    passed: CachePadded<AtomicUsize>,
     reads: CachePadded<AtomicUsize>,
-    /// Woken as soon as so many were received.
+    /// The pacer is woken as soon as so many have passed.
     wanted: AtomicUsize,
     pacer: Mutex<Option<Thread>>,
     /// Clients that read, and are connected.
@@ -38,10 +43,18 @@ pub(super) struct Shared {
 pub(super) struct Events {
     /// Connections that have ended, by close code; 1006 for those without a close frame.
     pub(super) closed: BTreeMap<u16, usize>,
+    /// How the first publisher has ended that did.
+    pub(super) publisher_ended: Option<String>,
     /// Messages that the server refused.
     pub(super) refused: usize,
     /// How the server said so for the first time.
     pub(super) first_refusal: Option<String>,
+}
+
+/// How many messages had passed, and since when.
+pub(super) struct Passed {
+    pub(super) messages: usize,
+    pub(super) at: Instant,
 }
 
 /// Counts at one moment.
@@ -57,6 +70,7 @@ impl Shared {
             start: Instant::now(),
             recorded_from: AtomicU64::new(u64::MAX),
             received: CachePadded::default(),
+            passed: CachePadded::default(),
             reads: CachePadded::default(),
             wanted: AtomicUsize::new(usize::MAX),
             pacer: Mutex::new(None),
@@ -82,8 +96,9 @@ impl Shared {
         nanos(instant.saturating_duration_since(self.start))
     }
 
-    /// A read brought client number `client` the messages that were published at `stamps`.
-    pub(super) fn receive(&self, client: usize, stamps: &[u64]) {
+    /// A read brought client number `client` messages with these stamps; with what it lost before
+    /// them, so many have `passed`.
+    pub(super) fn receive(&self, client: usize, stamps: &[Stamp], passed: usize) {
         if stamps.is_empty() {
             return;
         }
@@ -91,18 +106,19 @@ impl Shared {
         // Relaxed: see `record`.
         let from = self.recorded_from.load(Ordering::Relaxed);
         let mut latencies = lock(&self.latencies[client % SHARDS]);
-        for &stamp in stamps.iter().filter(|&&stamp| stamp >= from) {
-            latencies.record(now.saturating_sub(stamp));
+        for stamp in stamps.iter().filter(|stamp| stamp.nanos >= from) {
+            latencies.record(now.saturating_sub(stamp.nanos));
         }
         drop(latencies);
-        // Relaxed: a figure.
+        // Relaxed: figures.
         self.reads.fetch_add(1, Ordering::Relaxed);
+        self.received.fetch_add(stamps.len(), Ordering::Relaxed);
         // SeqCst: this, then `wanted`; `wait_for` does the reverse.
         // - If our count comes first, the pacer sees it before it sleeps.
         // - If its wish comes first, we see it, and wake the pacer.
-        let received = self.received.fetch_add(stamps.len(), Ordering::SeqCst) + stamps.len();
+        let passed = self.passed.fetch_add(passed, Ordering::SeqCst) + passed;
         // SeqCst: see above.
-        if received >= self.wanted.load(Ordering::SeqCst)
+        if passed >= self.wanted.load(Ordering::SeqCst)
             && let Some(pacer) = &*lock(&self.pacer)
         {
             pacer.unpark();
@@ -114,33 +130,36 @@ impl Shared {
         *lock(&self.pacer) = Some(pacer);
     }
 
-    /// Waits until so many messages were received in all, or the count stands still for
-    /// `patience`; what it is then. To be called by the pacer only.
-    pub(super) fn wait_for(&self, wanted: usize, patience: Duration) -> usize {
+    /// Waits until so many messages have passed, or none has for as long as `patience`. To be
+    /// called by one thread at a time, the pacer.
+    pub(super) fn wait_for(&self, wanted: usize, patience: Duration) -> Passed {
         // SeqCst: see `receive`.
         self.wanted.store(wanted, Ordering::SeqCst);
-        let mut last = (usize::MAX, Instant::now());
-        let received = loop {
-            // SeqCst: see `receive`.
-            let received = self.received.load(Ordering::SeqCst);
-            if received != last.0 {
-                last = (received, Instant::now());
-            }
-            if received >= wanted || last.1.elapsed() >= patience {
-                break received;
-            }
-            std::thread::park_timeout(patience);
+        let mut last = Passed {
+            messages: usize::MAX,
+            at: Instant::now(),
         };
+        loop {
+            // SeqCst: see `receive`.
+            let messages = self.passed.load(Ordering::SeqCst);
+            if messages != last.messages {
+                let at = Instant::now();
+                last = Passed { messages, at };
+            }
+            if messages >= wanted || last.at.elapsed() >= patience {
+                break;
+            }
+            thread::park_timeout(patience / 8);
+        }
         // SeqCst: see `receive`.
         self.wanted.store(usize::MAX, Ordering::SeqCst);
-        received
+        last
     }
 
     pub(super) fn counts(&self) -> Counts {
         Counts {
-            // SeqCst: as everywhere; a figure here.
-            received: self.received.load(Ordering::SeqCst),
-            // Relaxed: a figure.
+            // Relaxed: figures.
+            received: self.received.load(Ordering::Relaxed),
             reads: self.reads.load(Ordering::Relaxed),
         }
     }
@@ -158,11 +177,16 @@ impl Shared {
         *lock(&self.events).closed.entry(code).or_default() += 1;
     }
 
-    /// The server has refused `messages` messages.
-    pub(super) fn refuse(&self, messages: usize, why: &str) {
+    /// The server has refused a message.
+    pub(super) fn refuse(&self, why: &str) {
         let mut events = lock(&self.events);
-        events.refused += messages;
+        events.refused += 1;
         events.first_refusal.get_or_insert_with(|| why.to_owned());
+    }
+
+    /// The connection of a publisher has ended.
+    pub(super) fn end_publisher(&self, why: String) {
+        lock(&self.events).publisher_ended.get_or_insert(why);
     }
 
     pub(super) fn events(&self) -> Events {

@@ -1,5 +1,6 @@
 //! One client that subscribes.
 
+use std::cmp::max;
 use std::io;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use super::socket::Received;
 use super::socket::Socket;
 use super::socket::write_text;
 use super::stamp::Finder;
+use super::stamp::Stamp;
 
 /// A client that has subscribed.
 pub(super) struct Subscriber {
@@ -57,6 +59,7 @@ impl Subscriber {
         let mut finder = Finder::default();
         let mut stamps = Vec::new();
         let mut code = None;
+        let mut next = 0;
         while code.is_none() {
             stamps.clear();
             let each = |received: Received<'_>| match received {
@@ -64,7 +67,12 @@ impl Subscriber {
                 Received::Message(message) => stamps.extend(finder.find(message)),
             };
             let read = self.socket.read(each).await;
-            shared.receive(self.index, &stamps);
+            let first = next;
+            next = stamps
+                .iter()
+                .map(|stamp: &Stamp| stamp.number as usize + 1)
+                .fold(next, max);
+            shared.receive(self.index, &stamps, next - first);
             if read.is_err() || self.socket.pong().await.is_err() {
                 break;
             }
