@@ -6,6 +6,9 @@ pub mod architecture {}
 #[doc = include_str!("failures.md")]
 pub mod failures {}
 
+#[doc = include_str!("performance.md")]
+pub mod performance {}
+
 #[doc = include_str!("contributing.md")]
 pub mod contributing {}
 
