@@ -165,14 +165,14 @@ impl<'a> Envelope<'a> {
     fn of(frame: &'a Frame, now: Timestamp) -> Self {
         match frame.event() {
             Event::Gap(gap) => Self {
-                channel_id: Some(gap.channel()),
-                data: Some(Data::Gap { first: gap.first(), last: gap.last(), missed: gap.missed() }),
+                channel_id: Some(&gap.channel),
+                data: Some(Data::Gap { first: gap.first, last: gap.last, missed: gap.missed }),
                 ..Self::new("gap", now)
             },
             Event::Joined(joined) => Self::joined(None, joined, now),
             Event::Left(left) => Self {
-                channel_id: Some(left.channel()),
-                data: Some(Data::Left { reason: left.reason() }),
+                channel_id: Some(&left.channel),
+                data: Some(Data::Left { reason: &left.reason }),
                 ..Self::new("left", now)
             },
             Event::MemberAdded(member) => Self {
@@ -191,12 +191,12 @@ impl<'a> Envelope<'a> {
 
     fn joined(reply_to: Option<&'a RequestId>, joined: &'a Joined, now: Timestamp) -> Self {
         Self {
-            channel_id: Some(joined.channel()),
-            sequence: Some(joined.position().offset),
-            epoch: Some(Decimal(joined.position().epoch)),
+            channel_id: Some(&joined.channel),
+            sequence: Some(joined.position.offset),
+            epoch: Some(Decimal(joined.position.epoch)),
             data: Some(Data::Joined {
-                recovered: joined.recovered(),
-                members: roster(joined.members()),
+                recovered: joined.recovered,
+                members: roster(&joined.members),
             }),
             ..Self::reply("joined", reply_to, now)
         }
