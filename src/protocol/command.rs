@@ -5,6 +5,8 @@ use data_encoding::BASE64;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::Message;
+
 use super::ErrorCode;
 use super::Fault;
 use super::MAX_AUTH;
@@ -174,7 +176,20 @@ pub enum Payload {
 }
 
 impl Payload {
-    fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
+    /// The message that carries this payload. JSON is a text like any other.
+    #[must_use]
+    pub fn into_message(self, key: Option<String>) -> Message {
+        let message = match self {
+            Self::Binary(bytes) => Message::binary(bytes),
+            Self::Json(text) | Self::Text(text) => Message::text(text),
+        };
+        match key {
+            Some(key) => message.key(key),
+            None => message,
+        }
+    }
+
+    pub(super) fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
         match (fields.data, fields.text, fields.base64) {
             (Some(data), None, None) => Ok(Self::Json(data.get().to_owned())),
             (None, Some(_), None) => Self::read_text(Field::new("text", fields.text)),

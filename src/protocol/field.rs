@@ -36,6 +36,8 @@ pub(super) struct Fields<'a> {
     pub(super) key: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(super) echo: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(super) except: Option<&'a RawValue>,
 }
 
 impl<'a> Fields<'a> {

@@ -15,6 +15,7 @@
 mod command;
 mod fault;
 mod field;
+mod publication;
 mod push;
 mod timestamp;
 
@@ -26,8 +27,9 @@ pub use self::command::RequestId;
 pub use self::command::Since;
 pub use self::fault::ErrorCode;
 pub use self::fault::Fault;
+pub use self::publication::Publication;
 pub use self::push::Hello;
-pub use self::push::MemberData;
+pub use self::push::MemberView;
 pub use self::push::Push;
 pub use self::push::Report;
 pub use self::timestamp::Timestamp;

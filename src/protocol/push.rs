@@ -325,17 +325,26 @@ fn is_false(value: &bool) -> bool {
 
 /// One who is in a presence channel.
 #[derive(Clone, Debug, Serialize)]
-pub struct MemberData<'a> {
+struct MemberData<'a> {
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     info: Option<Info<'a>>,
 }
 
 impl<'a> MemberData<'a> {
-    /// The member as it is on the wire.
-    #[must_use]
-    pub fn of(member: &'a Member) -> Self {
+    fn of(member: &'a Member) -> Self {
         Self { id: member.id(), info: Info::of(member.info()) }
+    }
+}
+
+/// A member as it is on the wire: `id`, and `info` as JSON when it is, or else as a text.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a wrapper that says how its content is written")]
+pub struct MemberView(pub Member);
+
+impl Serialize for MemberView {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        MemberData::of(&self.0).serialize(serializer)
     }
 }
 

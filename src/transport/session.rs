@@ -15,7 +15,6 @@ use crate::protocol::Command;
 use crate::protocol::Echo;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
-use crate::protocol::Payload;
 use crate::protocol::Since;
 use crate::transport::fault::not_subscribed;
 use crate::transport::fault::publish_fault;
@@ -76,7 +75,7 @@ impl Session {
             Command::Ping => Ok(Done::Pong),
             Command::Presence { channel } => self.presence(channel),
             Command::Publish { channel, payload, key, echo } => {
-                self.publish(&channel, message(payload, key), echo)
+                self.publish(&channel, payload.into_message(key), echo)
             }
             Command::Subscribe { channel, since, auth } => {
                 let future = self.subscribe(channel.clone(), since, auth);
@@ -137,16 +136,5 @@ impl Session {
 
     fn check_subscribed(&self, channel: &str) -> Result<(), Fault> {
         if self.client.is_subscribed(channel) { Ok(()) } else { Err(not_subscribed()) }
-    }
-}
-
-fn message(payload: Payload, key: Option<String>) -> Message {
-    let message = match payload {
-        Payload::Binary(bytes) => Message::binary(bytes),
-        Payload::Json(text) | Payload::Text(text) => Message::text(text),
-    };
-    match key {
-        Some(key) => message.key(key),
-        None => message,
     }
 }
