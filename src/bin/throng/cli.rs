@@ -28,6 +28,16 @@ impl Cli {
     }
 }
 
+impl ServeOptions {
+    /// The most bytes in a message that is published: one that an empty outbox has room for.
+    pub(crate) fn max_payload(&self) -> usize {
+        match self.max_payload {
+            Some(bytes) => bytes.get(),
+            None => self.outbox_bytes.get().min(1 << 20),
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve HTTP, WebSocket and the page (the default).
@@ -57,9 +67,9 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N", default_value = "100000")]
     pub(crate) max_clients: NonZeroUsize,
 
-    /// Bytes in a message that is published.
-    #[arg(long, value_name = "BYTES", default_value = "1048576")]
-    pub(crate) max_payload: NonZeroUsize,
+    /// Bytes in a message that is published; 1 MiB, or what may wait for a client if that is less.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_payload: Option<NonZeroUsize>,
 
     /// Bytes in a message that a client sends.
     #[arg(long, value_name = "BYTES", default_value = "65536")]

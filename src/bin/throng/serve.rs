@@ -81,7 +81,7 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
 fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
     let limits = Limits::new()
         .clients(options.max_clients.get())
-        .payload(options.max_payload.get())
+        .payload(options.max_payload())
         .subscriptions(options.max_subscriptions.get());
     let outbox = OutboxLimits::new()
         .messages(options.outbox_messages.get())
@@ -95,6 +95,8 @@ fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
 }
 
 fn config(options: ServeOptions) -> ServerConfig {
+    // Room for base64 of a payload, and for what is around it.
+    let max_body = options.max_payload() / 3 * 4 + (64 << 10);
     let ws = WsConfig::new()
         .client_publish(match options.client_publish {
             Publishes::Allow => ClientPublish::Allow,
@@ -112,8 +114,7 @@ fn config(options: ServeOptions) -> ServerConfig {
     };
     ServerConfig::new()
         .drain_timeout(options.drain_timeout)
-        // Room for what is around a payload, and for base64 of it.
-        .max_body(options.max_payload.get() / 3 * 4 + (64 << 10))
+        .max_body(max_body)
         // Beyond the clients, room for requests: clients over the limit are told so.
         .max_connections(options.max_clients.get().saturating_add(1024))
         .origins(origins)
