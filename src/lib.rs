@@ -1,1 +1,50 @@
+#![deny(missing_docs, missing_debug_implementations, unsafe_code)]
+#![warn(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+#![doc(test(attr(deny(warnings))))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+//! throng
+
 mod sync;
+
+mod disconnect;
+mod id;
+mod limits;
+mod message;
+mod time;
+
+mod raw;
+
+pub mod hub;
+
+#[cfg(feature = "ws")]
+pub mod protocol;
+#[cfg(feature = "ws")]
+pub mod transport;
+
+#[cfg(feature = "server")]
+pub mod server;
+
+pub use self::disconnect::Advice;
+pub use self::disconnect::Disconnect;
+pub use self::disconnect::InvalidDisconnect;
+pub use self::hub::*;
+pub use self::id::ChannelKind;
+pub use self::id::ChannelName;
+pub use self::id::ClientId;
+pub use self::id::InvalidName;
+pub use self::limits::Limits;
+pub use self::limits::OutboxLimits;
+pub use self::limits::SlowConsumer;
+pub use self::message::Format;
+pub use self::message::Message;
+pub use self::time::Clock;
+pub use self::time::ManualClock;
+pub use self::time::SystemClock;

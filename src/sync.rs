@@ -13,6 +13,7 @@ pub(crate) use self::modelled::*;
 #[cfg(not(throng_loom))]
 mod standard {
     pub(crate) use std::hint;
+    #[cfg(test)]
     pub(crate) use std::sync::Arc;
     pub(crate) use std::thread;
 

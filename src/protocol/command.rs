@@ -5,7 +5,7 @@ use data_encoding::BASE64;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::Message;
+use crate::message::Message;
 
 use super::ErrorCode;
 use super::Fault;
@@ -19,7 +19,10 @@ use super::field::check_depth;
 
 /// A command, and the id that its reply will name.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "an id and a command, and nothing else")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "an id and a command, and nothing else"
+)]
 pub struct Request {
     /// What the client calls this request; without it only errors are answered.
     pub id: Option<RequestId>,
@@ -49,7 +52,10 @@ impl Request {
 /// The id of a request: a whole number or a string of at most [`MAX_ID`] bytes, echoed as it came.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(untagged)]
-#[expect(clippy::exhaustive_enums, reason = "JSON has no other kind of short name")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "JSON has no other kind of short name"
+)]
 pub enum RequestId {
     /// A whole number that is not negative.
     Number(u64),
@@ -116,10 +122,14 @@ impl Command {
         };
         match name.as_str() {
             "ping" => Ok(Self::Ping),
-            "presence" => Ok(Self::Presence { channel: channel(fields)? }),
+            "presence" => Ok(Self::Presence {
+                channel: channel(fields)?,
+            }),
             "publish" => Self::read_publish(fields),
             "subscribe" => Self::read_subscribe(fields),
-            "unsubscribe" => Ok(Self::Unsubscribe { channel: channel(fields)? }),
+            "unsubscribe" => Ok(Self::Unsubscribe {
+                channel: channel(fields)?,
+            }),
             _ => {
                 let why = "`type` must be one of ping, presence, publish, subscribe, unsubscribe";
                 Err(Fault::new(ErrorCode::UnknownType, why).field("type"))
@@ -150,7 +160,10 @@ impl Command {
 
 fn channel(fields: &Fields<'_>) -> Result<String, Fault> {
     let field = Field::new("channel_id", fields.channel_id);
-    field.required()?.string(MAX_CHANNEL)?.ok_or_else(|| field.invalid("a string"))
+    field
+        .required()?
+        .string(MAX_CHANNEL)?
+        .ok_or_else(|| field.invalid("a string"))
 }
 
 /// Who gets what a client publishes.
@@ -206,14 +219,20 @@ impl Payload {
     }
 
     fn read_text(field: Field<'_>) -> Result<Self, Fault> {
-        let text = field.string(usize::MAX)?.ok_or_else(|| field.invalid("a string"))?;
+        let text = field
+            .string(usize::MAX)?
+            .ok_or_else(|| field.invalid("a string"))?;
         Ok(Self::Text(text))
     }
 
     fn read_base64(field: Field<'_>) -> Result<Self, Fault> {
         let expected = "a string of padded base64";
-        let text = field.string(usize::MAX)?.ok_or_else(|| field.invalid(expected))?;
-        let bytes = BASE64.decode(text.as_bytes()).map_err(|_| field.invalid(expected))?;
+        let text = field
+            .string(usize::MAX)?
+            .ok_or_else(|| field.invalid(expected))?;
+        let bytes = BASE64
+            .decode(text.as_bytes())
+            .map_err(|_| field.invalid(expected))?;
         Ok(Self::Binary(bytes.into()))
     }
 }

@@ -18,7 +18,12 @@ pub struct Fault {
 impl Fault {
     /// A fault that concerns the whole request.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), field: None, reply_to: None }
+        Self {
+            code,
+            message: message.into(),
+            field: None,
+            reply_to: None,
+        }
     }
 
     /// Names the field that is at fault.

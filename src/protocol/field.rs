@@ -43,8 +43,14 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     pub(super) fn parse(text: &'a str) -> Result<Self, Fault> {
         // Serde would also take an array, field by field.
-        if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
-            return Err(Fault::new(ErrorCode::InvalidJson, "a frame is one JSON object"));
+        if !text
+            .trim_start_matches([' ', '\t', '\r', '\n'])
+            .starts_with('{')
+        {
+            return Err(Fault::new(
+                ErrorCode::InvalidJson,
+                "a frame is one JSON object",
+            ));
         }
         serde_json::from_str(text)
             .map_err(|error| Fault::new(ErrorCode::InvalidJson, error.to_string()))

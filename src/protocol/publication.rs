@@ -1,7 +1,7 @@
 //! What the server's side publishes over HTTP: a publish command without a connection.
 
-use crate::ClientId;
-use crate::Message;
+use crate::id::ClientId;
+use crate::message::Message;
 
 use super::Fault;
 use super::MAX_KEY;
@@ -38,6 +38,9 @@ impl Publication {
             Some(id) => Some(id.parse().map_err(|_| except.invalid(expected))?),
             None => None,
         };
-        Ok(Self { message: payload.into_message(key), except })
+        Ok(Self {
+            message: payload.into_message(key),
+            except,
+        })
     }
 }

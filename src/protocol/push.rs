@@ -8,14 +8,14 @@ use serde::Serialize;
 use serde::Serializer;
 use serde_json::value::RawValue;
 
-use crate::ClientId;
-use crate::Delivery;
-use crate::Event;
-use crate::Format;
-use crate::Frame;
-use crate::Joined;
-use crate::Member;
-use crate::Message;
+use crate::hub::Delivery;
+use crate::hub::Event;
+use crate::hub::Frame;
+use crate::hub::Joined;
+use crate::hub::Member;
+use crate::id::ClientId;
+use crate::message::Format;
+use crate::message::Message;
 
 use super::Fault;
 use super::MAX_AUTH;
@@ -68,7 +68,10 @@ pub enum Push<'a> {
 
 /// What a client is told first.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "made in one place, for the first push")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "made in one place, for the first push"
+)]
 pub struct Hello<'a> {
     /// The client's id in the hub.
     pub client: ClientId,
@@ -93,8 +96,12 @@ impl Push<'_> {
     fn envelope(&self, now: Timestamp) -> Envelope<'_> {
         match *self {
             Self::Ack { reply_to, delivery } => Envelope {
-                sequence: delivery.and_then(Delivery::position).map(|position| position.offset),
-                epoch: delivery.and_then(Delivery::position).map(|position| Decimal(position.epoch)),
+                sequence: delivery
+                    .and_then(Delivery::position)
+                    .map(|position| position.offset),
+                epoch: delivery
+                    .and_then(Delivery::position)
+                    .map(|position| Decimal(position.epoch)),
                 data: delivery.map(|delivery| Data::Report(Report::of(delivery))),
                 ..Envelope::reply("ack", Some(reply_to), now)
             },
@@ -109,9 +116,15 @@ impl Push<'_> {
             Self::Frame(frame) => Envelope::of(frame, now),
             Self::Joined { reply_to, joined } => Envelope::joined(reply_to, joined, now),
             Self::Pong { reply_to } => Envelope::reply("pong", reply_to, now),
-            Self::Presence { reply_to, channel, members } => Envelope {
+            Self::Presence {
+                reply_to,
+                channel,
+                members,
+            } => Envelope {
                 channel_id: Some(channel),
-                data: Some(Data::Roster { members: roster(members) }),
+                data: Some(Data::Roster {
+                    members: roster(members),
+                }),
                 ..Envelope::reply("presence", reply_to, now)
             },
         }
@@ -159,20 +172,29 @@ impl<'a> Envelope<'a> {
     }
 
     fn reply(kind: &'static str, reply_to: Option<&'a RequestId>, now: Timestamp) -> Self {
-        Self { reply_to, ..Self::new(kind, now) }
+        Self {
+            reply_to,
+            ..Self::new(kind, now)
+        }
     }
 
     fn of(frame: &'a Frame, now: Timestamp) -> Self {
         match frame.event() {
             Event::Gap(gap) => Self {
                 channel_id: Some(&gap.channel),
-                data: Some(Data::Gap { first: gap.first, last: gap.last, missed: gap.missed }),
+                data: Some(Data::Gap {
+                    first: gap.first,
+                    last: gap.last,
+                    missed: gap.missed,
+                }),
                 ..Self::new("gap", now)
             },
             Event::Joined(joined) => Self::joined(None, joined, now),
             Event::Left(left) => Self {
                 channel_id: Some(&left.channel),
-                data: Some(Data::Left { reason: &left.reason }),
+                data: Some(Data::Left {
+                    reason: &left.reason,
+                }),
                 ..Self::new("left", now)
             },
             Event::MemberAdded(member) => Self {
@@ -208,7 +230,9 @@ impl<'a> Envelope<'a> {
             channel_id: channel.map(AsRef::as_ref),
             sequence: channel.map(|_| frame.offset()),
             epoch: channel.map(|_| Decimal(frame.epoch())),
-            key: message.conflation_key().and_then(|key| str::from_utf8(key).ok()),
+            key: message
+                .conflation_key()
+                .and_then(|key| str::from_utf8(key).ok()),
             ..Self::new("message", now)
         };
         // A text is UTF-8 by construction; if it ever were not, it would go as bytes.
@@ -229,13 +253,24 @@ impl<'a> Envelope<'a> {
 enum Data<'a> {
     Connected(ConnectedData<'a>),
     Error(ErrorData<'a>),
-    Gap { first: u64, last: u64, missed: u64 },
-    Joined { recovered: bool, members: Vec<MemberData<'a>> },
+    Gap {
+        first: u64,
+        last: u64,
+        missed: u64,
+    },
+    Joined {
+        recovered: bool,
+        members: Vec<MemberData<'a>>,
+    },
     Json(&'a RawValue),
-    Left { reason: &'a str },
+    Left {
+        reason: &'a str,
+    },
     Member(MemberData<'a>),
     Report(Report),
-    Roster { members: Vec<MemberData<'a>> },
+    Roster {
+        members: Vec<MemberData<'a>>,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -287,7 +322,11 @@ struct ErrorData<'a> {
 
 impl<'a> ErrorData<'a> {
     fn of(fault: &'a Fault) -> Self {
-        Self { code: fault.code().as_str(), message: fault.message(), field: fault.at() }
+        Self {
+            code: fault.code().as_str(),
+            message: fault.message(),
+            field: fault.at(),
+        }
     }
 }
 
@@ -333,13 +372,19 @@ struct MemberData<'a> {
 
 impl<'a> MemberData<'a> {
     fn of(member: &'a Member) -> Self {
-        Self { id: member.id(), info: Info::of(member.info()) }
+        Self {
+            id: member.id(),
+            info: Info::of(member.info()),
+        }
     }
 }
 
 /// A member as it is on the wire: `id`, and `info` as JSON when it is, or else as a text.
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "a wrapper that says how its content is written")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a wrapper that says how its content is written"
+)]
 pub struct MemberView(pub Member);
 
 impl Serialize for MemberView {

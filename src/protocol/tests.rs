@@ -38,10 +38,15 @@ fn every_command_is_read() {
         Command::Unsubscribe { channel: channel() }
     );
     assert_eq!(
-        read(r#"{"type":"subscribe","channel_id":"c","auth":"k","since":{"sequence":7,"epoch":"9"}}"#),
+        read(
+            r#"{"type":"subscribe","channel_id":"c","auth":"k","since":{"sequence":7,"epoch":"9"}}"#
+        ),
         Command::Subscribe {
             channel: channel(),
-            since: Some(Since { sequence: 7, epoch: 9 }),
+            since: Some(Since {
+                sequence: 7,
+                epoch: 9
+            }),
             auth: Some("k".to_owned()),
         }
     );
@@ -58,22 +63,30 @@ fn every_command_is_read() {
 
 #[test]
 fn a_payload_has_three_forms_and_null_is_data() {
-    let payload = |field: &str| {
-        match read(&format!(r#"{{"type":"publish","channel_id":"c",{field}}}"#)) {
+    let payload =
+        |field: &str| match read(&format!(r#"{{"type":"publish","channel_id":"c",{field}}}"#)) {
             Command::Publish { payload, .. } => payload,
             other => panic!("{other:?}"),
-        }
-    };
+        };
     assert_eq!(payload(r#""data":null"#), Payload::Json("null".to_owned()));
-    assert_eq!(payload(r#""text":"a\n\u00e9""#), Payload::Text("a\né".to_owned()));
-    assert_eq!(payload(r#""base64":"AP8=""#), Payload::Binary(vec![0, 255].into()));
+    assert_eq!(
+        payload(r#""text":"a\n\u00e9""#),
+        Payload::Text("a\né".to_owned())
+    );
+    assert_eq!(
+        payload(r#""base64":"AP8=""#),
+        Payload::Binary(vec![0, 255].into())
+    );
 }
 
 #[test]
 fn an_id_is_a_number_or_a_text() {
     let id = |text: &str| Request::parse(text).unwrap().id;
     assert_eq!(id(r#"{"type":"ping","id":7}"#), Some(RequestId::Number(7)));
-    assert_eq!(id(r#"{"type":"ping","id":"a"}"#), Some(RequestId::Text("a".into())));
+    assert_eq!(
+        id(r#"{"type":"ping","id":"a"}"#),
+        Some(RequestId::Text("a".into()))
+    );
     assert_eq!(id(r#"{"type":"ping","id":null}"#), None);
     assert_eq!(id(r#"{"type":"ping"}"#), None);
 }
@@ -82,18 +95,41 @@ fn an_id_is_a_number_or_a_text() {
 fn a_refusal_names_code_field_and_request() {
     let long = |n: usize| "x".repeat(n + 1);
     let cases = [
-        (r#"{"id":1}"#.to_owned(), ErrorCode::MissingField, Some("type")),
-        (r#"{"id":1,"type":"shout"}"#.to_owned(), ErrorCode::UnknownType, Some("type")),
-        (r#"{"id":1,"type":7}"#.to_owned(), ErrorCode::InvalidField, Some("type")),
-        (r#"{"id":1,"type":null}"#.to_owned(), ErrorCode::InvalidField, Some("type")),
-        (r#"{"id":1,"type":"subscribe"}"#.to_owned(), ErrorCode::MissingField, Some("channel_id")),
+        (
+            r#"{"id":1}"#.to_owned(),
+            ErrorCode::MissingField,
+            Some("type"),
+        ),
+        (
+            r#"{"id":1,"type":"shout"}"#.to_owned(),
+            ErrorCode::UnknownType,
+            Some("type"),
+        ),
+        (
+            r#"{"id":1,"type":7}"#.to_owned(),
+            ErrorCode::InvalidField,
+            Some("type"),
+        ),
+        (
+            r#"{"id":1,"type":null}"#.to_owned(),
+            ErrorCode::InvalidField,
+            Some("type"),
+        ),
+        (
+            r#"{"id":1,"type":"subscribe"}"#.to_owned(),
+            ErrorCode::MissingField,
+            Some("channel_id"),
+        ),
         (
             r#"{"id":1,"type":"subscribe","channel_id":[]}"#.to_owned(),
             ErrorCode::InvalidField,
             Some("channel_id"),
         ),
         (
-            format!(r#"{{"id":1,"type":"presence","channel_id":"{}"}}"#, long(MAX_CHANNEL)),
+            format!(
+                r#"{{"id":1,"type":"presence","channel_id":"{}"}}"#,
+                long(MAX_CHANNEL)
+            ),
             ErrorCode::TooLarge,
             Some("channel_id"),
         ),
@@ -109,7 +145,10 @@ fn a_refusal_names_code_field_and_request() {
             Some("since"),
         ),
         (
-            format!(r#"{{"id":1,"type":"subscribe","channel_id":"c","auth":"{}"}}"#, long(MAX_AUTH)),
+            format!(
+                r#"{{"id":1,"type":"subscribe","channel_id":"c","auth":"{}"}}"#,
+                long(MAX_AUTH)
+            ),
             ErrorCode::TooLarge,
             Some("auth"),
         ),
@@ -139,7 +178,10 @@ fn a_refusal_names_code_field_and_request() {
             Some("echo"),
         ),
         (
-            format!(r#"{{"id":1,"type":"publish","channel_id":"c","data":1,"key":"{}"}}"#, long(MAX_KEY)),
+            format!(
+                r#"{{"id":1,"type":"publish","channel_id":"c","data":1,"key":"{}"}}"#,
+                long(MAX_KEY)
+            ),
             ErrorCode::TooLarge,
             Some("key"),
         ),
@@ -161,14 +203,30 @@ fn a_bad_id_is_named_and_not_echoed() {
         (long.as_str(), ErrorCode::TooLarge),
     ] {
         let fault = refusal(text);
-        assert_eq!((fault.code(), fault.at(), fault.request()), (code, Some("id"), None), "{text}");
+        assert_eq!(
+            (fault.code(), fault.at(), fault.request()),
+            (code, Some("id"), None),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn what_is_not_one_object_is_not_json_for_us() {
-    let cases = ["", "x", "[1,\"ping\"]", "\"ping\"", "null", "{", "{}{}", "{\"type\":\"ping\",}"];
-    for text in cases.into_iter().chain([r#"{"type":"ping","type":"ping"}"#]) {
+    let cases = [
+        "",
+        "x",
+        "[1,\"ping\"]",
+        "\"ping\"",
+        "null",
+        "{",
+        "{}{}",
+        "{\"type\":\"ping\",}",
+    ];
+    for text in cases
+        .into_iter()
+        .chain([r#"{"type":"ping","type":"ping"}"#])
+    {
         assert_eq!(refusal(text).code(), ErrorCode::InvalidJson, "{text}");
     }
 }
@@ -196,7 +254,10 @@ fn brackets_inside_strings_are_not_nesting() {
 
 #[test]
 fn fields_that_nobody_knows_are_skipped() {
-    assert_eq!(read(r#"{"type":"ping","metadata":{"a":1},"version":2}"#), Command::Ping);
+    assert_eq!(
+        read(r#"{"type":"ping","metadata":{"a":1},"version":2}"#),
+        Command::Ping
+    );
 }
 
 #[test]

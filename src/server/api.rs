@@ -9,10 +9,10 @@ use axum::extract::rejection::QueryRejection;
 use axum::http::StatusCode;
 use serde::Deserialize;
 
-use crate::Channel;
-use crate::ChannelError;
-use crate::ClientId;
-use crate::Disconnect;
+use crate::disconnect::Disconnect;
+use crate::hub::Channel;
+use crate::hub::ChannelError;
+use crate::id::ClientId;
 use crate::protocol::Fault;
 use crate::protocol::Report;
 use crate::server::body::Letter;
@@ -35,9 +35,10 @@ pub(super) async fn publish(
 ) -> Result<Json<Report>, Problem> {
     let Path(name) = name.map_err(bad_path)?;
     let Letter { message, except } = letter;
+    let channel = channel_of(&app, &name)?;
     let delivery = match except {
-        Some(client) => app.hub.publish_except(&name, message, client)?,
-        None => channel_of(&app, &name)?.publish_confirmed(message).await?,
+        Some(client) => channel.publish_confirmed_except(message, client).await?,
+        None => channel.publish_confirmed(message).await?,
     };
     Ok(Json(Report::of(&delivery)))
 }
@@ -107,7 +108,11 @@ pub(super) async fn slow_clients(
     query: Result<Query<Slowest>, QueryRejection>,
 ) -> Result<Json<SlowList>, Problem> {
     let Query(Slowest { n }) = query.map_err(|_| {
-        Problem::new(StatusCode::BAD_REQUEST, "invalid_field", "`n` must be a whole number")
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_field",
+            "`n` must be a whole number",
+        )
     })?;
     Ok(Json(SlowList::of(&app.hub, n.unwrap_or(10).min(MOST_SLOW))))
 }
@@ -117,7 +122,9 @@ const MOST_SLOW: usize = 1000;
 
 fn channel_of(app: &App, name: &str) -> Result<Channel, Problem> {
     app.hub.channel(name).map_err(|error: ChannelError| {
-        Fault::new(channel_code(&error), in_full(&error)).field("channel").into()
+        Fault::new(channel_code(&error), in_full(&error))
+            .field("channel")
+            .into()
     })
 }
 

@@ -10,8 +10,8 @@ use axum::http::header;
 use bytes::BytesMut;
 use futures_util::StreamExt;
 
-use crate::ClientId;
-use crate::Message;
+use crate::id::ClientId;
+use crate::message::Message;
 use crate::protocol::Publication;
 use crate::server::problem::Problem;
 use crate::server::routes::App;
@@ -33,7 +33,10 @@ impl FromRequest<App> for Letter {
             "text/plain" => Self::text(read(request, app.config.max_body).await?),
             "application/octet-stream" => {
                 let bytes = read(request, app.config.max_body).await?;
-                Ok(Self { message: Message::binary(bytes), except: None })
+                Ok(Self {
+                    message: Message::binary(bytes),
+                    except: None,
+                })
             }
             _ => Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -53,18 +56,32 @@ impl Letter {
 
     fn text(body: Bytes) -> Result<Self, Problem> {
         let message = Message::from_utf8(body).map_err(not_utf8)?;
-        Ok(Self { message, except: None })
+        Ok(Self {
+            message,
+            except: None,
+        })
     }
 }
 
 fn not_utf8<E>(_: E) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "invalid_utf8", "the body is not UTF-8")
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "invalid_utf8",
+        "the body is not UTF-8",
+    )
 }
 
 /// The media type without its parameters.
 fn content_type(headers: &HeaderMap) -> &str {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    value.unwrap_or_default().split(';').next().unwrap_or_default().trim()
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    value
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
 }
 
 /// Reads a body that is not larger than `max`: one that says it is, is not read at all.

@@ -8,8 +8,8 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::PublishError;
-use crate::SendError;
+use crate::hub::PublishError;
+use crate::hub::SendError;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::transport::fault::publish_fault;
@@ -25,11 +25,20 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Display) -> Self {
-        Self { status, code, detail: detail.to_string(), field: None }
+        Self {
+            status,
+            code,
+            detail: detail.to_string(),
+            field: None,
+        }
     }
 
     pub(super) fn unknown_client() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "unknown_client", "no client has this id")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown_client",
+            "no client has this id",
+        )
     }
 }
 
@@ -37,7 +46,10 @@ impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         let code = fault.code();
         let problem = Self::new(status(code), code.as_str(), fault.message());
-        Self { field: fault.at(), ..problem }
+        Self {
+            field: fault.at(),
+            ..problem
+        }
     }
 }
 
@@ -52,7 +64,9 @@ impl From<SendError> for Problem {
         match &error {
             SendError::Closed(_) | SendError::UnknownClient(_) => Self::unknown_client(),
             SendError::Full(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "outbox_full", error),
-            SendError::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", error),
+            SendError::TooLarge { .. } => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", error)
+            }
         }
     }
 }
@@ -68,7 +82,12 @@ impl IntoResponse for Problem {
             field: self.field,
         };
         let body = serde_json::to_vec(&details).unwrap_or_default();
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+        (
+            self.status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            body,
+        )
+            .into_response()
     }
 }
 

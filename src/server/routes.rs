@@ -15,7 +15,7 @@ use axum::routing::get;
 use axum::routing::post;
 use tokio::sync::watch;
 
-use crate::Hub;
+use crate::hub::Hub;
 use crate::server::ServerConfig;
 use crate::server::api;
 use crate::server::page;

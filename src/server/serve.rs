@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time;
 
-use crate::Hub;
+use crate::hub::Hub;
 use crate::server::ServerConfig;
 use crate::server::routes;
 use crate::server::routes::App;
@@ -44,7 +44,11 @@ pub async fn serve(
 ) {
     let (drain, draining) = watch::channel(false);
     let config = Arc::new(config);
-    let app = App { hub, config: Arc::clone(&config), draining };
+    let app = App {
+        hub,
+        config: Arc::clone(&config),
+        draining,
+    };
     let router = TowerToHyperService::new(routes::router(app.clone()));
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -93,7 +97,10 @@ async fn converse(stream: TcpStream, router: TowerToHyperService<Router>, app: A
     // Messages are small and each is written whole: there is nothing to wait for.
     drop(stream.set_nodelay(true));
     let afterwards = Afterwards::default();
-    let service = WithAfterwards { router, afterwards: afterwards.clone() };
+    let service = WithAfterwards {
+        router,
+        afterwards: afterwards.clone(),
+    };
     if speak_http(stream, service, app).await.is_ok()
         && let Some(session) = afterwards.take()
     {

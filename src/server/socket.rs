@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 
-use crate::ConnectOptions;
+use crate::hub::ConnectOptions;
 use crate::server::Users;
 use crate::server::problem::Problem;
 use crate::server::routes::App;
@@ -90,7 +90,11 @@ fn options(app: &App, uri: &Uri) -> Result<ConnectOptions, Problem> {
         return Ok(options);
     }
     let query = Query::<Claim>::try_from_uri(uri).map_err(|_| {
-        Problem::new(StatusCode::BAD_REQUEST, "invalid_query", "the query cannot be read")
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_query",
+            "the query cannot be read",
+        )
     })?;
     match query.0.user.as_deref().unwrap_or_default() {
         "" => Ok(options),
@@ -119,7 +123,9 @@ fn refuse(refusal: Refusal) -> Response {
     let mut response = Problem::new(refusal.status(), code, refusal).into_response();
     if refusal == Refusal::Version {
         let ours = HeaderValue::from_static("13");
-        response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, ours);
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_VERSION, ours);
     }
     response
 }

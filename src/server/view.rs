@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::Channel;
-use crate::ChannelName;
-use crate::Hub;
-use crate::HubStats;
-use crate::SlowClient;
+use crate::hub::Channel;
+use crate::hub::Hub;
+use crate::hub::HubStats;
+use crate::hub::SlowClient;
+use crate::id::ChannelName;
 use crate::protocol::MemberView;
 
 /// The counters of the hub.
@@ -61,7 +61,9 @@ impl ChannelList {
             kind: name.kind().as_str(),
             subscribers: hub.subscriber_count(name),
         };
-        Self { channels: names.iter().map(line).collect() }
+        Self {
+            channels: names.iter().map(line).collect(),
+        }
     }
 }
 
@@ -95,7 +97,7 @@ impl ChannelView {
             dropped: stats.dropped,
             evicted: stats.evicted,
             disconnected_slow: stats.disconnected_slow,
-            members: channel.presence().into_iter().map(MemberView).collect(),
+            members: channel.presence().iter().cloned().map(MemberView).collect(),
         }
     }
 }
@@ -122,7 +124,9 @@ struct SlowLine {
 
 impl SlowList {
     pub(super) fn of(hub: &Hub, n: usize) -> Self {
-        Self { clients: hub.slow_clients(n).iter().map(SlowLine::of).collect() }
+        Self {
+            clients: hub.slow_clients(n).iter().map(SlowLine::of).collect(),
+        }
     }
 }
 

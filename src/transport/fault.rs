@@ -2,9 +2,9 @@
 
 use std::error::Error;
 
-use crate::ChannelError;
-use crate::PublishError;
-use crate::SubscribeError;
+use crate::hub::ChannelError;
+use crate::hub::PublishError;
+use crate::hub::SubscribeError;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 

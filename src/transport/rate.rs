@@ -2,8 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::Instant;
 
 /// A bucket that holds one second's worth of commands and refills evenly.
 #[derive(Debug)]
@@ -17,13 +16,20 @@ pub(super) struct CommandRate {
 impl CommandRate {
     pub(super) fn per_second(commands: NonZeroU32, now: Instant) -> Self {
         let per_command = Duration::from_secs(1) / commands.get();
-        Self { per_command, burst: Duration::from_secs(1), full_at: now }
+        Self {
+            per_command,
+            burst: Duration::from_secs(1),
+            full_at: now,
+        }
     }
 
     /// Takes one command out of the bucket, or says how long to wait for it.
     pub(super) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         let full_at = self.full_at.max(now) + self.per_command;
-        match full_at.saturating_duration_since(now).checked_sub(self.burst) {
+        match full_at
+            .saturating_duration_since(now)
+            .checked_sub(self.burst)
+        {
             Some(wait) if !wait.is_zero() => Err(wait),
             _ => {
                 self.full_at = full_at;

@@ -2,15 +2,16 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
-use crate::ChannelKind;
-use crate::Client;
-use crate::Delivery;
-use crate::Hub;
-use crate::Member;
-use crate::Message;
-use crate::StreamPosition;
-use crate::SubscribeOptions;
+use crate::hub::Client;
+use crate::hub::Delivery;
+use crate::hub::Hub;
+use crate::hub::Member;
+use crate::hub::StreamPosition;
+use crate::hub::SubscribeOptions;
+use crate::id::ChannelKind;
+use crate::message::Message;
 use crate::protocol::Command;
 use crate::protocol::Echo;
 use crate::protocol::ErrorCode;
@@ -57,12 +58,19 @@ pub(super) enum Done {
     Nothing,
     Pong,
     Published(Delivery),
-    Roster { channel: String, members: Vec<Member> },
+    Roster {
+        channel: String,
+        members: Arc<[Member]>,
+    },
 }
 
 impl Session {
     pub(super) fn new(hub: Hub, client: Client, publishes: ClientPublish) -> Self {
-        Self { hub, client, publishes }
+        Self {
+            hub,
+            client,
+            publishes,
+        }
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -74,10 +82,17 @@ impl Session {
         Outcome::Now(match command {
             Command::Ping => Ok(Done::Pong),
             Command::Presence { channel } => self.presence(channel),
-            Command::Publish { channel, payload, key, echo } => {
-                self.publish(&channel, payload.into_message(key), echo)
-            }
-            Command::Subscribe { channel, since, auth } => {
+            Command::Publish {
+                channel,
+                payload,
+                key,
+                echo,
+            } => self.publish(&channel, payload.into_message(key), echo),
+            Command::Subscribe {
+                channel,
+                since,
+                auth,
+            } => {
                 let future = self.subscribe(channel.clone(), since, auth);
                 return Outcome::Later { channel, future };
             }
@@ -107,15 +122,25 @@ impl Session {
             Echo::All => self.hub.publish(channel, message),
             Echo::Others => self.hub.publish_except(channel, message, self.client.id()),
         };
-        delivery.map(Done::Published).map_err(|error| publish_fault(&error))
+        delivery
+            .map(Done::Published)
+            .map_err(|error| publish_fault(&error))
     }
 
-    fn subscribe(&self, channel: String, since: Option<Since>, auth: Option<String>) -> Subscribing {
+    fn subscribe(
+        &self,
+        channel: String,
+        since: Option<Since>,
+        auth: Option<String>,
+    ) -> Subscribing {
         let client = self.client.clone();
         Box::pin(async move {
             let mut options = SubscribeOptions::new();
             if let Some(Since { sequence, epoch }) = since {
-                options = options.since(StreamPosition { offset: sequence, epoch });
+                options = options.since(StreamPosition {
+                    offset: sequence,
+                    epoch,
+                });
             }
             if let Some(auth) = auth {
                 options = options.auth(auth);
@@ -135,6 +160,15 @@ impl Session {
     }
 
     fn check_subscribed(&self, channel: &str) -> Result<(), Fault> {
-        if self.client.is_subscribed(channel) { Ok(()) } else { Err(not_subscribed()) }
+        if self
+            .client
+            .subscriptions()
+            .iter()
+            .any(|name| **name == *channel)
+        {
+            Ok(())
+        } else {
+            Err(not_subscribed())
+        }
     }
 }

@@ -1,4 +1,11 @@
-//! The integration tests, one binary.
+//! The one integration test binary: what the crate promises, seen from outside, and how its
+//! source has to look.
+
+mod layering;
+mod orderings;
+mod panics;
+mod source;
+mod unsafe_code;
 
 #[cfg(feature = "server")]
 mod binary;

@@ -20,15 +20,28 @@ fn the_page_loads_nothing_from_elsewhere() {
     let throng = Throng::start(&[]);
     let page = throng.get("/");
     assert_eq!(page.status, 200);
-    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
-    let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();
+    let nonce = policy
+        .split("'nonce-")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap();
     assert_eq!(page.body.matches(&format!("nonce=\"{nonce}\"")).count(), 2);
     assert!(!page.body.contains("{{"));
     assert!(!page.body.contains("innerHTML"));
     let other = throng.get("/");
-    assert_ne!(other.header("content-security-policy"), Some(policy), "a nonce is used once");
+    assert_ne!(
+        other.header("content-security-policy"),
+        Some(policy),
+        "a nonce is used once"
+    );
 }
 
 #[test]
@@ -36,8 +49,14 @@ fn health_and_what_is_not_there() {
     let throng = Throng::start(&[]);
     let health = throng.get("/healthz");
     assert_eq!((health.status, health.body.as_str()), (200, "ok"));
-    assert_eq!(throng.get("/nothing").problem(), (404, "not_found".to_owned()));
-    assert_eq!(throng.get("/api/v1/nothing").problem(), (404, "not_found".to_owned()));
+    assert_eq!(
+        throng.get("/nothing").problem(),
+        (404, "not_found".to_owned())
+    );
+    assert_eq!(
+        throng.get("/api/v1/nothing").problem(),
+        (404, "not_found".to_owned())
+    );
     let wrong = throng.post("/healthz", JSON, "");
     assert_eq!(wrong.problem(), (405, "method_not_allowed".to_owned()));
     let wrong = throng.get("/api/v1/broadcast");
@@ -50,7 +69,9 @@ fn what_is_published_arrives_in_its_form() {
     let mut client = throng.ws();
     client.join("news");
     let path = "/api/v1/channels/news/publish";
-    let report = throng.post(path, JSON, r#"{"data":{"a": [1.50]},"key":"k"}"#).json();
+    let report = throng
+        .post(path, JSON, r#"{"data":{"a": [1.50]},"key":"k"}"#)
+        .json();
     assert_eq!(
         report,
         json!({"addressed": 1, "delivered": 1, "dropped": 0, "disconnected": 0, "evicted": 0})
@@ -61,13 +82,22 @@ fn what_is_published_arrives_in_its_form() {
     throng.post(path, JSON, r#"{"base64":"AP8="}"#);
 
     let first = client.expect("message");
-    assert_eq!((&first["data"], &first["key"]), (&json!({"a": [1.50]}), &json!("k")));
-    assert_eq!((&first["channel_id"], &first["sequence"]), (&json!("news"), &json!(1)));
+    assert_eq!(
+        (&first["data"], &first["key"]),
+        (&json!({"a": [1.50]}), &json!("k"))
+    );
+    assert_eq!(
+        (&first["channel_id"], &first["sequence"]),
+        (&json!("news"), &json!(1))
+    );
     assert_eq!(client.expect("message")["text"], "hé");
     assert_eq!(client.expect("message")["text"], "plain");
     assert_eq!(client.expect("message")["base64"], "AP8=");
     let last = client.expect("message");
-    assert_eq!((&last["base64"], &last["sequence"]), (&json!("AP8="), &json!(5)));
+    assert_eq!(
+        (&last["base64"], &last["sequence"]),
+        (&json!("AP8="), &json!(5))
+    );
 }
 
 #[test]
@@ -77,7 +107,9 @@ fn a_publish_may_leave_one_client_out() {
     one.join("news");
     other.join("news");
     let body = format!(r#"{{"data":1,"except":"{}"}}"#, one.id());
-    let report = throng.post("/api/v1/channels/news/publish", JSON, body).json();
+    let report = throng
+        .post("/api/v1/channels/news/publish", JSON, body)
+        .json();
     assert_eq!(report["addressed"], 1);
     throng.publish("news", &json!(2));
     assert_eq!(one.expect("message")["data"], 2);
@@ -88,12 +120,19 @@ fn a_publish_may_leave_one_client_out() {
 fn one_client_is_addressed_and_all_are() {
     let throng = Throng::start(&[]);
     let (mut one, mut other) = (throng.ws(), throng.ws());
-    let sent = throng.post(&format!("/api/v1/clients/{}/send", one.id()), JSON, r#"{"data":1}"#);
+    let sent = throng.post(
+        &format!("/api/v1/clients/{}/send", one.id()),
+        JSON,
+        r#"{"data":1}"#,
+    );
     assert_eq!((sent.status, sent.body.as_str()), (204, ""));
     let report = throng.post("/api/v1/broadcast", "text/plain", "all").json();
     assert_eq!(report["delivered"], 2);
     let message = one.expect("message");
-    assert_eq!((&message["data"], message.get("channel_id")), (&json!(1), None));
+    assert_eq!(
+        (&message["data"], message.get("channel_id")),
+        (&json!(1), None)
+    );
     assert_eq!(one.expect("message")["text"], "all");
     assert_eq!(other.expect("message")["text"], "all");
 }
@@ -123,7 +162,10 @@ fn the_hub_shows_itself() {
     client.expect("message");
 
     let stats = throng.stats();
-    assert_eq!((&stats["clients"], &stats["channels"]), (&json!(1), &json!(2)));
+    assert_eq!(
+        (&stats["clients"], &stats["channels"]),
+        (&json!(1), &json!(2))
+    );
     assert_eq!(stats["subscriptions"], 2);
     let channels = throng.get("/api/v1/channels").json();
     assert_eq!(
@@ -134,7 +176,10 @@ fn the_hub_shows_itself() {
         ])
     );
     let news = throng.get("/api/v1/channels/news").json();
-    assert_eq!((&news["sequence"], &news["delivered"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&news["sequence"], &news["delivered"]),
+        (&json!(1), &json!(1))
+    );
     let room = throng.get("/api/v1/channels/presence-room").json();
     assert_eq!(room["members"], json!([{"id": "ada"}]));
     let unknown = throng.get("/api/v1/channels/nothing");
@@ -148,23 +193,55 @@ fn the_hub_shows_itself() {
 fn what_cannot_be_published_is_a_problem() {
     let throng = Throng::start(&["--max-payload", "1000"]);
     let publish = |channel: &str, kind: &str, body: &[u8]| {
-        throng.post(&format!("/api/v1/channels/{channel}/publish"), kind, body).problem()
+        throng
+            .post(&format!("/api/v1/channels/{channel}/publish"), kind, body)
+            .problem()
     };
     let problem = |status: u16, code: &str| (status, code.to_owned());
-    assert_eq!(publish("c", "text/html", b"x"), problem(415, "unsupported_media_type"));
-    assert_eq!(publish("c", "", b"x"), problem(415, "unsupported_media_type"));
+    assert_eq!(
+        publish("c", "text/html", b"x"),
+        problem(415, "unsupported_media_type")
+    );
+    assert_eq!(
+        publish("c", "", b"x"),
+        problem(415, "unsupported_media_type")
+    );
     assert_eq!(publish("c", JSON, b"{"), problem(400, "invalid_json"));
     assert_eq!(publish("c", JSON, b"{}"), problem(400, "missing_field"));
-    assert_eq!(publish("c", JSON, br#"{"text":1}"#), problem(400, "invalid_field"));
-    assert_eq!(publish("c", JSON, br#"{"data":1,"except":"x"}"#), problem(400, "invalid_field"));
+    assert_eq!(
+        publish("c", JSON, br#"{"text":1}"#),
+        problem(400, "invalid_field")
+    );
+    assert_eq!(
+        publish("c", JSON, br#"{"data":1,"except":"x"}"#),
+        problem(400, "invalid_field")
+    );
     assert_eq!(publish("c", JSON, b"\xff"), problem(400, "invalid_utf8"));
-    assert_eq!(publish("c", "text/plain", b"\xff"), problem(400, "invalid_utf8"));
-    assert_eq!(publish("c", "text/plain", &[b'x'; 1001]), problem(413, "too_large"));
+    assert_eq!(
+        publish("c", "text/plain", b"\xff"),
+        problem(400, "invalid_utf8")
+    );
+    assert_eq!(
+        publish("c", "text/plain", &[b'x'; 1001]),
+        problem(413, "too_large")
+    );
     let deep = format!(r#"{{"data":{}1{}}}"#, "[".repeat(70), "]".repeat(70));
-    assert_eq!(publish("c", JSON, deep.as_bytes()), problem(400, "too_deep"));
-    assert_eq!(publish("%01", "text/plain", b"x"), problem(400, "invalid_channel"));
-    assert_eq!(publish(&"x".repeat(200), "text/plain", b"x"), problem(400, "invalid_channel"));
-    assert_eq!(publish("%ff", "text/plain", b"x"), problem(400, "invalid_path"));
+    assert_eq!(
+        publish("c", JSON, deep.as_bytes()),
+        problem(400, "too_deep")
+    );
+    assert_eq!(
+        publish("%01", "text/plain", b"x"),
+        problem(400, "invalid_channel")
+    );
+    assert_eq!(
+        publish(&"x".repeat(200), "text/plain", b"x"),
+        problem(400, "invalid_channel")
+    );
+    assert_eq!(
+        publish("%ff", "text/plain", b"x"),
+        problem(400, "invalid_path")
+    );
     let except = throng.post("/api/v1/broadcast", JSON, r#"{"data":1,"except":"1"}"#);
     assert_eq!(except.problem(), problem(400, "invalid_field"));
 }
@@ -173,11 +250,17 @@ fn what_cannot_be_published_is_a_problem() {
 fn a_large_body_is_refused_before_it_is_read() {
     let throng = Throng::start(&[]);
     let path = "/api/v1/broadcast";
-    let announced = [("content-type", "text/plain"), ("content-length", "99999999999")];
+    let announced = [
+        ("content-type", "text/plain"),
+        ("content-length", "99999999999"),
+    ];
     let refused = throng.request("POST", path, &announced, b"");
     assert_eq!(refused.problem(), (413, "too_large".to_owned()));
 
-    let chunked = [("content-type", "text/plain"), ("transfer-encoding", "chunked")];
+    let chunked = [
+        ("content-type", "text/plain"),
+        ("transfer-encoding", "chunked"),
+    ];
     let chunk = format!("{:x}\r\n{}\r\n", 1 << 20, "x".repeat(1 << 20));
     let refused = throng.request("POST", path, &chunked, chunk.repeat(3).as_bytes());
     assert_eq!(refused.problem(), (413, "too_large".to_owned()));
@@ -193,14 +276,25 @@ fn pages_of_other_origins_may_do_nothing() {
     };
     assert_eq!(broadcast(&own).status, 200);
     assert_eq!(broadcast("https://friend.example").status, 200);
-    for origin in ["https://evil.example", "http://127.0.0.1:1", "null", "http://friend.example"] {
-        assert_eq!(broadcast(origin).problem(), (403, "forbidden_origin".to_owned()));
+    for origin in [
+        "https://evil.example",
+        "http://127.0.0.1:1",
+        "null",
+        "http://friend.example",
+    ] {
+        assert_eq!(
+            broadcast(origin).problem(),
+            (403, "forbidden_origin".to_owned())
+        );
     }
 
     let connect = |origin: &str| throng.request("GET", "/ws", &handshake(origin), b"");
     assert_eq!(connect(&own).status, 101);
     assert_eq!(connect("https://friend.example").status, 101);
-    assert_eq!(connect("https://evil.example").problem(), (403, "forbidden_origin".to_owned()));
+    assert_eq!(
+        connect("https://evil.example").problem(),
+        (403, "forbidden_origin".to_owned())
+    );
 }
 
 fn handshake(origin: &str) -> [(&'static str, &str); 6] {
@@ -219,8 +313,14 @@ fn the_handshake_is_checked() {
     let throng = Throng::start(&[]);
     let own = format!("http://{}", throng.address);
     let good = throng.request("GET", "/ws", &handshake(&own), b"");
-    assert_eq!(good.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
-    assert_eq!(good.header("sec-websocket-protocol"), Some("throng.v1.json"));
+    assert_eq!(
+        good.header("sec-websocket-accept"),
+        Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+    );
+    assert_eq!(
+        good.header("sec-websocket-protocol"),
+        Some("throng.v1.json")
+    );
 
     let plain = throng.get("/ws");
     assert_eq!(plain.problem(), (400, "not_websocket".to_owned()));
@@ -239,7 +339,8 @@ fn told_to_stop_it_says_so_and_ends_well() {
         one.join("news");
         throng.publish("news", &json!("the last"));
         let mut idle = throng.tcp();
-        idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+            .unwrap();
         idle.read_exact(&mut [0; 15]).unwrap();
 
         throng.signal(signal);

@@ -24,7 +24,11 @@ fn refusal(client: &mut Ws, command: &str) -> (String, Value, Value) {
     assert_eq!(error["type"], "error", "{error}");
     assert!(!error["data"]["message"].as_str().unwrap().is_empty());
     let code = error["data"]["code"].as_str().unwrap().to_owned();
-    (code, error["data"]["field"].take(), error["reply_to"].take())
+    (
+        code,
+        error["data"]["field"].take(),
+        error["reply_to"].take(),
+    )
 }
 
 #[test]
@@ -34,7 +38,10 @@ fn a_client_is_told_who_it_is_and_what_it_may() {
     let greeting = client.greeting();
     assert_eq!(greeting["user"], "ada l");
     assert_eq!(greeting["protocol"], "throng.v1.json");
-    assert_eq!((&greeting["ping_interval_ms"], &greeting["pong_timeout_ms"]), (&json!(25000), &json!(10000)));
+    assert_eq!(
+        (&greeting["ping_interval_ms"], &greeting["pong_timeout_ms"]),
+        (&json!(25000), &json!(10000))
+    );
     assert_eq!(
         greeting["limits"],
         json!({"message_bytes": 5000, "nesting": 64, "id_bytes": 64, "key_bytes": 256, "auth_bytes": 8192})
@@ -59,8 +66,14 @@ fn every_command_is_answered_once() {
     let throng = Throng::start(&[]);
     let mut client = throng.ws();
     let joined = client.ask(r#"{"id":"a","type":"subscribe","channel_id":"news"}"#);
-    assert_eq!((&joined["type"], &joined["reply_to"]), (&json!("joined"), &json!("a")));
-    assert_eq!((&joined["channel_id"], &joined["sequence"]), (&json!("news"), &json!(0)));
+    assert_eq!(
+        (&joined["type"], &joined["reply_to"]),
+        (&json!("joined"), &json!("a"))
+    );
+    assert_eq!(
+        (&joined["channel_id"], &joined["sequence"]),
+        (&json!("news"), &json!(0))
+    );
     assert_eq!(joined["data"], json!({"recovered": false, "members": []}));
     assert!(joined["epoch"].is_string());
     assert!(joined["timestamp"].as_str().unwrap().ends_with('Z'));
@@ -68,14 +81,29 @@ fn every_command_is_answered_once() {
     client.say(r#"{"id":2,"type":"publish","channel_id":"news","data":{"x":1},"key":"k"}"#);
     let (ack, message) = both(&mut client);
     assert_eq!((&ack["reply_to"], &ack["sequence"]), (&json!(2), &json!(1)));
-    assert_eq!((&ack["data"]["addressed"], &ack["data"]["delivered"]), (&json!(1), &json!(1)));
-    assert_eq!((&message["data"], &message["key"]), (&json!({"x": 1}), &json!("k")));
-    assert_eq!((&message["sequence"], &message["epoch"]), (&json!(1), &joined["epoch"]));
+    assert_eq!(
+        (&ack["data"]["addressed"], &ack["data"]["delivered"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        (&message["data"], &message["key"]),
+        (&json!({"x": 1}), &json!("k"))
+    );
+    assert_eq!(
+        (&message["sequence"], &message["epoch"]),
+        (&json!(1), &joined["epoch"])
+    );
 
     let pong = client.ask(r#"{"id":3,"type":"ping"}"#);
-    assert_eq!((&pong["type"], &pong["reply_to"]), (&json!("pong"), &json!(3)));
+    assert_eq!(
+        (&pong["type"], &pong["reply_to"]),
+        (&json!("pong"), &json!(3))
+    );
     let pong = client.ask(r#"{"type":"ping"}"#);
-    assert_eq!((&pong["type"], pong.get("reply_to")), (&json!("pong"), None));
+    assert_eq!(
+        (&pong["type"], pong.get("reply_to")),
+        (&json!("pong"), None)
+    );
 
     let ack = client.ask(r#"{"id":4,"type":"unsubscribe","channel_id":"news"}"#);
     assert_eq!((&ack["type"], &ack["reply_to"]), (&json!("ack"), &json!(4)));
@@ -87,8 +115,15 @@ fn every_command_is_answered_once() {
 /// The next two pushes: the ack, and the message, whichever comes first.
 fn both(client: &mut Ws) -> (Value, Value) {
     let (one, other) = (client.push(), client.push());
-    let (ack, message) = if one["type"] == "ack" { (one, other) } else { (other, one) };
-    assert_eq!((&ack["type"], &message["type"]), (&json!("ack"), &json!("message")));
+    let (ack, message) = if one["type"] == "ack" {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    assert_eq!(
+        (&ack["type"], &message["type"]),
+        (&json!("ack"), &json!("message"))
+    );
     (ack, message)
 }
 
@@ -99,7 +134,10 @@ fn a_publisher_may_leave_itself_out() {
     one.join("news");
     other.join("news");
     let ack = one.ask(r#"{"id":1,"type":"publish","channel_id":"news","text":"hi","echo":false}"#);
-    assert_eq!((&ack["type"], &ack["data"]["delivered"]), (&json!("ack"), &json!(1)));
+    assert_eq!(
+        (&ack["type"], &ack["data"]["delivered"]),
+        (&json!("ack"), &json!(1))
+    );
     assert_eq!(other.expect("message")["text"], "hi");
     assert_eq!(one.ask(r#"{"type":"ping"}"#)["type"], "pong");
 }
@@ -121,7 +159,9 @@ fn payloads_arrive_as_what_they_are() {
         one.say(&format!(r#"{{"type":"publish","channel_id":"c",{sent}}}"#));
         let message = other.expect("message");
         assert_eq!(message.get(field), Some(&arrives), "{sent}: {message}");
-        let forms = ["data", "text", "base64"].iter().filter(|form| message.get(form).is_some());
+        let forms = ["data", "text", "base64"]
+            .iter()
+            .filter(|form| message.get(form).is_some());
         assert_eq!(forms.count(), 1, "{message}");
     }
 }
@@ -130,16 +170,29 @@ fn payloads_arrive_as_what_they_are() {
 fn members_come_and_go() {
     let throng = Throng::start(&["--authorize", "open"]);
     let (mut ada, mut bob) = (throng.ws_as("ada"), throng.ws_as("bob"));
-    assert_eq!(ada.join("presence-room")["data"]["members"], json!([{"id": "ada"}]));
+    assert_eq!(
+        ada.join("presence-room")["data"]["members"],
+        json!([{"id": "ada"}])
+    );
     let joined = bob.join("presence-room");
-    let ids: HashSet<_> =
-        joined["data"]["members"].as_array().unwrap().iter().map(|m| m["id"].as_str().unwrap()).collect();
+    let ids: HashSet<_> = joined["data"]["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["id"].as_str().unwrap())
+        .collect();
     assert_eq!(ids, HashSet::from(["ada", "bob"]));
     let added = ada.expect("member_added");
-    assert_eq!((&added["channel_id"], &added["data"]), (&json!("presence-room"), &json!({"id": "bob"})));
+    assert_eq!(
+        (&added["channel_id"], &added["data"]),
+        (&json!("presence-room"), &json!({"id": "bob"}))
+    );
 
     let roster = ada.ask(r#"{"id":1,"type":"presence","channel_id":"presence-room"}"#);
-    assert_eq!((&roster["type"], &roster["reply_to"]), (&json!("presence"), &json!(1)));
+    assert_eq!(
+        (&roster["type"], &roster["reply_to"]),
+        (&json!("presence"), &json!(1))
+    );
     assert_eq!(roster["data"]["members"].as_array().unwrap().len(), 2);
 
     // A second connection of the same user is the same member.
@@ -156,7 +209,8 @@ fn only_public_channels_are_joined_without_an_authorizer() {
     let throng = Throng::start(&[]);
     let mut client = throng.ws_as("ada");
     for channel in ["private-room", "presence-room"] {
-        let subscribe = format!(r#"{{"id":1,"type":"subscribe","channel_id":"{channel}","auth":"x"}}"#);
+        let subscribe =
+            format!(r#"{{"id":1,"type":"subscribe","channel_id":"{channel}","auth":"x"}}"#);
         assert_eq!(
             refusal(&mut client, &subscribe),
             ("unauthorized".to_owned(), json!("channel_id"), json!(1))
@@ -184,10 +238,30 @@ fn every_refusal_names_itself() {
     for (command, code, field, request) in [
         ("{".to_owned(), "invalid_json", none(), none()),
         ("[1]".to_owned(), "invalid_json", none(), none()),
-        (r#"{"id":{},"type":"ping"}"#.to_owned(), "invalid_field", json!("id"), none()),
-        (r#"{"id":1}"#.to_owned(), "missing_field", json!("type"), json!(1)),
-        (r#"{"id":1,"type":"x"}"#.to_owned(), "unknown_type", json!("type"), json!(1)),
-        (r#"{"id":1,"type":"subscribe"}"#.to_owned(), "missing_field", channel(), json!(1)),
+        (
+            r#"{"id":{},"type":"ping"}"#.to_owned(),
+            "invalid_field",
+            json!("id"),
+            none(),
+        ),
+        (
+            r#"{"id":1}"#.to_owned(),
+            "missing_field",
+            json!("type"),
+            json!(1),
+        ),
+        (
+            r#"{"id":1,"type":"x"}"#.to_owned(),
+            "unknown_type",
+            json!("type"),
+            json!(1),
+        ),
+        (
+            r#"{"id":1,"type":"subscribe"}"#.to_owned(),
+            "missing_field",
+            channel(),
+            json!(1),
+        ),
         (
             r#"{"id":1,"type":"subscribe","channel_id":1}"#.to_owned(),
             "invalid_field",
@@ -253,19 +327,32 @@ fn every_refusal_names_itself() {
         assert_eq!(refused, (code.to_owned(), field, request), "{command}");
     }
     client.join("b");
-    let third = refusal(&mut client, r#"{"id":1,"type":"subscribe","channel_id":"c"}"#);
-    assert_eq!(third, ("too_many_subscriptions".to_owned(), channel(), json!(1)));
+    let third = refusal(
+        &mut client,
+        r#"{"id":1,"type":"subscribe","channel_id":"c"}"#,
+    );
+    assert_eq!(
+        third,
+        ("too_many_subscriptions".to_owned(), channel(), json!(1))
+    );
     client.send(Message::binary(b"{}".as_slice()));
     let binary = client.expect("error");
     assert_eq!(binary["data"]["code"], "unsupported_frame");
-    assert_eq!(client.ask(r#"{"type":"ping"}"#)["type"], "pong", "and the connection is open");
+    assert_eq!(
+        client.ask(r#"{"type":"ping"}"#)["type"],
+        "pong",
+        "and the connection is open"
+    );
 }
 
 #[test]
 fn clients_may_be_kept_from_publishing() {
     let throng = Throng::start(&["--client-publish", "refuse"]);
     let mut client = throng.ws();
-    let refused = refusal(&mut client, r#"{"id":1,"type":"publish","channel_id":"a","data":1}"#);
+    let refused = refusal(
+        &mut client,
+        r#"{"id":1,"type":"publish","channel_id":"a","data":1}"#,
+    );
     assert_eq!(refused, ("forbidden".to_owned(), json!("type"), json!(1)));
 }
 
@@ -292,11 +379,16 @@ fn messages_keep_their_order_and_none_is_missing() {
     let (mut one, mut other) = (throng.ws(), throng.ws());
     other.join("c");
     for n in 1..=2000 {
-        one.say(&format!(r#"{{"type":"publish","channel_id":"c","data":{n}}}"#));
+        one.say(&format!(
+            r#"{{"type":"publish","channel_id":"c","data":{n}}}"#
+        ));
     }
     for n in 1..=2000 {
         let message = other.expect("message");
-        assert_eq!((&message["sequence"], &message["data"]), (&json!(n), &json!(n)));
+        assert_eq!(
+            (&message["sequence"], &message["data"]),
+            (&json!(n), &json!(n))
+        );
     }
 }
 
@@ -311,11 +403,18 @@ fn a_client_resumes_where_it_was_or_is_told_that_it_cannot() {
     let subscribe = format!(
         r#"{{"id":1,"type":"subscribe","channel_id":"c","since":{{"sequence":0,"epoch":"{epoch}"}}}}"#
     );
-    assert_eq!(one.ask(&subscribe)["data"]["recovered"], true, "nothing was published since");
+    assert_eq!(
+        one.ask(&subscribe)["data"]["recovered"],
+        true,
+        "nothing was published since"
+    );
     one.ask(r#"{"id":1,"type":"unsubscribe","channel_id":"c"}"#);
     throng.publish("c", &json!(1));
     let joined = one.ask(&subscribe);
-    assert_eq!((&joined["data"]["recovered"], &joined["sequence"]), (&json!(false), &json!(1)));
+    assert_eq!(
+        (&joined["data"]["recovered"], &joined["sequence"]),
+        (&json!(false), &json!(1))
+    );
 }
 
 #[test]
@@ -334,11 +433,11 @@ fn what_breaks_the_protocol_is_closed_with_its_code() {
 
     for (bytes, code) in [
         (masked(0x81, b"\xff"), 1007),
-        (vec![0x81, 0x01, b'x'], 1002),       // not masked
-        (masked(0xC1, b"{}"), 1002),          // a reserved bit
-        (masked(0x83, b"{}"), 1002),          // a reserved opcode
-        (masked(0x80, b"{}"), 1002),          // continues nothing
-        (masked(0x09, b"fragmented"), 1002),  // a fragmented ping
+        (vec![0x81, 0x01, b'x'], 1002),      // not masked
+        (masked(0xC1, b"{}"), 1002),         // a reserved bit
+        (masked(0x83, b"{}"), 1002),         // a reserved opcode
+        (masked(0x80, b"{}"), 1002),         // continues nothing
+        (masked(0x09, b"fragmented"), 1002), // a fragmented ping
     ] {
         let mut client = throng.ws();
         client.stream().write_all(&bytes).unwrap();
@@ -369,17 +468,31 @@ fn commands_may_come_in_pieces_and_many_at_once() {
     let mut bytes = masked(0x01, br#"{"id":1,"ty"#);
     bytes.extend(masked(0x89, b"in between"));
     bytes.extend(masked(0x80, br#"pe":"ping"}"#));
-    bytes.extend(masked(0x81, br#"{"id":2,"type":"subscribe","channel_id":"c"}"#));
-    bytes.extend(masked(0x81, br#"{"id":3,"type":"publish","channel_id":"c","data":1}"#));
+    bytes.extend(masked(
+        0x81,
+        br#"{"id":2,"type":"subscribe","channel_id":"c"}"#,
+    ));
+    bytes.extend(masked(
+        0x81,
+        br#"{"id":3,"type":"publish","channel_id":"c","data":1}"#,
+    ));
     bytes.extend(masked(0x81, br#"{"id":4,"type":"ping"}"#));
     for byte in bytes {
         client.stream().write_all(&[byte]).unwrap();
     }
-    assert_eq!(client.read(), Message::Pong(Bytes::from_static(b"in between")));
+    assert_eq!(
+        client.read(),
+        Message::Pong(Bytes::from_static(b"in between"))
+    );
     assert_eq!(client.expect("pong")["reply_to"], 1);
     assert_eq!(client.expect("joined")["reply_to"], 2);
-    let rest: Vec<_> = (0..3).map(|_| client.push()["type"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(HashSet::from(["ack", "message", "pong"]), rest.iter().map(String::as_str).collect());
+    let rest: Vec<_> = (0..3)
+        .map(|_| client.push()["type"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        HashSet::from(["ack", "message", "pong"]),
+        rest.iter().map(String::as_str).collect()
+    );
 }
 
 #[test]
@@ -393,10 +506,16 @@ fn pings_are_answered() {
 fn a_close_is_answered() {
     let throng = Throng::start(&[]);
     let client = throng.ws();
-    client.stream().write_all(&masked(0x88, b"\x03\xe8bye")).unwrap();
+    client
+        .stream()
+        .write_all(&masked(0x88, b"\x03\xe8bye"))
+        .unwrap();
     let mut answer = Vec::new();
     client.stream().read_to_end(&mut answer).unwrap();
-    assert_eq!(answer, b"\x88\x05\x03\xe8bye", "the close comes back, and then the end");
+    assert_eq!(
+        answer, b"\x88\x05\x03\xe8bye",
+        "the close comes back, and then the end"
+    );
     throng.stats_until(|stats| stats["clients"] == 0);
 }
 
@@ -437,7 +556,10 @@ fn a_slow_consumer_gets_a_prefix_and_the_reason() {
     assert_eq!(close, (3008, "slow consumer".to_owned()));
     assert!(pushes.len() >= 8, "what was accepted arrives");
     for (at, push) in pushes.iter().enumerate() {
-        assert_eq!((&push["type"], &push["sequence"]), (&json!("message"), &json!(at + 1)));
+        assert_eq!(
+            (&push["type"], &push["sequence"]),
+            (&json!("message"), &json!(at + 1))
+        );
     }
     throng.stats_until(|stats| stats["clients"] == 0 && stats["subscriptions"] == 0);
 }
@@ -450,7 +572,10 @@ fn a_slow_consumer_that_is_kept_is_told_what_it_missed() {
     let large = json!("x".repeat(1 << 18));
     while throng.publish("c", &large)["dropped"] == 0 {}
     let behind = &throng.get("/api/v1/clients/slow").json()["clients"][0];
-    assert_eq!((&behind["id"], &behind["dropped"]), (&json!(slow.id()), &json!(1)));
+    assert_eq!(
+        (&behind["id"], &behind["dropped"]),
+        (&json!(slow.id()), &json!(1))
+    );
     assert_eq!(behind["queued_messages"], 8);
 
     let mut expected = 1;
@@ -463,10 +588,16 @@ fn a_slow_consumer_that_is_kept_is_told_what_it_missed() {
         expected += 1;
     };
     assert_eq!(gap["channel_id"], "c");
-    assert_eq!(gap["data"], json!({"first": expected, "last": expected, "missed": 1}));
+    assert_eq!(
+        gap["data"],
+        json!({"first": expected, "last": expected, "missed": 1})
+    );
     throng.publish("c", &json!("next"));
     let next = slow.expect("message");
-    assert_eq!((&next["data"], &next["sequence"]), (&json!("next"), &json!(expected + 1)));
+    assert_eq!(
+        (&next["data"], &next["sequence"]),
+        (&json!("next"), &json!(expected + 1))
+    );
 }
 
 #[test]
@@ -478,7 +609,11 @@ fn a_stalled_socket_is_dropped_in_the_end() {
     while throng.publish("c", &large)["dropped"] == 0 {}
     throng.stats_until(|stats| stats["clients"] == 1 && stats["subscriptions"] == 1);
     throng.publish("other", &json!(1));
-    assert_eq!(healthy.expect("message")["data"], 1, "and nobody else noticed");
+    assert_eq!(
+        healthy.expect("message")["data"],
+        1,
+        "and nobody else noticed"
+    );
     drop(stalled);
 }
 
@@ -487,10 +622,17 @@ fn nothing_remains_of_clients_that_are_gone() {
     let throng = Throng::start(&["--authorize", "open"]);
     let path = "/api/v1/channels/presence-c";
     let clients: Vec<_> = (0..20).map(|_| throng.ws_joined("presence-c")).collect();
-    assert_eq!(throng.get(path).json()["members"].as_array().unwrap().len(), 20);
+    assert_eq!(
+        throng.get(path).json()["members"].as_array().unwrap().len(),
+        20
+    );
     // Half of them say nothing, half close.
     for (at, client) in clients.into_iter().enumerate() {
-        if at % 2 == 0 { drop(client) } else { client.close() }
+        if at % 2 == 0 {
+            drop(client)
+        } else {
+            client.close()
+        }
     }
     throng.stats_until(|stats| stats["clients"] == 0 && stats["subscriptions"] == 0);
     throng.stats_until(|stats| stats["channels"] == 0);

@@ -133,7 +133,9 @@ pub(crate) enum Publishes {
 
 fn slow_consumer(text: &str) -> Result<SlowConsumer, String> {
     match text.split_once(':') {
-        Some(("disconnect", grace)) => Ok(SlowConsumer::Disconnect { grace: millis(grace)? }),
+        Some(("disconnect", grace)) => Ok(SlowConsumer::Disconnect {
+            grace: millis(grace)?,
+        }),
         None if text == "disconnect" => Ok(SlowConsumer::DISCONNECT),
         None if text == "drop-newest" => Ok(SlowConsumer::DropNewest),
         None if text == "drop-oldest" => Ok(SlowConsumer::DropOldest),
@@ -145,6 +147,9 @@ fn slow_consumer(text: &str) -> Result<SlowConsumer, String> {
 fn millis(text: &str) -> Result<Duration, String> {
     match text.parse::<u32>() {
         Ok(millis) => Ok(Duration::from_millis(millis.into())),
-        Err(_) => Err(format!("a whole number of milliseconds, at most {}", u32::MAX)),
+        Err(_) => Err(format!(
+            "a whole number of milliseconds, at most {}",
+            u32::MAX
+        )),
     }
 }

@@ -30,7 +30,10 @@ use crate::cli::ServeOptions;
 /// Serves until it is told to stop.
 pub(crate) fn run(options: ServeOptions) -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
     match start(options) {
         Ok(code) => code,
         Err(error) => {
@@ -49,13 +52,17 @@ fn start(options: ServeOptions) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Error>> {
-    let listener = TcpListener::bind(options.listen).await.map_err(|error| {
-        format!("cannot listen on {}: {error}", options.listen)
-    })?;
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     // Whoever started this reads the port from here; if nobody reads, that is no reason to stop.
-    drop(writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?));
+    drop(writeln!(
+        io::stdout(),
+        "listening on http://{}",
+        listener.local_addr()?
+    ));
     let mut told = async || {
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -67,7 +74,7 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
     let serving = server::serve(listener, hub.clone(), config(options), stopping);
     let insisted = async {
         told().await;
-        drop(stop.send(()));
+        stop.send(()).ok();
         told().await;
     };
     let code = tokio::select! {
@@ -86,8 +93,10 @@ fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
     let outbox = OutboxLimits::new()
         .messages(options.outbox_messages.get())
         .bytes(options.outbox_bytes.get());
-    let mut builder =
-        Hub::builder().limits(limits).outbox(outbox).slow_consumer(options.slow_consumer);
+    let mut builder = Hub::builder()
+        .limits(limits)
+        .outbox(outbox)
+        .slow_consumer(options.slow_consumer);
     if options.authorize == Authorize::Open {
         builder = builder.authorizer(|_: &AuthRequest| Authorization::Allow);
     }

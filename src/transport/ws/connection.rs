@@ -6,6 +6,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::pin::pin;
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::io::AsyncRead;
@@ -15,24 +16,25 @@ use tokio::io::AsyncWriteExt;
 use tokio::io::ReadHalf;
 use tokio::io::WriteHalf;
 use tokio::time;
-use tokio::time::Instant;
 use tokio::time::Sleep;
 use tungstenite::Utf8Bytes;
 
-use crate::Batch;
-use crate::Closed;
-use crate::ConnectError;
-use crate::ConnectOptions;
-use crate::Disconnect;
-use crate::Event;
-use crate::Hub;
-use crate::Outbox;
+use crate::disconnect::Disconnect;
+use crate::hub::Batch;
+use crate::hub::Closed;
+use crate::hub::ConnectError;
+use crate::hub::ConnectOptions;
+use crate::hub::Event;
+use crate::hub::Hub;
+use crate::hub::Outbox;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::Hello;
 use crate::protocol::Push;
 use crate::protocol::Request;
 use crate::protocol::RequestId;
+use crate::time::Clock;
+use crate::time::SystemClock;
 use crate::transport::rate::CommandRate;
 use crate::transport::session::Done;
 use crate::transport::session::Outcome;
@@ -171,15 +173,17 @@ impl<IO: AsyncRead + AsyncWrite> Connection<IO> {
         outbox: Outbox,
         config: WsConfig,
     ) -> Self {
-        let now = Instant::now();
-        let timing = Timing::new(config, session.client().id(), now);
+        let started = now();
+        let timing = Timing::new(config, session.client().id(), started);
         Self {
             reader,
             writer,
             inbound: Inbound::new(buffered, config.max_message),
             output: Output::default(),
-            timer: Box::pin(time::sleep_until(timing.deadline())),
-            rate: config.max_commands.map(|rate| CommandRate::per_second(rate, now)),
+            timer: Box::pin(time::sleep_until(timing.deadline().into())),
+            rate: config
+                .max_commands
+                .map(|rate| CommandRate::per_second(rate, started)),
             session,
             outbox,
             batch: Batch::new(),
@@ -207,7 +211,12 @@ impl<IO: AsyncRead + AsyncWrite> Connection<IO> {
                 ControlFlow::Continue(()) => self.arm(),
             }
         };
-        let Self { reader, writer, config, .. } = self;
+        let Self {
+            reader,
+            writer,
+            config,
+            ..
+        } = self;
         if let End::Flushed = end {
             hang_up(reader, writer, config).await;
         }
@@ -231,7 +240,17 @@ impl<IO: AsyncRead + AsyncWrite> Connection<IO> {
         let reads = self.reads();
         let receives = self.phase == Phase::Open && self.output.is_empty();
         let writes = !self.output.is_empty();
-        let Self { reader, writer, inbound, output, outbox, batch, join, timer, .. } = self;
+        let Self {
+            reader,
+            writer,
+            inbound,
+            output,
+            outbox,
+            batch,
+            join,
+            timer,
+            ..
+        } = self;
         let joining = join.as_mut().and_then(|join| join.future.as_mut());
         let joins = joining.is_some();
         let joined = async {
@@ -256,7 +275,9 @@ impl<IO: AsyncRead + AsyncWrite> Connection<IO> {
     fn handle(&mut self, wake: Wake) -> ControlFlow<End> {
         match wake {
             Wake::Joined(result) => self.joined(result),
-            Wake::Read(Ok(0) | Err(_)) | Wake::Wrote(Err(_)) => return ControlFlow::Break(End::Gone),
+            Wake::Read(Ok(0) | Err(_)) | Wake::Wrote(Err(_)) => {
+                return ControlFlow::Break(End::Gone);
+            }
             Wake::Read(Ok(_)) => {
                 self.timing.heard();
                 self.take_commands();
@@ -266,7 +287,7 @@ impl<IO: AsyncRead + AsyncWrite> Connection<IO> {
             Wake::Shutdown => self.session.client().close(Disconnect::SHUTDOWN),
             Wake::Timer => self.tick()?,
             Wake::Wrote(Ok(())) => {
-                self.timing.wrote(Instant::now(), self.output.is_empty());
+                self.timing.wrote(now(), self.output.is_empty());
                 self.take_commands();
             }
         }
@@ -284,7 +305,7 @@ impl<IO: AsyncRead + AsyncWrite> Connection<IO> {
 
     fn tick(&mut self) -> ControlFlow<End> {
         let reads = self.reads();
-        for due in self.timing.due(Instant::now(), reads) {
+        for due in self.timing.due(now(), reads) {
             match due {
                 Due::GiveUp => {
                     self.session.client().close(Disconnect::WRITE_TIMEOUT);
@@ -295,23 +316,25 @@ impl<IO: AsyncRead + AsyncWrite> Connection<IO> {
                 Due::Ping => {}
             }
         }
-        self.timer.as_mut().reset(self.timing.deadline());
+        self.timer.as_mut().reset(self.timing.deadline().into());
         ControlFlow::Continue(())
     }
 
     /// Sets the timer, when it has to go off earlier than it would.
     fn arm(&mut self) {
         let closing = self.phase == Phase::Closing || self.outbox.close_reason().is_some();
-        let deadline = self.timing.watch(Instant::now(), self.output.is_empty(), closing);
-        if deadline < self.timer.deadline() {
-            self.timer.as_mut().reset(deadline);
+        let deadline = self.timing.watch(now(), self.output.is_empty(), closing);
+        if deadline < self.timer.deadline().into_std() {
+            self.timer.as_mut().reset(deadline.into());
         }
     }
 
     /// Carries out commands until one has to wait or more bytes are needed.
     fn take_commands(&mut self) {
         while self.phase == Phase::Open {
-            if self.join.is_none() && let Some(text) = self.held.take() {
+            if self.join.is_none()
+                && let Some(text) = self.held.take()
+            {
                 self.start(&text);
                 continue;
             }
@@ -348,7 +371,12 @@ impl<IO: AsyncRead + AsyncWrite> Connection<IO> {
         }
         match self.session.handle(command) {
             Outcome::Later { channel, future } => {
-                self.join = Some(Join { id, channel, future: Some(future), announced: false });
+                self.join = Some(Join {
+                    id,
+                    channel,
+                    future: Some(future),
+                    announced: false,
+                });
             }
             Outcome::Now(Ok(done)) => self.answer(id.as_ref(), &done),
             Outcome::Now(Err(fault)) => self.refuse(&fault.reply_to(id)),
@@ -356,8 +384,10 @@ impl<IO: AsyncRead + AsyncWrite> Connection<IO> {
     }
 
     fn check_rate(&mut self) -> Result<(), Fault> {
-        let Some(rate) = &mut self.rate else { return Ok(()) };
-        rate.take(Instant::now()).map_err(|wait| {
+        let Some(rate) = &mut self.rate else {
+            return Ok(());
+        };
+        rate.take(now()).map_err(|wait| {
             let why = format!("too many commands; try again in {} ms", millis(wait).max(1));
             Fault::new(ErrorCode::RateLimited, why)
         })
@@ -370,21 +400,29 @@ impl<IO: AsyncRead + AsyncWrite> Connection<IO> {
     fn answer(&mut self, id: Option<&RequestId>, done: &Done) {
         let push = match (done, id) {
             (Done::Nothing | Done::Published(_), None) => return,
-            (Done::Nothing, Some(reply_to)) => Push::Ack { reply_to, delivery: None },
-            (Done::Published(delivery), Some(reply_to)) => {
-                Push::Ack { reply_to, delivery: Some(delivery) }
-            }
+            (Done::Nothing, Some(reply_to)) => Push::Ack {
+                reply_to,
+                delivery: None,
+            },
+            (Done::Published(delivery), Some(reply_to)) => Push::Ack {
+                reply_to,
+                delivery: Some(delivery),
+            },
             (Done::Pong, reply_to) => Push::Pong { reply_to },
-            (Done::Roster { channel, members }, reply_to) => {
-                Push::Presence { reply_to, channel, members }
-            }
+            (Done::Roster { channel, members }, reply_to) => Push::Presence {
+                reply_to,
+                channel,
+                members,
+            },
         };
         self.output.reply(framing::text(push));
     }
 
     /// The hub has answered the subscribe.
     fn joined(&mut self, result: Result<(), Fault>) {
-        let Some(mut join) = self.join.take() else { return };
+        let Some(mut join) = self.join.take() else {
+            return;
+        };
         match result {
             Err(fault) => self.refuse(&fault.reply_to(join.id)),
             Ok(()) if !join.announced => {
@@ -401,18 +439,31 @@ impl<IO: AsyncRead + AsyncWrite> Connection<IO> {
             let bytes = match (frame.event(), &mut self.join) {
                 (Event::Joined(joined), Some(join)) if *join.channel == *joined.channel => {
                     join.announced = true;
-                    framing::text(Push::Joined { reply_to: join.id.as_ref(), joined })
+                    framing::text(Push::Joined {
+                        reply_to: join.id.as_ref(),
+                        joined,
+                    })
                 }
-                _ => frame.encoded(framing::NATIVE, |frame| framing::text(Push::Frame(frame))).clone(),
+                _ => frame
+                    .encoded(framing::NATIVE, |frame| framing::text(Push::Frame(frame)))
+                    .clone(),
             };
             self.output.push(bytes);
         }
         self.batch.clear();
-        if self.join.as_ref().is_some_and(|join| join.announced && join.future.is_none()) {
+        if self
+            .join
+            .as_ref()
+            .is_some_and(|join| join.announced && join.future.is_none())
+        {
             self.join = None;
             self.take_commands();
         }
     }
+}
+
+fn now() -> Instant {
+    SystemClock::new().now()
 }
 
 fn millis(duration: time::Duration) -> u64 {

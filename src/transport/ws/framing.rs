@@ -1,18 +1,16 @@
 //! WebSocket frames of the server: unmasked, and so the same bytes for every client.
 
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
-
 use bytes::Bytes;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::Control;
 use tungstenite::protocol::frame::coding::Data;
 use tungstenite::protocol::frame::coding::OpCode;
 
-use crate::Disconnect;
-use crate::Wire;
+use crate::disconnect::Disconnect;
+use crate::hub::Wire;
 use crate::protocol::Push;
 use crate::protocol::Timestamp;
+use crate::time::SystemClock;
 
 /// The slot in which a frame of the hub keeps its native JSON in a WebSocket frame.
 pub(super) const NATIVE: Wire = Wire::new(0);
@@ -27,7 +25,8 @@ const HEADER: usize = 10;
 pub(super) fn text(push: Push<'_>) -> Bytes {
     // The header goes in front once the length is known: room for the longest is left.
     let mut frame = vec![0; HEADER];
-    push.write(wall_clock(), &mut frame);
+    let now = Timestamp::since_unix_epoch(SystemClock::new().since_unix_epoch());
+    push.write(now, &mut frame);
     let header = header(OpCode::Data(Data::Text), frame.len() - HEADER);
     let start = HEADER - header.len();
     frame[start..HEADER].copy_from_slice(&header);
@@ -52,14 +51,12 @@ pub(super) fn close_with(code: u16, reason: &str) -> Bytes {
 }
 
 fn header(opcode: OpCode, length: usize) -> Vec<u8> {
-    let header = FrameHeader { opcode, ..FrameHeader::default() };
+    let header = FrameHeader {
+        opcode,
+        ..FrameHeader::default()
+    };
     let mut bytes = Vec::with_capacity(HEADER + Disconnect::MAX_REASON);
     let written = header.format(length as u64, &mut bytes).is_ok();
     debug_assert!(written, "a Vec takes every write");
     bytes
-}
-
-fn wall_clock() -> Timestamp {
-    // A clock set before 1970 shows 1970.
-    Timestamp::since_unix_epoch(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }

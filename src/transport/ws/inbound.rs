@@ -42,8 +42,13 @@ impl Inbound {
             .read_buffer_size(READ_BUFFER)
             .max_message_size(Some(max_message))
             .max_frame_size(Some(max_message));
-        let pipe = Pipe { inbound: buffered.into(), outbound: Vec::new() };
-        Self { socket: WebSocket::from_raw_socket(pipe, Role::Server, Some(config)) }
+        let pipe = Pipe {
+            inbound: buffered.into(),
+            outbound: Vec::new(),
+        };
+        Self {
+            socket: WebSocket::from_raw_socket(pipe, Role::Server, Some(config)),
+        }
     }
 
     /// Where bytes from the socket go.
@@ -60,7 +65,8 @@ impl Inbound {
                 Ok(Message::Text(text)) => return Some(Received::Text(text)),
                 Ok(Message::Binary(_)) => return Some(Received::Binary),
                 // The answer is written by the next read.
-                Ok(Message::Close(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
+                Ok(Message::Close(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {
+                }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
                 Err(error) => return Some(end(&error)),
             }

@@ -32,7 +32,9 @@ impl Origins {
         match self {
             Self::Any => true,
             Self::List(list) => {
-                list.iter().any(|listed| listed.eq_ignore_ascii_case(origin)) || same(origin, headers)
+                list.iter()
+                    .any(|listed| listed.eq_ignore_ascii_case(origin))
+                    || same(origin, headers)
             }
             Self::Same => same(origin, headers),
         }
@@ -41,7 +43,10 @@ impl Origins {
 
 /// Whether the origin's host and port are those that the request was sent to.
 fn same(origin: &str, headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else {
+    let Some(host) = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+    else {
         return false;
     };
     let (default, authority) = match origin.split_once("://") {
@@ -50,7 +55,10 @@ fn same(origin: &str, headers: &HeaderMap) -> bool {
         _ => return false,
     };
     let bare = |authority: &str| {
-        authority.strip_suffix(default).unwrap_or(authority).to_ascii_lowercase()
+        authority
+            .strip_suffix(default)
+            .unwrap_or(authority)
+            .to_ascii_lowercase()
     };
     bare(authority) == bare(host)
 }

@@ -1,10 +1,9 @@
 //! What is to happen when: pings, the answers to them, and the end of patience. Told the time.
 
 use std::time::Duration;
+use std::time::Instant;
 
-use tokio::time::Instant;
-
-use crate::ClientId;
+use crate::id::ClientId;
 use crate::transport::ws::WsConfig;
 
 /// The deadlines of one connection.
@@ -71,7 +70,12 @@ impl Timing {
     }
 
     /// Sees to it that what waits to be written is written in time; returns the next deadline.
-    pub(super) fn watch(&mut self, now: Instant, everything_written: bool, closing: bool) -> Instant {
+    pub(super) fn watch(
+        &mut self,
+        now: Instant,
+        everything_written: bool,
+        closing: bool,
+    ) -> Instant {
         if everything_written {
             self.write_by = None;
         } else {
@@ -88,9 +92,15 @@ impl Timing {
         let late = |by: Option<Instant>| by.is_some_and(|by| by <= now);
         let give_up = late(self.write_by) || late(self.flush_by);
         let mut no_pong = false;
-        if let Ping::Awaited(by) = self.ping && by <= now {
+        if let Ping::Awaited(by) = self.ping
+            && by <= now
+        {
             no_pong = reads;
-            self.ping = if reads { Ping::None } else { Ping::Awaited(now + self.pong_timeout) };
+            self.ping = if reads {
+                Ping::None
+            } else {
+                Ping::Awaited(now + self.pong_timeout)
+            };
         }
         let mut ping = false;
         if self.next_ping <= now {
@@ -100,8 +110,14 @@ impl Timing {
                 self.ping = Ping::Queued;
             }
         }
-        let due = [(give_up, Due::GiveUp), (no_pong, Due::NoPong), (ping, Due::Ping)];
-        due.into_iter().filter(|(is_due, _)| *is_due).map(|(_, due)| due)
+        let due = [
+            (give_up, Due::GiveUp),
+            (no_pong, Due::NoPong),
+            (ping, Due::Ping),
+        ];
+        due.into_iter()
+            .filter(|(is_due, _)| *is_due)
+            .map(|(_, due)| due)
     }
 
     /// When something is due next.
@@ -111,7 +127,10 @@ impl Timing {
             Ping::None | Ping::Queued => None,
         };
         let others = [pong_by, self.write_by, self.flush_by];
-        others.into_iter().flatten().fold(self.next_ping, Instant::min)
+        others
+            .into_iter()
+            .flatten()
+            .fold(self.next_ping, Instant::min)
     }
 }
 

@@ -28,14 +28,15 @@ pub fn upgrade<T>(request: &Request<T>, origins: &Origins) -> Result<Response<()
     if !origins.allow(request.headers()) {
         return Err(Refusal::Origin);
     }
-    let mut response =
-        create_response_with_body(request, || ()).map_err(|error| match error {
-            WsError::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => Refusal::Version,
-            _ => Refusal::NotWebSocket,
-        })?;
+    let mut response = create_response_with_body(request, || ()).map_err(|error| match error {
+        WsError::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => Refusal::Version,
+        _ => Refusal::NotWebSocket,
+    })?;
     if offers_ours(request.headers()) {
         let ours = HeaderValue::from_static(SUBPROTOCOL);
-        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, ours);
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_PROTOCOL, ours);
     }
     Ok(response)
 }

@@ -29,7 +29,11 @@ impl Response {
 
     /// The status and the code of a problem.
     pub(crate) fn problem(&self) -> (u16, String) {
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{self:?}"
+        );
         let problem = self.json();
         assert_eq!(problem["status"], self.status);
         (self.status, problem["code"].as_str().unwrap().to_owned())
@@ -48,7 +52,10 @@ pub(crate) fn request(
     if !headers.iter().any(|(name, _)| *name == "connection") {
         head += "connection: close\r\n";
     }
-    if !headers.iter().any(|(name, _)| ["content-length", "transfer-encoding"].contains(name)) {
+    if !headers
+        .iter()
+        .any(|(name, _)| ["content-length", "transfer-encoding"].contains(name))
+    {
         head += &format!("content-length: {}\r\n", body.len());
     }
     for (name, value) in headers {
@@ -68,15 +75,28 @@ fn read(mut stream: TcpStream) -> Response {
         if let Some(at) = bytes.windows(4).position(|window| window == end) {
             let head = String::from_utf8(bytes[..at].to_vec()).unwrap();
             let status = head[9..12].parse().unwrap();
-            let mut response = Response { status, head, body: String::new() };
-            let length = response.header("content-length").unwrap_or("0").parse::<usize>().unwrap();
+            let mut response = Response {
+                status,
+                head,
+                body: String::new(),
+            };
+            let length = response
+                .header("content-length")
+                .unwrap_or("0")
+                .parse::<usize>()
+                .unwrap();
             if bytes.len() >= at + 4 + length {
                 response.body = String::from_utf8(bytes[at + 4..at + 4 + length].to_vec()).unwrap();
                 return response;
             }
         }
         let count = stream.read(&mut chunk).unwrap();
-        assert_ne!(count, 0, "broke off after {:?}", String::from_utf8_lossy(&bytes));
+        assert_ne!(
+            count,
+            0,
+            "broke off after {:?}",
+            String::from_utf8_lossy(&bytes)
+        );
         bytes.extend_from_slice(&chunk[..count]);
     }
 }

@@ -41,7 +41,9 @@ impl Throng {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         let address = line.trim().rsplit('/').next().unwrap().parse().unwrap();
         Self { child, address }
     }
@@ -76,7 +78,12 @@ impl Throng {
     }
 
     pub(crate) fn post(&self, path: &str, content_type: &str, body: impl AsRef<[u8]>) -> Response {
-        self.request("POST", path, &[("content-type", content_type)], body.as_ref())
+        self.request(
+            "POST",
+            path,
+            &[("content-type", content_type)],
+            body.as_ref(),
+        )
     }
 
     pub(crate) fn request(
@@ -118,7 +125,13 @@ impl Throng {
     /// Sends a signal, as `kill` names it.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-s", name, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// Waits until the process has ended by itself.

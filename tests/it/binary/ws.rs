@@ -23,7 +23,10 @@ impl Ws {
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         let (socket, _) = tungstenite::client(format!("ws://{address}{path}"), stream).unwrap();
-        Self { socket, greeting: Value::Null }
+        Self {
+            socket,
+            greeting: Value::Null,
+        }
     }
 
     /// Reads the first push, which tells the client who it is.
@@ -58,9 +61,14 @@ impl Ws {
 
     /// Subscribes, and returns the `joined`.
     pub(crate) fn join(&mut self, channel: &str) -> Value {
-        self.say(&format!(r#"{{"id":"join","type":"subscribe","channel_id":"{channel}"}}"#));
+        self.say(&format!(
+            r#"{{"id":"join","type":"subscribe","channel_id":"{channel}"}}"#
+        ));
         let joined = self.expect("joined");
-        assert_eq!((&joined["reply_to"], &joined["channel_id"]), (&"join".into(), &channel.into()));
+        assert_eq!(
+            (&joined["reply_to"], &joined["channel_id"]),
+            (&"join".into(), &channel.into())
+        );
         joined
     }
 
@@ -117,7 +125,9 @@ impl Ws {
 
     /// Sends a ping and returns what the next pong carries.
     pub(crate) fn ping(&mut self, payload: &'static [u8]) -> Bytes {
-        self.socket.send(Message::Ping(Bytes::from_static(payload))).unwrap();
+        self.socket
+            .send(Message::Ping(Bytes::from_static(payload)))
+            .unwrap();
         match self.read() {
             Message::Pong(payload) => payload,
             other => panic!("not a pong: {other:?}"),

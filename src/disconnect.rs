@@ -1,0 +1,143 @@
+//! Why a client was disconnected, in a form that tells it what to do next.
+//!
+//! | codes | meaning | the client |
+//! |---|---|---|
+//! | 1000-1015 | the WebSocket protocol's own (RFC 6455 §7.4.1) | by its meaning |
+//! | 3000-3499 | throng's, passing | reconnects, with jitter |
+//! | 3500-3999 | throng's, final | stays away |
+//! | 4000-4499 | the application's, passing | reconnects, with jitter |
+//! | 4500-4999 | the application's, final | stays away |
+//!
+//! The ranges are those of the Centrifuge client protocol, so that existing clients act rightly.
+//! A reason has at most [`Disconnect::MAX_REASON`] bytes: it must fit into a close frame.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+/// Why a client was disconnected: a code whose range says whether to come back, and a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Disconnect {
+    code: u16,
+    reason: Cow<'static, str>,
+}
+
+impl Disconnect {
+    /// The most bytes a reason may have: 125 of a control frame less 2 for the code.
+    pub const MAX_REASON: usize = 123;
+
+    /// Ended without a more particular reason; the client may come back.
+    pub const CLOSED: Self = Self::known(3000, "closed");
+    /// The hub is shutting down; the client should come back, with jitter.
+    pub const SHUTDOWN: Self = Self::known(3001, "shutdown");
+    /// The client did not keep up and the policy in force was to disconnect it.
+    pub const SLOW: Self = Self::known(3008, "slow consumer");
+    /// The transport could not write to the client in time.
+    pub const WRITE_TIMEOUT: Self = Self::known(3009, "write timeout");
+    /// The client did not answer a ping in time.
+    pub const NO_PONG: Self = Self::known(3012, "no pong");
+    /// The client let the control lane fill: it does not read at all.
+    pub const CONTROL_OVERFLOW: Self = Self::known(3020, "control lane overflow");
+    /// The outbox was dropped: whoever received for the client has gone.
+    pub const GONE: Self = Self::known(3021, "receiver gone");
+    /// The client sent something it may not send.
+    pub const BAD_REQUEST: Self = Self::known(3501, "bad request");
+    /// An operator or the application removed the client for good.
+    pub const KICKED: Self = Self::known(3503, "kicked");
+    /// The limit on connections was reached.
+    pub const TOO_MANY_CONNECTIONS: Self = Self::known(3504, "too many connections");
+
+    /// A reason of the application's own: a code from 4000 to 4999 and a text.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong when the code is outside 4000-4999 or the reason is longer than
+    /// [`Disconnect::MAX_REASON`] bytes.
+    pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Result<Self, InvalidDisconnect> {
+        let reason = reason.into();
+        if !(4000..=4999).contains(&code) {
+            return Err(InvalidDisconnect::Code(code));
+        }
+        if reason.len() > Self::MAX_REASON {
+            return Err(InvalidDisconnect::Reason { len: reason.len() });
+        }
+        Ok(Self { code, reason })
+    }
+
+    /// The code, as a WebSocket close frame carries it.
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// The reason, at most [`Disconnect::MAX_REASON`] bytes.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// What the client should do about it.
+    #[must_use]
+    pub fn advice(&self) -> Advice {
+        match self.code {
+            3500..=3999 | 4500..=4999 => Advice::StayAway,
+            _ => Advice::Reconnect,
+        }
+    }
+
+    const fn known(code: u16, reason: &'static str) -> Self {
+        Self {
+            code,
+            reason: Cow::Borrowed(reason),
+        }
+    }
+}
+
+impl fmt::Display for Disconnect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.reason, self.code)
+    }
+}
+
+/// What a disconnected client should do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a client comes back or it does not"
+)]
+pub enum Advice {
+    /// Come back after a jittered delay.
+    Reconnect,
+    /// Do not come back by itself.
+    StayAway,
+}
+
+/// Why a [`Disconnect`] could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidDisconnect {
+    /// The code is not one of the application's.
+    Code(u16),
+    /// The reason does not fit into a close frame.
+    Reason {
+        /// Its length in bytes.
+        len: usize,
+    },
+}
+
+impl fmt::Display for InvalidDisconnect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "close code {code} is outside 4000-4999"),
+            Self::Reason { len } => {
+                write!(
+                    f,
+                    "reason of {len} bytes, at most {} fit",
+                    Disconnect::MAX_REASON
+                )
+            }
+        }
+    }
+}
+
+impl Error for InvalidDisconnect {}

@@ -1,0 +1,17 @@
+//! Why the crate is as it is: pages of prose, kept beside the code and compiled with it.
+
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("failures.md")]
+pub mod failures {}
+
+#[doc = include_str!("contributing.md")]
+pub mod contributing {}
+
+#[doc = include_str!("changelog.md")]
+pub mod changelog {}
+
+#[cfg(feature = "ws")]
+#[doc = include_str!("protocol.md")]
+pub mod protocol {}

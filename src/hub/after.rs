@@ -1,0 +1,152 @@
+//! What a channel leaves to be done outside it: closing clients, calling the application.
+//!
+//! Closing never happens inside the fan-out loop, and the application's code never runs inside a
+//! channel. Both are posted here, in order, and whoever has just left a channel does them; while
+//! somebody is at it, others leave theirs and go on. So callbacks are called one at a time, and
+//! those of one channel in the order of its publications.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::hub::client::ClientCore;
+use crate::hub::frame::Member;
+use crate::id::ChannelName;
+use crate::id::ClientId;
+use crate::raw::combiner::Machine;
+
+/// Something to be done outside a channel.
+pub(crate) enum Effect {
+    /// A client was closed by a publisher, which could not see to the rest.
+    Retire(Arc<ClientCore>),
+    Log(HubEvent),
+    Presence(PresenceEvent),
+}
+
+/// Does what channels left to be done.
+pub(crate) struct After {
+    pub(super) on_presence: Option<PresenceHook>,
+    pub(super) logger: Option<Logger>,
+}
+
+pub(super) type PresenceHook = Arc<dyn Fn(&PresenceEvent) + Send + Sync>;
+pub(super) type Logger = Arc<dyn Fn(&HubEvent) + Send + Sync>;
+
+impl Machine for After {
+    type Op = Effect;
+    type Output = ();
+
+    fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::Retire(client) => {
+                self.log(&HubEvent::Disconnected { client: client.id });
+                client.retire();
+            }
+            Effect::Log(event) => self.log(&event),
+            Effect::Presence(event) => {
+                if let Some(hook) = &self.on_presence {
+                    hook(&event);
+                }
+            }
+        }
+    }
+}
+
+impl After {
+    fn log(&self, event: &HubEvent) {
+        trace(event);
+        if let Some(logger) = &self.logger {
+            logger(event);
+        }
+    }
+}
+
+#[cfg(feature = "tracing")]
+fn trace(event: &HubEvent) {
+    tracing::debug!(target: "throng", "{event}");
+}
+
+#[cfg(not(feature = "tracing"))]
+fn trace(_event: &HubEvent) {}
+
+/// A member came to a presence channel or went from it; given to
+/// [`HubBuilder::on_presence`](crate::HubBuilder::on_presence).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PresenceEvent {
+    /// The channel.
+    pub channel: ChannelName,
+    /// Who.
+    pub member: Member,
+    /// Came or went.
+    pub change: PresenceChange,
+}
+
+/// Whether a member came or went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a member is there or is not")]
+pub enum PresenceChange {
+    /// Its first connection joined.
+    Joined,
+    /// Its last connection left.
+    Left,
+}
+
+/// Something worth a line in a log; given to [`HubBuilder::logger`](crate::HubBuilder::logger).
+///
+/// A client that loses messages is reported once, and again only after it has caught up: a storm
+/// of drops is not a storm of lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HubEvent {
+    /// A join was denied.
+    Denied {
+        /// Who wanted to join.
+        client: ClientId,
+        /// What.
+        channel: ChannelName,
+        /// Why not.
+        reason: Arc<str>,
+    },
+    /// A client was disconnected because it did not keep up.
+    Disconnected {
+        /// Which.
+        client: ClientId,
+    },
+    /// A client has begun to lose messages.
+    Dropping {
+        /// Which.
+        client: ClientId,
+        /// On which channel; `None` for what goes to all clients or to it alone.
+        channel: Option<ChannelName>,
+    },
+}
+
+impl fmt::Display for HubEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Denied {
+                client,
+                channel,
+                reason,
+            } => {
+                write!(f, "client {client} may not join {channel}: {reason}")
+            }
+            Self::Disconnected { client } => write!(f, "client {client} is too slow, disconnected"),
+            Self::Dropping {
+                client,
+                channel: Some(channel),
+            } => {
+                write!(
+                    f,
+                    "client {client} is behind and loses messages of {channel}"
+                )
+            }
+            Self::Dropping {
+                client,
+                channel: None,
+            } => {
+                write!(f, "client {client} is behind and loses messages")
+            }
+        }
+    }
+}

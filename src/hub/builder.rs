@@ -1,0 +1,230 @@
+//! How a hub is set up.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use crossbeam_queue::SegQueue;
+
+use crate::hub::Hub;
+use crate::hub::Shared;
+use crate::hub::after::After;
+use crate::hub::after::HubEvent;
+use crate::hub::after::Logger;
+use crate::hub::after::PresenceEvent;
+use crate::hub::after::PresenceHook;
+use crate::hub::authorize::Authorizer;
+use crate::hub::common::Common;
+use crate::hub::error::Allowed;
+use crate::hub::error::BuildError;
+use crate::hub::stats::HubCounters;
+use crate::limits::Limits;
+use crate::limits::OutboxLimits;
+use crate::limits::SlowConsumer;
+use crate::raw::combiner::Combiner;
+use crate::sync::atomic::AtomicU64;
+use crate::time::Clock;
+use crate::time::SystemClock;
+
+/// How a hub is set up; each setting has a default.
+///
+/// ```
+/// use throng::{Hub, Limits, OutboxLimits, SlowConsumer};
+///
+/// let hub = Hub::builder()
+///     .outbox(OutboxLimits::new().messages(256).bytes(1 << 20))
+///     .slow_consumer(SlowConsumer::KeepLatest)
+///     .limits(Limits::new().clients(10_000))
+///     .build()?;
+/// # Ok::<(), throng::BuildError>(())
+/// ```
+#[must_use]
+pub struct HubBuilder {
+    shards: usize,
+    outbox: OutboxLimits,
+    slow_consumer: SlowConsumer,
+    limits: Limits,
+    authorizer: Option<Arc<dyn Authorizer>>,
+    on_presence: Option<PresenceHook>,
+    logger: Option<Logger>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The most shards a hub may have.
+const MOST_SHARDS: usize = 1 << 16;
+
+impl HubBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            shards: 64,
+            outbox: OutboxLimits::new(),
+            slow_consumer: SlowConsumer::default(),
+            limits: Limits::new(),
+            authorizer: None,
+            on_presence: None,
+            logger: None,
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+
+    /// Into how many shards the tables of clients and of channels are split. Default 64; 1 to
+    /// 65,536, rounded up to a power of two. About 300 bytes each. Only connecting, disconnecting
+    /// and looking up by name or id use the tables.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = shards;
+        self
+    }
+
+    /// How much may wait for a client that does not bring limits of its own.
+    pub fn outbox(mut self, limits: OutboxLimits) -> Self {
+        self.outbox = limits;
+        self
+    }
+
+    /// The policy where neither client nor channel has one. Default
+    /// [`SlowConsumer::DropNewest`].
+    pub fn slow_consumer(mut self, policy: SlowConsumer) -> Self {
+        self.slow_consumer = policy;
+        self
+    }
+
+    /// The bounds of the hub as a whole.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Who decides about joins of private and presence channels. Without one they are denied.
+    pub fn authorizer(mut self, authorizer: impl Authorizer) -> Self {
+        self.authorizer = Some(Arc::new(authorizer));
+        self
+    }
+
+    /// Called once for each coming and going of a member of a presence channel, for one channel in
+    /// the order in which they happened, and never twice at a time. It runs on the thread that
+    /// caused or found it, outside of every lock, so it should not take long; it may use the hub.
+    pub fn on_presence(mut self, hook: impl Fn(&PresenceEvent) + Send + Sync + 'static) -> Self {
+        self.on_presence = Some(Arc::new(hook));
+        self
+    }
+
+    /// Called for what is worth a line in a log, as [`on_presence`](Self::on_presence) is. With
+    /// the feature `tracing`, the same goes to `tracing` at the debug level.
+    pub fn logger(mut self, logger: impl Fn(&HubEvent) + Send + Sync + 'static) -> Self {
+        self.logger = Some(Arc::new(logger));
+        self
+    }
+
+    /// The clock. Default [`SystemClock`].
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Builds the hub.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] names the setting that is out of range or at odds with another one.
+    pub fn build(self) -> Result<Hub, BuildError> {
+        self.check()?;
+        let start = self.clock.now();
+        let logs = self.logger.is_some() || cfg!(feature = "tracing");
+        let common = Common {
+            limits: self.limits,
+            outbox: self.outbox,
+            slow_consumer: self.slow_consumer,
+            authorizer: self.authorizer,
+            after: Combiner::new(After {
+                on_presence: self.on_presence,
+                logger: self.logger,
+            }),
+            counters: HubCounters::default(),
+            logs,
+            clock: self.clock,
+            start,
+            epoch: AtomicU64::new(first_epoch()),
+            unheld: SegQueue::new(),
+        };
+        let shared = Shared::new(common, self.shards.next_power_of_two());
+        Ok(Hub {
+            shared: Arc::new(shared),
+        })
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        let limits = &self.limits;
+        range("shards", self.shards, 1, MOST_SHARDS)?;
+        range("Limits::max_backlog", limits.max_backlog, 1, usize::MAX)?;
+        range(
+            "Limits::max_channel_name",
+            limits.max_channel_name,
+            1,
+            65_535,
+        )?;
+        range("Limits::max_channels", limits.max_channels, 1, usize::MAX)?;
+        range("Limits::max_clients", limits.max_clients, 1, usize::MAX)?;
+        range("Limits::max_member_id", limits.max_member_id, 1, usize::MAX)?;
+        range("Limits::max_members", limits.max_members, 1, usize::MAX)?;
+        range(
+            "Limits::max_subscriptions",
+            limits.max_subscriptions,
+            1,
+            usize::MAX,
+        )?;
+        check_outbox(&self.outbox, limits)
+    }
+}
+
+/// Checks the limits of an outbox, and that every payload the hub allows fits an empty one.
+pub(super) fn check_outbox(outbox: &OutboxLimits, limits: &Limits) -> Result<(), BuildError> {
+    let most = OutboxLimits::MOST_MESSAGES;
+    range("OutboxLimits::max_messages", outbox.max_messages, 1, most)?;
+    range(
+        "OutboxLimits::max_bytes",
+        outbox.max_bytes,
+        1,
+        OutboxLimits::MOST_BYTES,
+    )?;
+    if limits.max_payload > outbox.max_bytes {
+        return Err(BuildError {
+            setting: "Limits::max_payload",
+            value: limits.max_payload as u128,
+            allowed: Allowed::AtMost("OutboxLimits::max_bytes", outbox.max_bytes as u128),
+        });
+    }
+    Ok(())
+}
+
+fn range(setting: &'static str, value: usize, least: usize, most: usize) -> Result<(), BuildError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    let allowed = Allowed::Range(least as u128, most as u128);
+    Err(BuildError {
+        setting,
+        value: value as u128,
+        allowed,
+    })
+}
+
+/// A start for epochs that an earlier process is unlikely to have used: the microseconds since
+/// 1970, below 2^53 so that JavaScript can read them.
+fn first_epoch() -> u64 {
+    let since_1970 = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since_1970.as_micros()).unwrap_or_default() & ((1 << 53) - 1)
+}
+
+impl fmt::Debug for HubBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubBuilder")
+            .field("shards", &self.shards)
+            .field("outbox", &self.outbox)
+            .field("slow_consumer", &self.slow_consumer)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

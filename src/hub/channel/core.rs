@@ -1,0 +1,108 @@
+//! What a channel is made of.
+
+use std::sync::Arc;
+
+use crate::hub::channel::state::Op;
+use crate::hub::channel::state::Output;
+use crate::hub::channel::state::State;
+use crate::hub::common::Common;
+use crate::hub::policy::PolicyCell;
+use crate::hub::stats::ChannelCounters;
+use crate::id::ChannelKind;
+use crate::id::ChannelName;
+use crate::raw::combiner::Combiner;
+use crate::raw::combiner::Run;
+use crate::sync::atomic::AtomicUsize;
+use crate::sync::atomic::Ordering;
+
+/// A channel: what does not change, the counters anyone may read, and the state in its combiner.
+///
+/// It is *held* by handles and by memberships. Once nobody holds it, it becomes a candidate for
+/// being taken out of the table, which whoever may take the table's lock does.
+pub(crate) struct Core {
+    face: Arc<Face>,
+    holds: AtomicUsize,
+    state: Combiner<State>,
+}
+
+/// What the state of a channel shares with those who look at it from outside.
+pub(super) struct Face {
+    /// `None` for the channel of all clients, which has no name and no offsets.
+    pub(super) name: Option<ChannelName>,
+    pub(super) policy: PolicyCell,
+    pub(super) counters: ChannelCounters,
+    pub(super) common: Arc<Common>,
+}
+
+impl Core {
+    pub(crate) fn new(name: Option<ChannelName>, common: Arc<Common>) -> Self {
+        let epoch = common.next_epoch();
+        let face = Arc::new(Face {
+            name,
+            policy: PolicyCell::new(None),
+            counters: ChannelCounters::new(epoch),
+            common,
+        });
+        let state = Combiner::new(State::new(Arc::clone(&face), epoch));
+        Self {
+            face,
+            holds: AtomicUsize::new(0),
+            state,
+        }
+    }
+
+    /// Counts a holder. The caller has another, or the lock of the table.
+    pub(crate) fn hold(&self) {
+        // Relaxed: the first holder comes by the table's lock, others from a holder.
+        self.holds.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a holder off; after the last, the channel is a candidate for reclaiming.
+    pub(crate) fn let_go(self: &Arc<Self>) {
+        // AcqRel: what holders did comes before what the one who reclaims does.
+        if self.holds.fetch_sub(1, Ordering::AcqRel) == 1 && self.name().is_some() {
+            self.face.common.unheld.push(Arc::clone(self));
+        }
+    }
+
+    /// Whether nobody holds it; settled under the table's lock, without which no first holder
+    /// comes.
+    pub(crate) fn is_unheld(&self) -> bool {
+        // Acquire: pairs with the AcqRel in `let_go`.
+        self.holds.load(Ordering::Acquire) == 0
+    }
+
+    pub(crate) fn name(&self) -> Option<&ChannelName> {
+        self.face.name.as_ref()
+    }
+
+    pub(crate) fn kind(&self) -> ChannelKind {
+        self.name().map_or(ChannelKind::Public, ChannelName::kind)
+    }
+
+    pub(crate) fn policy(&self) -> &PolicyCell {
+        &self.face.policy
+    }
+
+    pub(crate) fn counters(&self) -> &ChannelCounters {
+        &self.face.counters
+    }
+
+    /// Applies `op`, or leaves it to whoever is in the middle of the channel; never waits, never
+    /// refuses.
+    pub(crate) fn run(&self, op: Op) -> Option<Output> {
+        match self.try_run(op, usize::MAX) {
+            Run::Applied(output) => Some(output),
+            Run::HandedOver | Run::Refused(_) => None,
+        }
+    }
+
+    /// Like [`Core::run`], but gives `op` back when `limit` operations wait already.
+    #[inline]
+    pub(crate) fn try_run(&self, op: Op, limit: usize) -> Run<Op, Output> {
+        let run = self.state.run(op, limit);
+        // What the channel left to be done outside it: closes, callbacks.
+        self.face.common.after.serve();
+        run
+    }
+}

@@ -1,0 +1,244 @@
+//! A named stream, and the handle that publishes to it.
+
+mod core;
+mod fanout;
+mod roster;
+mod state;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::hub::Shared;
+use crate::hub::delivery::Delivery;
+use crate::hub::error::PublishError;
+use crate::hub::frame::Member;
+use crate::hub::frame::StreamPosition;
+use crate::hub::reply::Reply;
+use crate::hub::stats::ChannelStats;
+use crate::id::ChannelKind;
+use crate::id::ChannelName;
+use crate::id::ClientId;
+use crate::limits::SlowConsumer;
+use crate::message::Message;
+use crate::raw::combiner::Run;
+
+pub(crate) use self::core::Core;
+pub(crate) use self::state::Op;
+pub(crate) use self::state::Output;
+
+/// A handle to a channel: publishing through it touches no table and takes no lock. A cheap
+/// clone.
+///
+/// A channel exists while it has a subscriber or a handle; then it is reclaimed, and the next of
+/// its name begins a new [epoch](StreamPosition::epoch).
+///
+/// # Order
+///
+/// All subscribers get the publications of a channel in one order, that of their offsets.
+/// Publications of one thread are in the order in which it published them.
+///
+/// # Progress
+///
+/// [`Channel::publish`] never waits: not for a client, not for a subscriber, not for another
+/// publisher. If another publisher is in the middle of the channel, it takes the message over
+/// and delivers it after its own ([`Delivery::is_handed_over`]). In turn, the publisher that is in
+/// the middle delivers what others hand over to it meanwhile, and passes that duty on to the next
+/// one that comes after 64 of them.
+pub struct Channel {
+    core: Arc<Core>,
+    hub: Arc<Shared>,
+}
+
+impl Channel {
+    /// A handle to a channel that the caller has counted as held.
+    pub(super) fn of_held(core: Arc<Core>, hub: Arc<Shared>) -> Self {
+        Self { core, hub }
+    }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &ChannelName {
+        match self.core.name() {
+            Some(name) => name,
+            None => unreachable!("the channel of all clients is never handed out"),
+        }
+    }
+
+    /// What the name says about who may join.
+    #[must_use]
+    pub fn kind(&self) -> ChannelKind {
+        self.core.kind()
+    }
+
+    /// Publishes to all subscribers. Never waits.
+    ///
+    /// ```
+    /// use throng::{ConnectOptions, Hub, Message};
+    ///
+    /// let hub = Hub::new();
+    /// let (client, mut outbox) = hub.connect(ConnectOptions::new())?;
+    /// client.subscribe_blocking("ticks")?;
+    ///
+    /// let ticks = hub.channel("ticks")?;
+    /// let delivery = ticks.publish(Message::text("101"))?;
+    /// assert_eq!(delivery.delivered(), 1);
+    /// assert_eq!(outbox.try_recv()?.payload(), "101");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`] gives the message back when it was not published.
+    #[inline]
+    pub fn publish(&self, message: Message) -> Result<Delivery, PublishError> {
+        self.hub.publish(&self.core, message, None)
+    }
+
+    /// [`Channel::publish`] to all but one: to the others, as Echo calls it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::publish`].
+    pub fn publish_except(
+        &self,
+        message: Message,
+        except: ClientId,
+    ) -> Result<Delivery, PublishError> {
+        self.hub.publish(&self.core, message, Some(except))
+    }
+
+    /// [`Channel::publish`], and if another publisher takes the message over, waits until it is
+    /// delivered and reports the counts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::publish`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is published when the future is first polled; dropping the future afterwards
+    /// loses the report only.
+    pub async fn publish_confirmed(&self, message: Message) -> Result<Delivery, PublishError> {
+        self.publish_confirmed_except(message, None).await
+    }
+
+    /// [`Channel::publish_confirmed`] to all but one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::publish`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Channel::publish_confirmed`].
+    pub async fn publish_confirmed_except(
+        &self,
+        message: Message,
+        except: impl Into<Option<ClientId>>,
+    ) -> Result<Delivery, PublishError> {
+        let message = self.hub.check(message)?;
+        let (reply, mut answer) = Reply::new();
+        let op = Op::Publish {
+            message,
+            except: except.into(),
+            reply: Some(reply),
+        };
+        match self.core.try_run(op, self.hub.common.limits.max_backlog) {
+            Run::Applied(Output::Delivery(delivery)) => Ok(delivery),
+            Run::Applied(Output::Replied) | Run::HandedOver => {
+                Ok(answer.wait().await.unwrap_or_else(Delivery::of_another))
+            }
+            Run::Refused(op) => Err(backlogged(op)),
+        }
+    }
+
+    /// How many subscribers the channel has.
+    #[must_use]
+    pub fn subscriber_count(&self) -> usize {
+        self.core.counters().subscribers()
+    }
+
+    /// Who is in a presence channel, in no order; nobody is in another.
+    ///
+    /// # Progress
+    ///
+    /// Waits for whoever is in the middle of the channel.
+    #[must_use]
+    pub fn presence(&self) -> Arc<[Member]> {
+        roster(&self.core)
+    }
+
+    /// The last publication.
+    #[must_use]
+    pub fn position(&self) -> StreamPosition {
+        self.core.counters().position()
+    }
+
+    /// Sets the channel's policy, or with `None` leaves it to the hub. A client's own policy comes
+    /// before it.
+    ///
+    /// Takes effect with the next message that does not fit. Under a policy that evicts, a
+    /// subscriber that has received before and does not receive again now keeps its oldest
+    /// messages, and new ones are dropped: see [`Client::set_slow_consumer`].
+    ///
+    /// [`Client::set_slow_consumer`]: crate::Client::set_slow_consumer
+    pub fn set_slow_consumer(&self, policy: Option<SlowConsumer>) {
+        self.core.policy().set(policy);
+    }
+
+    /// The channel's policy.
+    #[must_use]
+    pub fn slow_consumer(&self) -> Option<SlowConsumer> {
+        self.core.policy().get()
+    }
+
+    /// The channel's figures.
+    #[must_use]
+    pub fn stats(&self) -> ChannelStats {
+        self.core.counters().read()
+    }
+}
+
+impl Clone for Channel {
+    fn clone(&self) -> Self {
+        self.core.hold();
+        Self::of_held(Arc::clone(&self.core), Arc::clone(&self.hub))
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        self.core.let_go();
+        self.hub.sweep();
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel")
+            .field("name", self.name())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Asks a channel for its members.
+pub(super) fn roster(channel: &Core) -> Arc<[Member]> {
+    let (reply, mut answer) = Reply::new();
+    let _applied = channel.run(Op::Roster(reply));
+    answer.wait_blocking().unwrap_or_else(|| Arc::from([]))
+}
+
+/// The error of a publication that was refused.
+pub(super) fn backlogged(op: Op) -> PublishError {
+    match op {
+        Op::Publish { message, .. } => PublishError::Backlogged(message),
+        Op::Join { .. } | Op::Leave(_) | Op::Roster(_) => {
+            unreachable!("only publications have a limit")
+        }
+    }
+}

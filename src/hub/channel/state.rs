@@ -1,0 +1,239 @@
+//! A channel as its one owner of the moment sees it: plain data, one operation at a time.
+
+use std::sync::Arc;
+
+use crate::hub::after::Effect;
+use crate::hub::after::PresenceChange;
+use crate::hub::after::PresenceEvent;
+use crate::hub::channel::core::Face;
+use crate::hub::channel::fanout::Subscriber;
+use crate::hub::channel::fanout::Subscribers;
+use crate::hub::channel::roster::Roster;
+use crate::hub::channel::roster::Standing;
+use crate::hub::client::ClientCore;
+use crate::hub::delivery::Delivery;
+use crate::hub::error::SubscribeError;
+use crate::hub::frame::Frame;
+use crate::hub::frame::Joined;
+use crate::hub::frame::Member;
+use crate::hub::frame::StreamPosition;
+use crate::hub::frame::What;
+use crate::hub::membership::Membership;
+use crate::hub::policy::evicts;
+use crate::hub::queue::Controlled;
+use crate::hub::reply::Reply;
+use crate::id::ChannelKind;
+use crate::id::ChannelName;
+use crate::id::ClientId;
+use crate::message::Message;
+use crate::raw::combiner::Machine;
+
+/// The state of a channel. Only the owner of its combiner has it.
+pub(crate) struct State {
+    face: Arc<Face>,
+    subscribers: Subscribers,
+    position: StreamPosition,
+    roster: Option<Roster>,
+}
+
+/// What can be asked of a channel.
+pub(crate) enum Op {
+    Join {
+        client: Arc<ClientCore>,
+        membership: Arc<Membership>,
+        since: Option<StreamPosition>,
+        reply: Reply<Result<Joined, SubscribeError>>,
+    },
+    Leave(Arc<Membership>),
+    Publish {
+        message: Message,
+        except: Option<ClientId>,
+        reply: Option<Reply<Delivery>>,
+    },
+    Roster(Reply<Arc<[Member]>>),
+}
+
+/// What an operation that was applied in place gives; what has a reply gives it there.
+pub(crate) enum Output {
+    Delivery(Delivery),
+    Replied,
+}
+
+impl Machine for State {
+    type Op = Op;
+    type Output = Output;
+
+    fn apply(&mut self, op: Op) -> Output {
+        let output = match op {
+            Op::Publish {
+                message,
+                except,
+                reply,
+            } => {
+                let delivery = self.publish(message, except);
+                if let Some(reply) = reply {
+                    reply.give(delivery);
+                }
+                Output::Delivery(delivery)
+            }
+            Op::Join {
+                client,
+                membership,
+                since,
+                reply,
+            } => {
+                reply.give(self.join(client, membership, since));
+                Output::Replied
+            }
+            Op::Leave(membership) => {
+                self.leave(&membership);
+                Output::Replied
+            }
+            Op::Roster(reply) => {
+                reply.give(self.members());
+                Output::Replied
+            }
+        };
+        self.bury();
+        output
+    }
+}
+
+impl State {
+    pub(super) fn new(face: Arc<Face>, epoch: u64) -> Self {
+        let kind = face.name.as_ref().map(ChannelName::kind);
+        Self {
+            face,
+            subscribers: Subscribers::default(),
+            position: StreamPosition { offset: 0, epoch },
+            roster: (kind == Some(ChannelKind::Presence)).then(Roster::default),
+        }
+    }
+
+    fn publish(&mut self, message: Message, except: Option<ClientId>) -> Delivery {
+        let delivery = self.announce(What::Message(message), except);
+        self.face.counters.publish(&delivery);
+        delivery
+    }
+
+    /// Gives `what` the next position and puts it into every outbox.
+    fn announce(&mut self, what: What, except: Option<ClientId>) -> Delivery {
+        if self.face.name.is_some() {
+            self.position.offset += 1;
+        }
+        self.face.counters.advance(self.position.offset);
+        let frame = Frame::new(what, self.face.name.as_ref(), self.position);
+        let mut delivery = self.subscribers.fan_out(&frame, except, &self.face);
+        delivery.position = self.face.name.is_some().then_some(self.position);
+        delivery
+    }
+
+    fn join(
+        &mut self,
+        client: Arc<ClientCore>,
+        membership: Arc<Membership>,
+        since: Option<StreamPosition>,
+    ) -> Result<Joined, SubscribeError> {
+        if let Some(why) = client.queue.why() {
+            return Err(SubscribeError::Closed(why.clone()));
+        }
+        if !membership.is_wanted() {
+            return Err(SubscribeError::Unsubscribed);
+        }
+        let recovered = since == Some(self.position);
+        if let Some(member) = membership.member() {
+            self.admit(member)?;
+        }
+        if self.face.policy.get().is_some_and(evicts) {
+            // The receiver learns now that its part is going to be wanted, not when it is full.
+            drop(client.queue.ring.steal());
+        }
+        let tell = client.wants_join_notices() || self.roster.is_some();
+        let joined = self.joined(recovered);
+        self.subscribers
+            .insert(Subscriber::new(Arc::clone(&client), membership));
+        self.face.counters.count_subscribers(self.subscribers.len());
+        if let (true, Some(joined)) = (tell, &joined) {
+            self.tell(&client, What::Joined(joined.clone()));
+        }
+        // The channel of all clients has no name to tell, and nobody asks.
+        joined.ok_or(SubscribeError::Unsubscribed)
+    }
+
+    /// Puts a member into the roster, and tells the others if it is new there.
+    fn admit(&mut self, member: &Member) -> Result<(), SubscribeError> {
+        let Some(roster) = &mut self.roster else {
+            return Ok(());
+        };
+        let limit = self.face.common.limits.max_members;
+        let Some(standing) = roster.add(member, limit) else {
+            return Err(SubscribeError::TooManyMembers { limit });
+        };
+        if standing == Standing::Changed {
+            self.change(member, PresenceChange::Joined);
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, membership: &Membership) {
+        if !self.subscribers.remove(membership) {
+            return;
+        }
+        self.face.counters.count_subscribers(self.subscribers.len());
+        let (Some(member), Some(roster)) = (membership.member(), &mut self.roster) else {
+            return;
+        };
+        if roster.remove(member) == Standing::Changed {
+            self.change(member, PresenceChange::Left);
+        }
+    }
+
+    /// Tells the members and the application that somebody has come or gone.
+    fn change(&mut self, member: &Member, change: PresenceChange) {
+        let what = match change {
+            PresenceChange::Joined => What::MemberAdded(member.clone()),
+            PresenceChange::Left => What::MemberRemoved(member.clone()),
+        };
+        let delivery = self.announce(what, None);
+        self.face.counters.publish(&delivery);
+        if let Some(name) = self.face.name.clone() {
+            let event = PresenceEvent {
+                channel: name,
+                member: member.clone(),
+                change,
+            };
+            self.face.common.after(Effect::Presence(event));
+        }
+    }
+
+    /// Removes the subscribers that were found closed. Removing one may tell others, and so find
+    /// more of them.
+    fn bury(&mut self) {
+        while let Some(membership) = self.subscribers.next_dead() {
+            self.leave(&membership);
+        }
+    }
+
+    fn members(&self) -> Arc<[Member]> {
+        self.roster
+            .as_ref()
+            .map_or_else(|| Arc::from([]), Roster::members)
+    }
+
+    fn joined(&self, recovered: bool) -> Option<Joined> {
+        let channel = self.face.name.clone()?;
+        Some(Joined {
+            channel,
+            position: self.position,
+            recovered,
+            members: self.members(),
+        })
+    }
+
+    fn tell(&self, client: &Arc<ClientCore>, what: What) {
+        let frame = Frame::new(what, self.face.name.as_ref(), self.position);
+        if client.queue.control(frame) == Controlled::Disconnected {
+            self.face.common.after(Effect::Retire(Arc::clone(client)));
+        }
+    }
+}

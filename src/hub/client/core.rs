@@ -1,0 +1,217 @@
+//! What a client is made of, shared by its handle, its outbox and the channels it is in.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use crate::disconnect::Disconnect;
+use crate::hub::channel::Core;
+use crate::hub::channel::Op;
+use crate::hub::common::Common;
+use crate::hub::error::SubscribeError;
+use crate::hub::frame::Member;
+use crate::hub::membership::Membership;
+use crate::hub::policy::PolicyCell;
+use crate::hub::queue::Closing;
+use crate::hub::queue::Queue;
+use crate::hub::stats::ClientStats;
+use crate::hub::stats::read;
+use crate::id::ClientId;
+use crate::sync::atomic::AtomicBool;
+use crate::sync::atomic::Ordering;
+
+/// A client.
+#[repr(C)]
+pub(crate) struct ClientCore {
+    pub(in crate::hub) queue: Queue,
+    pub(in crate::hub) policy: PolicyCell,
+    pub(in crate::hub) id: ClientId,
+    pub(in crate::hub) identity: Option<Box<Identity>>,
+    join_notices: bool,
+    /// Whether the log has a line about the client being behind.
+    reported: AtomicBool,
+    /// The channels the client is in or about to be in.
+    subscriptions: Mutex<Subscriptions>,
+    pub(in crate::hub) common: Arc<Common>,
+}
+
+/// Who a client says it is, and what the application noted about it.
+#[derive(Debug, Default)]
+pub(in crate::hub) struct Identity {
+    pub(in crate::hub) user: Option<Arc<str>>,
+    pub(in crate::hub) auth: Bytes,
+    pub(in crate::hub) metadata: Vec<(Arc<str>, Arc<str>)>,
+}
+
+type Subscriptions = SmallVec<[Arc<Membership>; 2]>;
+
+impl ClientCore {
+    pub(in crate::hub) fn new(
+        id: ClientId,
+        queue: Queue,
+        policy: PolicyCell,
+        identity: Option<Box<Identity>>,
+        join_notices: bool,
+        common: Arc<Common>,
+    ) -> Self {
+        Self {
+            queue,
+            policy,
+            id,
+            identity,
+            join_notices,
+            reported: AtomicBool::new(false),
+            subscriptions: Mutex::default(),
+            common,
+        }
+    }
+
+    pub(in crate::hub) fn user(&self) -> Option<&Arc<str>> {
+        self.identity.as_ref()?.user.as_ref()
+    }
+
+    pub(crate) fn wants_join_notices(&self) -> bool {
+        self.join_notices
+    }
+
+    /// Notes a wish to be in a channel.
+    ///
+    /// # Errors
+    ///
+    /// When the client is closed, has the channel already, or has as many as it may.
+    pub(in crate::hub) fn hold(
+        &self,
+        channel: &Arc<Core>,
+        member: Option<Member>,
+    ) -> Result<Arc<Membership>, SubscribeError> {
+        let held = self.try_hold(channel, member);
+        // A closer that found the lock taken leaves the work to us.
+        self.detach_if_closed();
+        held
+    }
+
+    fn try_hold(
+        &self,
+        channel: &Arc<Core>,
+        member: Option<Member>,
+    ) -> Result<Arc<Membership>, SubscribeError> {
+        let mut subscriptions = self.subscriptions.lock();
+        if let Some(why) = self.queue.why() {
+            return Err(SubscribeError::Closed(why.clone()));
+        }
+        if subscriptions
+            .iter()
+            .any(|membership| Arc::ptr_eq(membership.channel(), channel))
+        {
+            return Err(SubscribeError::AlreadySubscribed);
+        }
+        let limit = self.common.limits.max_subscriptions;
+        if subscriptions.len() >= limit {
+            return Err(SubscribeError::TooManySubscriptions { limit });
+        }
+        let membership = Arc::new(Membership::new(Arc::clone(channel), member));
+        subscriptions.push(Arc::clone(&membership));
+        Ok(membership)
+    }
+
+    /// Takes back a wish to be in a channel, and leaves it. `None` if there was no such wish.
+    pub(in crate::hub) fn release(
+        &self,
+        which: impl Fn(&Membership) -> bool,
+    ) -> Option<Arc<Membership>> {
+        let membership = {
+            let mut subscriptions = self.subscriptions.lock();
+            let index = subscriptions
+                .iter()
+                .position(|membership| which(membership));
+            index.map(|index| subscriptions.swap_remove(index))
+        };
+        self.detach_if_closed();
+        let membership = membership?;
+        leave(&membership);
+        Some(membership)
+    }
+
+    pub(in crate::hub) fn memberships(&self) -> Subscriptions {
+        let memberships = self.subscriptions.lock().clone();
+        self.detach_if_closed();
+        memberships
+    }
+
+    /// Closes the queue, and has the client taken off its channels. Says whether it was the
+    /// first to.
+    pub(in crate::hub) fn close(&self, why: &Disconnect) -> Closing {
+        let closing = self.queue.close(why);
+        if closing == Closing::First {
+            self.retire();
+        }
+        closing
+    }
+
+    /// What follows the first close: the client no longer counts, and leaves its channels.
+    pub(crate) fn retire(&self) {
+        // Relaxed: a figure, and the bound of `Shared::connect`.
+        self.common.counters.clients.fetch_sub(1, Ordering::Relaxed);
+        self.detach();
+    }
+
+    /// Takes a closed client off its channels, without waiting: whoever has the lock does it
+    /// instead, after letting go of it.
+    fn detach(&self) {
+        // SeqCst: see `Queue::is_closed_for_sure`.
+        crate::sync::atomic::fence(Ordering::SeqCst);
+        let Some(mut subscriptions) = self.subscriptions.try_lock() else {
+            return;
+        };
+        let left = std::mem::take(&mut *subscriptions);
+        drop(subscriptions);
+        for membership in left {
+            leave(&membership);
+        }
+    }
+
+    fn detach_if_closed(&self) {
+        if self.queue.is_closed_for_sure() {
+            self.detach();
+        }
+    }
+
+    /// Whether this is the first message dropped since the client had last caught up.
+    pub(crate) fn note_first_drop(&self) -> bool {
+        // Relaxed: a line in a log more or less.
+        !self.reported.load(Ordering::Relaxed) && !self.reported.swap(true, Ordering::Relaxed)
+    }
+
+    /// The client has emptied its outbox.
+    pub(in crate::hub) fn caught_up(&self) {
+        self.queue.caught_up();
+        // Relaxed: as in `note_first_drop`.
+        if self.reported.load(Ordering::Relaxed) {
+            // Relaxed: as above.
+            self.reported.store(false, Ordering::Relaxed);
+        }
+    }
+
+    pub(in crate::hub) fn stats(&self) -> ClientStats {
+        let held = self.queue.held();
+        let counters = &self.queue.counters;
+        let high_water = usize::try_from(read(&counters.high_water)).unwrap_or(usize::MAX);
+        ClientStats {
+            conflated: read(&counters.conflated),
+            dropped: read(&counters.dropped),
+            evicted: read(&counters.evicted),
+            high_water: high_water.max(held.messages),
+            queued_bytes: held.bytes,
+            queued_messages: held.messages,
+            received: read(&counters.received),
+        }
+    }
+}
+
+/// Leaves a channel; done once it is this operation's turn there.
+fn leave(membership: &Arc<Membership>) {
+    membership.renounce();
+    let _done_or_handed_over = membership.channel().run(Op::Leave(Arc::clone(membership)));
+}

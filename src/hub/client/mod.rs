@@ -1,0 +1,422 @@
+//! One connected peer, as those see it who act on it.
+
+mod core;
+mod options;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::disconnect::Disconnect;
+use crate::hub::Shared;
+use crate::hub::after::Effect;
+use crate::hub::after::HubEvent;
+use crate::hub::authorize::AuthRequest;
+use crate::hub::authorize::Authorization;
+use crate::hub::channel::Core;
+use crate::hub::channel::Op;
+use crate::hub::delivery::Delivery;
+use crate::hub::error::ChannelError;
+use crate::hub::error::NotSubscribed;
+use crate::hub::error::SendError;
+use crate::hub::error::SubscribeError;
+use crate::hub::frame::Frame;
+use crate::hub::frame::Joined;
+use crate::hub::frame::Left;
+use crate::hub::frame::Member;
+use crate::hub::frame::StreamPosition;
+use crate::hub::frame::What;
+use crate::hub::membership::Membership;
+use crate::hub::policy::evicts;
+use crate::hub::queue::Controlled;
+use crate::hub::queue::Overflow;
+use crate::hub::reply::Reply;
+use crate::hub::reply::block_on;
+use crate::hub::stats::ClientStats;
+use crate::id::ChannelKind;
+use crate::id::ChannelName;
+use crate::id::ClientId;
+use crate::limits::SlowConsumer;
+use crate::message::Message;
+use crate::raw::ring::Why;
+
+pub(crate) use self::core::ClientCore;
+
+pub use self::options::ConnectOptions;
+pub use self::options::SubscribeOptions;
+
+/// One connected peer: subscribe it, send to it, close it. A cheap clone.
+///
+/// A `Client` acts on the peer; what the peer is to receive comes out of its
+/// [`Outbox`](crate::Outbox). Dropping a `Client` does nothing: the connection lives as long as
+/// the outbox, or until it is [closed](Client::close).
+#[derive(Clone)]
+pub struct Client {
+    pub(super) core: Arc<ClientCore>,
+    pub(super) hub: Arc<Shared>,
+}
+
+impl Client {
+    /// The number the hub gave to this client.
+    #[must_use]
+    pub fn id(&self) -> ClientId {
+        self.core.id
+    }
+
+    /// Whose client it is.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.core.user().map(|user| &**user)
+    }
+
+    /// The first value noted under `key` when the client connected.
+    #[must_use]
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        let metadata = &self.core.identity.as_ref()?.metadata;
+        metadata
+            .iter()
+            .find(|(name, _)| &**name == key)
+            .map(|(_, value)| &**value)
+    }
+
+    /// Joins a channel, which is made if it is not there.
+    ///
+    /// From the position in [`Joined`] on, the client gets everything that is published; nothing
+    /// is lost or doubled between the join and the first message.
+    ///
+    /// # Errors
+    ///
+    /// [`SubscribeError`] says why not; the client is then not in the channel.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: if the future is dropped before it is done, the client is not in the channel.
+    ///
+    /// # Progress
+    ///
+    /// Waits for the [`Authorizer`](crate::Authorizer), if it answers later, and for whoever is in
+    /// the middle of the channel. No publisher waits for it.
+    pub async fn subscribe(&self, channel: &str) -> Result<Joined, SubscribeError> {
+        self.subscribe_with(channel, SubscribeOptions::new()).await
+    }
+
+    /// [`Client::subscribe`], with credentials or a position to continue from.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::subscribe`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::subscribe`].
+    pub async fn subscribe_with(
+        &self,
+        channel: &str,
+        options: SubscribeOptions,
+    ) -> Result<Joined, SubscribeError> {
+        let name = ChannelName::parse(channel, self.hub.common.limits.max_channel_name)
+            .map_err(|error| SubscribeError::Channel(ChannelError::Name(error)))?;
+        let member = self.authorize(&name, options.auth).await?;
+        let channel = self.hub.channel(name).map_err(SubscribeError::Channel)?;
+        let joining = Joining::begin(self, channel.core(), member)?;
+        joining.join(options.since).await
+    }
+
+    /// [`Client::subscribe`] for code that is not async; parks the thread while it waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::subscribe`].
+    pub fn subscribe_blocking(&self, channel: &str) -> Result<Joined, SubscribeError> {
+        block_on(self.subscribe(channel))
+    }
+
+    /// Leaves a channel. Publications that are in the outbox already are still received.
+    ///
+    /// # Errors
+    ///
+    /// [`NotSubscribed`] if the client was not in the channel.
+    pub fn unsubscribe(&self, channel: &str) -> Result<(), NotSubscribed> {
+        let membership = self
+            .core
+            .release(|membership| is_named(membership, channel));
+        drop(membership.ok_or(NotSubscribed)?);
+        self.hub.sweep();
+        Ok(())
+    }
+
+    /// Takes the client off a channel and tells it so, with
+    /// [`Event::Left`](crate::Event::Left).
+    ///
+    /// # Errors
+    ///
+    /// [`NotSubscribed`] if the client was not in the channel.
+    pub fn expel(&self, channel: &str, reason: impl Into<Arc<str>>) -> Result<(), NotSubscribed> {
+        let name = ChannelName::parse(channel, usize::MAX).map_err(|_| NotSubscribed)?;
+        self.unsubscribe(channel)?;
+        let left = Left {
+            channel: name.clone(),
+            reason: reason.into(),
+        };
+        let frame = Frame::new(What::Left(left), Some(&name), StreamPosition::default());
+        if self.core.queue.control(frame) == Controlled::Disconnected {
+            self.disconnected();
+        }
+        Ok(())
+    }
+
+    /// The channels the client is in or about to be in.
+    #[must_use]
+    pub fn subscriptions(&self) -> Vec<ChannelName> {
+        let memberships = self.core.memberships();
+        memberships
+            .iter()
+            .filter_map(|membership| membership.name().cloned())
+            .collect()
+    }
+
+    /// Sends a message to this client alone. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] gives the message back when it was not put into the outbox.
+    pub fn send(&self, message: Message) -> Result<(), SendError> {
+        let common = &self.core.common;
+        let limit = common.limits.max_payload;
+        if message.payload().len() > limit {
+            return Err(SendError::TooLarge { message, limit });
+        }
+        let frame = Frame::new(
+            What::Message(message.clone()),
+            None,
+            StreamPosition::default(),
+        );
+        let Err(refused) = self.core.queue.ring.push(frame.into_shared()) else {
+            common.counters.send(&Delivery {
+                delivered: 1,
+                ..Delivery::nobody()
+            });
+            return Ok(());
+        };
+        if refused.why == Why::Closed {
+            return Err(SendError::Closed(message));
+        }
+        let policy = self.core.policy.get().unwrap_or(common.slow_consumer);
+        let mut delivery = Delivery::nobody();
+        let sent = match self
+            .core
+            .queue
+            .overflow(refused.item, policy, || common.millis())
+        {
+            Overflow::Stored { evicted } => {
+                delivery.delivered = 1;
+                delivery.evicted = evicted;
+                Ok(())
+            }
+            Overflow::Dropped(_) => {
+                delivery.dropped = 1;
+                Err(SendError::Full(message))
+            }
+            Overflow::Disconnected(_) => {
+                delivery.dropped = 1;
+                delivery.disconnected = 1;
+                self.disconnected();
+                Err(SendError::Closed(message))
+            }
+        };
+        common.counters.send(&delivery);
+        sent
+    }
+
+    /// Sets this client's own policy, or with `None` leaves it to the channel and the hub.
+    ///
+    /// Takes effect with the next message that does not fit. A policy that evicts has to share
+    /// the outbox with its receiver; a receiver that has been used before learns of it the next
+    /// time it is used, and until then the new message is dropped instead of older ones.
+    pub fn set_slow_consumer(&self, policy: Option<SlowConsumer>) {
+        self.core.policy.set(policy);
+        if policy.is_some_and(evicts) {
+            drop(self.core.queue.ring.steal());
+        }
+    }
+
+    /// This client's own policy.
+    #[must_use]
+    pub fn slow_consumer(&self) -> Option<SlowConsumer> {
+        self.core.policy.get()
+    }
+
+    /// Disconnects the client: it leaves its channels, nothing more is accepted for it, and its
+    /// outbox, after what was accepted before, says why. The first reason stands.
+    pub fn close(&self, why: Disconnect) {
+        let _first = self.core.close(&why);
+    }
+
+    /// Whether the client was disconnected.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.core.queue.is_closed()
+    }
+
+    /// Why the client was disconnected, if it was.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<&Disconnect> {
+        self.core.queue.why()
+    }
+
+    /// The client's figures.
+    #[must_use]
+    pub fn stats(&self) -> ClientStats {
+        self.core.stats()
+    }
+
+    /// What is left to do after a push has closed the client.
+    fn disconnected(&self) {
+        self.core
+            .common
+            .after(Effect::Retire(Arc::clone(&self.core)));
+        self.core.common.after.serve();
+    }
+
+    async fn authorize(
+        &self,
+        channel: &ChannelName,
+        auth: Option<Bytes>,
+    ) -> Result<Option<Member>, SubscribeError> {
+        if channel.kind() == ChannelKind::Public {
+            return Ok(None);
+        }
+        let mut answer = self.ask(channel, auth);
+        while let Authorization::Later(decision) = answer {
+            answer = decision.await;
+        }
+        match answer {
+            Authorization::Allow => self.seat(channel, None),
+            Authorization::AllowAs(member) => self.seat(channel, Some(member)),
+            Authorization::Deny(reason) => Err(self.denied(channel, reason)),
+            Authorization::Later(_) => unreachable!("awaited above"),
+        }
+    }
+
+    fn ask(&self, channel: &ChannelName, auth: Option<Bytes>) -> Authorization {
+        let Some(authorizer) = &self.core.common.authorizer else {
+            return Authorization::deny("this hub has no authorizer");
+        };
+        let identity = self.core.identity.as_deref();
+        let own_auth = || identity.map_or_else(Bytes::new, |identity| identity.auth.clone());
+        authorizer.authorize(&AuthRequest {
+            channel: channel.clone(),
+            client: self.core.id,
+            user: self.core.user().cloned(),
+            auth: auth.unwrap_or_else(own_auth),
+        })
+    }
+
+    /// The member an allowed client is in a presence channel, checked against the limits.
+    fn seat(
+        &self,
+        channel: &ChannelName,
+        member: Option<Member>,
+    ) -> Result<Option<Member>, SubscribeError> {
+        if channel.kind() != ChannelKind::Presence {
+            return Ok(None);
+        }
+        let member = member.unwrap_or_else(|| match self.user() {
+            Some(user) => Member::new(user, Bytes::new()),
+            None => Member::new(self.core.id.to_string(), Bytes::new()),
+        });
+        let limits = &self.core.common.limits;
+        for (field, len, max) in [
+            ("id", member.id().len(), limits.max_member_id),
+            ("info", member.info().len(), limits.max_member_info),
+        ] {
+            if len > max {
+                return Err(SubscribeError::Member { field, len, max });
+            }
+        }
+        Ok(Some(member))
+    }
+
+    fn denied(&self, channel: &ChannelName, reason: Arc<str>) -> SubscribeError {
+        let common = &self.core.common;
+        let event = HubEvent::Denied {
+            client: self.core.id,
+            channel: channel.clone(),
+            reason: Arc::clone(&reason),
+        };
+        common.after(Effect::Log(event));
+        common.after.serve();
+        SubscribeError::Unauthorized { reason }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("id", &self.id())
+            .field("user", &self.user())
+            .field("closed", &self.close_reason())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn is_named(membership: &Membership, channel: &str) -> bool {
+    membership
+        .name()
+        .is_some_and(|name| name.as_str() == channel)
+}
+
+/// A join under way; dropped before it is done, it is undone.
+struct Joining<'a> {
+    client: &'a Client,
+    membership: Arc<Membership>,
+    done: bool,
+}
+
+impl<'a> Joining<'a> {
+    fn begin(
+        client: &'a Client,
+        channel: &Arc<Core>,
+        member: Option<Member>,
+    ) -> Result<Self, SubscribeError> {
+        let membership = client.core.hold(channel, member)?;
+        Ok(Self {
+            client,
+            membership,
+            done: false,
+        })
+    }
+
+    async fn join(mut self, since: Option<StreamPosition>) -> Result<Joined, SubscribeError> {
+        let (reply, mut answer) = Reply::new();
+        let membership = Arc::clone(&self.membership);
+        let client = Arc::clone(&self.client.core);
+        // Applied now, or by whoever is in the middle of the channel; the answer says.
+        let _applied = self.membership.channel().run(Op::Join {
+            client,
+            membership,
+            since,
+            reply,
+        });
+        let joined = answer
+            .wait()
+            .await
+            .unwrap_or(Err(SubscribeError::Unsubscribed));
+        self.done = joined.is_ok();
+        joined
+    }
+}
+
+impl Drop for Joining<'_> {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        let released = self
+            .client
+            .core
+            .release(|held| std::ptr::eq(held, &*self.membership));
+        drop(released);
+    }
+}

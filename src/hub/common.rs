@@ -1,0 +1,59 @@
+//! What every part of a hub shares: the settings, the clock, the counters.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_queue::SegQueue;
+
+use crate::hub::after::After;
+use crate::hub::after::Effect;
+use crate::hub::authorize::Authorizer;
+use crate::hub::channel::Core;
+use crate::hub::queue::millis;
+use crate::hub::stats::HubCounters;
+use crate::limits::Limits;
+use crate::limits::OutboxLimits;
+use crate::limits::SlowConsumer;
+use crate::raw::combiner::Combiner;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::Ordering;
+use crate::time::Clock;
+
+/// What every part of a hub shares. It knows no client and no channel, so that they can hold it.
+pub(crate) struct Common {
+    pub(super) limits: Limits,
+    pub(super) outbox: OutboxLimits,
+    pub(super) slow_consumer: SlowConsumer,
+    pub(super) authorizer: Option<Arc<dyn Authorizer>>,
+    pub(super) after: Combiner<After>,
+    pub(super) counters: HubCounters,
+    pub(super) logs: bool,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) start: Instant,
+    pub(super) epoch: AtomicU64,
+    /// Channels that nobody holds, perhaps to be reclaimed.
+    pub(super) unheld: SegQueue<Arc<Core>>,
+}
+
+impl Common {
+    /// Leaves something to be done by whoever leaves a channel next.
+    pub(super) fn after(&self, effect: Effect) {
+        self.after.post(effect);
+    }
+
+    /// Whether anybody reads what is logged.
+    pub(super) fn logs(&self) -> bool {
+        self.logs
+    }
+
+    /// Milliseconds since the hub began.
+    pub(super) fn millis(&self) -> u64 {
+        millis(self.start, self.clock.now())
+    }
+
+    /// A number that no other life of a channel has.
+    pub(super) fn next_epoch(&self) -> u64 {
+        // Relaxed: a number, and no two callers get the same.
+        self.epoch.fetch_add(1, Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,157 @@
+//! One client's hold on one channel.
+
+use std::sync::Arc;
+
+use crate::hub::channel::Core;
+use crate::hub::frame::Gap;
+use crate::hub::frame::Member;
+use crate::id::ChannelName;
+use crate::sync::atomic::AtomicBool;
+use crate::sync::atomic::AtomicU32;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::Ordering;
+
+/// One client's hold on one channel: made when it asks to join, and known to both.
+///
+/// A join and a leave of the same membership may reach the channel in either order; `wanted` makes
+/// the result the same. A leave takes it back before it is sent, and a join that comes later finds
+/// it gone.
+pub(crate) struct Membership {
+    channel: Arc<Core>,
+    member: Option<Member>,
+    wanted: AtomicBool,
+    /// The index of the subscriber in the channel, or [`ABSENT`]. The channel's owner writes it.
+    index: AtomicU32,
+    gap: GapCell,
+}
+
+const ABSENT: u32 = u32::MAX;
+
+impl Membership {
+    pub(super) fn new(channel: Arc<Core>, member: Option<Member>) -> Self {
+        channel.hold();
+        Self {
+            channel,
+            member,
+            wanted: AtomicBool::new(true),
+            index: AtomicU32::new(ABSENT),
+            gap: GapCell::default(),
+        }
+    }
+
+    pub(super) fn channel(&self) -> &Arc<Core> {
+        &self.channel
+    }
+
+    pub(super) fn name(&self) -> Option<&ChannelName> {
+        self.channel.name()
+    }
+
+    pub(super) fn member(&self) -> Option<&Member> {
+        self.member.as_ref()
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        // Relaxed: the operations that it matters to are ordered by the channel, see `renounce`.
+        self.wanted.load(Ordering::Relaxed)
+    }
+
+    /// Takes the wish back. The leave that follows is handed to the channel afterwards, with a
+    /// Release of its own: a join that is applied after that leave sees this.
+    pub(super) fn renounce(&self) {
+        // Relaxed: published by handing over the leave.
+        self.wanted.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn index(&self) -> Option<usize> {
+        // Relaxed: only the owner of the channel's state reads and writes it.
+        let index = self.index.load(Ordering::Relaxed);
+        (index != ABSENT).then_some(index as usize)
+    }
+
+    pub(super) fn set_index(&self, index: Option<usize>) {
+        let index = index.map_or(ABSENT, |index| u32::try_from(index).unwrap_or(ABSENT));
+        // Relaxed: as in `index`.
+        self.index.store(index, Ordering::Relaxed);
+    }
+
+    /// Notes that the publication at `offset` was dropped. Says whether a notice has to be sent:
+    /// not if one is on its way, since it is going to tell of this loss too.
+    pub(super) fn note_loss(&self, offset: u64) -> Notice {
+        self.gap.note(offset)
+    }
+
+    /// What was lost since the last notice.
+    pub(super) fn take_gap(&self) -> Option<Gap> {
+        let (first, last, missed) = self.gap.take()?;
+        let channel = self.name()?.clone();
+        Some(Gap {
+            channel,
+            first,
+            last,
+            missed,
+        })
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.channel.let_go();
+    }
+}
+
+/// Whether a gap notice has to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Notice {
+    Send,
+    UnderWay,
+}
+
+/// A loss that grows until it is told. The channel's owner writes; the client takes.
+#[derive(Debug, Default)]
+struct GapCell {
+    first: AtomicU64,
+    last: AtomicU64,
+    missed: AtomicU64,
+}
+
+impl GapCell {
+    fn note(&self, offset: u64) -> Notice {
+        // Relaxed: a newer `last` than what is counted only makes the range wider, and it is
+        // published by `missed` below.
+        self.last.store(offset, Ordering::Relaxed);
+        // Acquire: pairs with the AcqRel in `take`; once it is zero, `first` is ours again.
+        // Release: the taker sees `first` and `last`.
+        if self.missed.load(Ordering::Acquire) != 0 {
+            // AcqRel: as above.
+            if self.missed.fetch_add(1, Ordering::AcqRel) != 0 {
+                return Notice::UnderWay;
+            }
+            // It was taken in between: this loss begins a new gap, already counted.
+            // Relaxed: published by the Release below.
+            self.first.store(offset, Ordering::Relaxed);
+            // Release: the taker sees `first`.
+            self.missed.store(1, Ordering::Release);
+            return Notice::Send;
+        }
+        // Relaxed: published by the Release below.
+        self.first.store(offset, Ordering::Relaxed);
+        // Release: the taker sees `first` and `last`.
+        self.missed.store(1, Ordering::Release);
+        Notice::Send
+    }
+
+    fn take(&self) -> Option<(u64, u64, u64)> {
+        // Acquire: pairs with the Release in `note`; `first` belongs to this count.
+        if self.missed.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        // Relaxed: stable while `missed` is not zero.
+        let first = self.first.load(Ordering::Relaxed);
+        // AcqRel: Acquire to see `last`; Release so that `first` was read before it is reused.
+        let missed = self.missed.swap(0, Ordering::AcqRel);
+        // Relaxed: at least the last of those counted, perhaps one that is told again.
+        let last = self.last.load(Ordering::Relaxed);
+        Some((first, last, missed))
+    }
+}

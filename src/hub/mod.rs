@@ -1,0 +1,410 @@
+//! The hub: clients, channels, and one message to all of them.
+//!
+//! ```text
+//!   publish ──▶ Channel ──▶ its subscribers, one at a time ──▶ Outbox ──▶ recv
+//!              (order,      ┌─ ring of the first client  ──▶  one receiver each,
+//!               offsets,    ├─ ring of the second              any executor or none
+//!               roster)     └─ …
+//! ```
+//!
+//! No runtime, no thread and no I/O is in here: whoever calls does the work.
+
+mod after;
+mod authorize;
+mod backlog;
+mod batch;
+mod builder;
+mod channel;
+mod client;
+mod common;
+mod delivery;
+mod error;
+mod frame;
+mod membership;
+pub mod outbox;
+mod policy;
+mod queue;
+mod reply;
+mod shared;
+mod stats;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::disconnect::Disconnect;
+use crate::id::ChannelName;
+use crate::id::ClientId;
+use crate::message::Message;
+use crate::sync::atomic::Ordering;
+
+use self::channel::Op;
+use self::client::ClientCore;
+use self::policy::PolicyCell;
+use self::queue::Queue;
+use self::reply::Reply;
+use self::shared::Shared;
+
+pub use self::after::HubEvent;
+pub use self::after::PresenceChange;
+pub use self::after::PresenceEvent;
+pub use self::authorize::AuthRequest;
+pub use self::authorize::Authorization;
+pub use self::authorize::Authorizer;
+pub use self::batch::Batch;
+pub use self::builder::HubBuilder;
+pub use self::channel::Channel;
+pub use self::client::Client;
+pub use self::client::ConnectOptions;
+pub use self::client::SubscribeOptions;
+pub use self::delivery::Delivery;
+pub use self::error::Allowed;
+pub use self::error::BuildError;
+pub use self::error::ChannelError;
+pub use self::error::Closed;
+pub use self::error::ConnectError;
+pub use self::error::NotSubscribed;
+pub use self::error::PublishError;
+pub use self::error::SendError;
+pub use self::error::SubscribeError;
+pub use self::error::TryRecvError;
+pub use self::error::UnknownClient;
+pub use self::frame::Event;
+pub use self::frame::Frame;
+pub use self::frame::Gap;
+pub use self::frame::Joined;
+pub use self::frame::Left;
+pub use self::frame::Member;
+pub use self::frame::StreamPosition;
+pub use self::frame::Wire;
+pub use self::outbox::Outbox;
+pub use self::stats::ChannelStats;
+pub use self::stats::ClientStats;
+pub use self::stats::HubStats;
+pub use self::stats::SlowClient;
+
+/// The root: connects clients, finds channels, publishes. A cheap clone.
+#[derive(Clone)]
+pub struct Hub {
+    shared: Arc<Shared>,
+}
+
+impl Hub {
+    /// A hub with all the defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        match Self::builder().build() {
+            Ok(hub) => hub,
+            Err(error) => unreachable!("the defaults are in range: {error}"),
+        }
+    }
+
+    /// A hub to be set up.
+    pub fn builder() -> HubBuilder {
+        HubBuilder::new()
+    }
+
+    /// Connects a client: a handle to act on it, and the outbox that receives for it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] says why not.
+    pub fn connect(&self, options: ConnectOptions) -> Result<(Client, Outbox), ConnectError> {
+        let shared = &self.shared;
+        let limits = options.outbox.unwrap_or(shared.common.outbox);
+        builder::check_outbox(&limits, &shared.common.limits).map_err(ConnectError::Outbox)?;
+        if shared.is_closed() {
+            return Err(ConnectError::Closed);
+        }
+        self.count_client()?;
+        let core = Arc::new(self.core(options, limits));
+        let Some(receiver) = core.queue.ring.receiver() else {
+            unreachable!("a new ring has its receiver");
+        };
+        let outbox = Outbox::new(Arc::clone(&core), Arc::clone(shared), receiver);
+        shared.enter(&core);
+        if shared.is_closed() {
+            // The one who closed the hub may have looked into the table too early.
+            return Err(ConnectError::Closed);
+        }
+        self.hear_broadcasts(&core);
+        shared.sweep();
+        Ok((shared.handle(&core), outbox))
+    }
+
+    fn core(&self, options: ConnectOptions, limits: crate::limits::OutboxLimits) -> ClientCore {
+        let common = &self.shared.common;
+        let policy = options.slow_consumer.unwrap_or(common.slow_consumer);
+        let max_losses = common.limits.max_subscriptions;
+        let queue = Queue::new(limits, policy, options.gap_notices, max_losses);
+        ClientCore::new(
+            self.shared.next_client(),
+            queue,
+            PolicyCell::new(options.slow_consumer),
+            options.identity,
+            options.join_notices,
+            Arc::clone(common),
+        )
+    }
+
+    fn count_client(&self) -> Result<(), ConnectError> {
+        let common = &self.shared.common;
+        let limit = common.limits.max_clients;
+        // Relaxed: a bound by count; the read-modify-write alone makes it strict.
+        if common.counters.clients.fetch_add(1, Ordering::Relaxed) >= limit {
+            // Relaxed: as above.
+            common.counters.clients.fetch_sub(1, Ordering::Relaxed);
+            return Err(ConnectError::TooManyClients { limit });
+        }
+        // Relaxed: a figure for people.
+        common.counters.connected.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Has a new client join the channel of all clients.
+    fn hear_broadcasts(&self, client: &Arc<ClientCore>) {
+        let everyone = &self.shared.everyone;
+        if let Ok(membership) = client.hold(everyone, None) {
+            let (reply, _answer) = Reply::new();
+            let client = Arc::clone(client);
+            let _applied = everyone.run(Op::Join {
+                client,
+                membership,
+                since: None,
+                reply,
+            });
+        }
+    }
+
+    /// A handle to a channel, which is made if it is not there. Keep it for the hot path.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError`] says why not.
+    pub fn channel(&self, name: &str) -> Result<Channel, ChannelError> {
+        let max = self.shared.common.limits.max_channel_name;
+        let name = ChannelName::parse(name, max).map_err(ChannelError::Name)?;
+        self.shared.channel(name)
+    }
+
+    /// Publishes to a channel by its name: one look into a table, then as [`Channel::publish`].
+    /// A channel that is not there is not made, and the message reaches nobody.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`] gives the message back when it was not published.
+    pub fn publish(&self, channel: &str, message: Message) -> Result<Delivery, PublishError> {
+        self.publish_to(channel, message, None)
+    }
+
+    /// [`Hub::publish`] to all but one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hub::publish`].
+    pub fn publish_except(
+        &self,
+        channel: &str,
+        message: Message,
+        except: ClientId,
+    ) -> Result<Delivery, PublishError> {
+        self.publish_to(channel, message, Some(except))
+    }
+
+    fn publish_to(
+        &self,
+        channel: &str,
+        message: Message,
+        except: Option<ClientId>,
+    ) -> Result<Delivery, PublishError> {
+        if let Err(error) = self.shared.check_name(channel) {
+            return Err(PublishError::Name(message, error));
+        }
+        match self.shared.existing(channel) {
+            Some(channel) => self.shared.publish(channel.core(), message, except),
+            None => self.shared.check(message).map(|_| Delivery::nobody()),
+        }
+    }
+
+    /// Publishes one message to several channels: one report each, in their order. A client that
+    /// is in several of them gets it several times.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hub::publish`]. Names and payload are checked before anything is published; a backlog
+    /// can still refuse one channel, and those before it have then been published to.
+    pub fn publish_many(
+        &self,
+        channels: impl IntoIterator<Item: AsRef<str>>,
+        message: Message,
+    ) -> Result<Vec<Delivery>, PublishError> {
+        let channels: Vec<_> = channels.into_iter().collect();
+        for channel in &channels {
+            if let Err(error) = self.shared.check_name(channel.as_ref()) {
+                return Err(PublishError::Name(message, error));
+            }
+        }
+        let message = self.shared.check(message)?;
+        let mut reports = Vec::with_capacity(channels.len());
+        for channel in &channels {
+            reports.push(self.publish(channel.as_ref(), message.clone())?);
+        }
+        Ok(reports)
+    }
+
+    /// Sends a message to every client, whatever it is subscribed to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hub::publish`].
+    pub fn broadcast(&self, message: Message) -> Result<Delivery, PublishError> {
+        self.shared.publish(&self.shared.everyone, message, None)
+    }
+
+    /// Sends a message to one client.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] gives the message back when it was not put into the outbox.
+    pub fn send_to(&self, client: ClientId, message: Message) -> Result<(), SendError> {
+        match self.client(client) {
+            Some(client) => client.send(message),
+            None => Err(SendError::UnknownClient(message)),
+        }
+    }
+
+    /// Disconnects a client.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownClient`] if there is none of this id.
+    pub fn disconnect(&self, client: ClientId, why: Disconnect) -> Result<(), UnknownClient> {
+        let client = self.client(client).ok_or(UnknownClient)?;
+        client.close(why);
+        Ok(())
+    }
+
+    /// The client of this id, unless it was closed.
+    #[must_use]
+    pub fn client(&self, id: ClientId) -> Option<Client> {
+        let core = self
+            .shared
+            .client(id)
+            .filter(|core| !core.queue.is_closed());
+        core.map(|core| self.shared.handle(&core))
+    }
+
+    /// Ends every client with `why`, and lets none in any more. What was accepted for a client is
+    /// still received.
+    pub fn close(&self, why: Disconnect) {
+        self.shared.close(&why);
+        drop(why);
+    }
+
+    /// Whether the hub was closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closed()
+    }
+
+    /// How many clients there are.
+    #[must_use]
+    pub fn client_count(&self) -> usize {
+        // Relaxed: a figure for people.
+        self.shared.common.counters.clients.load(Ordering::Relaxed)
+    }
+
+    /// How many channels there are.
+    #[must_use]
+    pub fn channel_count(&self) -> usize {
+        self.shared.channel_count()
+    }
+
+    /// How many subscribers a channel has; none if it is not there.
+    #[must_use]
+    pub fn subscriber_count(&self, channel: &str) -> usize {
+        self.shared
+            .existing(channel)
+            .map_or(0, |channel| channel.subscriber_count())
+    }
+
+    /// The names of the channels that are there now, in no order.
+    #[must_use]
+    pub fn channels(&self) -> Vec<ChannelName> {
+        self.shared.sweep();
+        let channels = self.shared.channel_cores();
+        channels
+            .iter()
+            .filter_map(|channel| channel.name().cloned())
+            .collect()
+    }
+
+    /// Who is in a presence channel, in no order; nobody if it is not there or of another kind.
+    ///
+    /// # Progress
+    ///
+    /// Waits for whoever is in the middle of the channel.
+    #[must_use]
+    pub fn presence(&self, channel: &str) -> Arc<[Member]> {
+        let channel = self.shared.existing(channel);
+        channel.map_or_else(|| Arc::from([]), |channel| channel.presence())
+    }
+
+    /// The `n` clients that are furthest behind, worst first: by messages waiting, then by
+    /// messages lost. Clients that have never been behind are not listed. Looks at every client.
+    #[must_use]
+    pub fn slow_clients(&self, n: usize) -> Vec<SlowClient> {
+        let clients = self.shared.clients();
+        let mut slow: Vec<_> = clients
+            .iter()
+            .map(|core| (core, core.stats()))
+            .filter(|(_, stats)| lag(stats) > (0, 0))
+            .collect();
+        slow.sort_by_key(|(core, stats)| (std::cmp::Reverse(lag(stats)), core.id));
+        slow.truncate(n);
+        let told = slow.into_iter().map(|(core, stats)| SlowClient {
+            id: core.id,
+            stats,
+            user: core.user().cloned(),
+        });
+        told.collect()
+    }
+
+    /// The figures of the hub. Looks at every channel.
+    #[must_use]
+    pub fn stats(&self) -> HubStats {
+        self.shared.sweep();
+        let mut stats = self.shared.common.counters.read();
+        let channels = self.shared.channel_cores();
+        stats.channels = channels.len();
+        for channel in channels {
+            stats.add(&channel.counters().read());
+        }
+        let mut everyone = self.shared.everyone.counters().read();
+        everyone.subscribers = 0;
+        stats.add(&everyone);
+        stats
+    }
+}
+
+/// How far behind a client is: what waits, then what it has lost.
+fn lag(stats: &ClientStats) -> (usize, u64) {
+    (
+        stats.queued_messages,
+        stats.dropped + stats.evicted + stats.conflated,
+    )
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("clients", &self.client_count())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}

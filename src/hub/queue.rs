@@ -1,0 +1,329 @@
+//! The queue under one outbox: a ring for data, a small one for control, and the policies.
+//!
+//! A publisher pushes here; what a full ring means is decided here, by the client's policy, and
+//! nowhere else. Nothing here waits: an evicting policy takes the consumer's part for a moment, and
+//! where that can't be had (the client is receiving at this very moment) the new message is
+//! dropped instead and counted.
+
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use crate::disconnect::Disconnect;
+use crate::hub::backlog::Backlog;
+use crate::hub::backlog::weight;
+use crate::hub::frame::Body;
+use crate::hub::frame::Frame;
+use crate::hub::policy::evicts;
+use crate::limits::OutboxLimits;
+use crate::limits::SlowConsumer;
+use crate::raw::ring::Consume;
+use crate::raw::ring::Held;
+use crate::raw::ring::Ring;
+use crate::raw::ring::Why;
+use crate::raw::shared::Shared;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::Ordering;
+use crate::sync::atomic::fence;
+
+/// What goes with the consumer's part of the ring.
+pub(super) type Side = Option<Box<Backlog>>;
+
+/// How many control messages may wait; a client that lets more pile up is disconnected.
+pub(super) const CONTROL_LIMIT: usize = 64;
+
+/// How often a push tries to make room before it drops the new message: others may take the room.
+const ATTEMPTS: usize = 4;
+
+pub(super) struct Queue {
+    pub(super) ring: Ring<Body, Side>,
+    control: OnceLock<Box<Ring<Body, ()>>>,
+    why: OnceLock<Disconnect>,
+    gap_notices: bool,
+    /// How many channels gap notices are remembered for.
+    max_losses: usize,
+    pub(super) counters: Counters,
+    /// Milliseconds since the hub began, plus one, at the first message that found the client
+    /// behind; 0 while it is not.
+    behind_since: AtomicU64,
+}
+
+/// What happened to the messages of one client.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    /// Written by the consumer alone.
+    pub(super) received: AtomicU64,
+    pub(super) dropped: AtomicU64,
+    pub(super) evicted: AtomicU64,
+    pub(super) conflated: AtomicU64,
+    /// The most messages that waited at a time, as the consumer found them.
+    pub(super) high_water: AtomicU64,
+}
+
+/// What became of a message that did not fit.
+pub(super) enum Overflow {
+    /// It was put in after all; so many older ones were dropped or conflated for it.
+    Stored { evicted: usize },
+    /// It was dropped.
+    Dropped(Shared<Body>),
+    /// It was dropped, and the client is disconnected for it.
+    Disconnected(Shared<Body>),
+}
+
+impl Queue {
+    pub(super) fn new(
+        limits: OutboxLimits,
+        policy: SlowConsumer,
+        gap_notices: bool,
+        max_losses: usize,
+    ) -> Self {
+        let bytes = limits.max_bytes as u64;
+        Self {
+            ring: Ring::new(limits.max_messages, bytes, evicts(policy), None),
+            control: OnceLock::new(),
+            why: OnceLock::new(),
+            gap_notices,
+            max_losses,
+            counters: Counters::default(),
+            behind_since: AtomicU64::new(0),
+        }
+    }
+
+    /// What to do with `item`, which the ring has refused as full.
+    pub(super) fn overflow(
+        &self,
+        item: Shared<Body>,
+        policy: SlowConsumer,
+        now: impl FnOnce() -> u64,
+    ) -> Overflow {
+        match policy {
+            SlowConsumer::DropNewest => self.drop_newest(item),
+            SlowConsumer::DropOldest => self.make_room(item, drop_oldest),
+            SlowConsumer::KeepLatest => self.make_room(item, keep_latest),
+            SlowConsumer::Disconnect { grace } if grace.is_zero() => self.disconnect_slow(item),
+            SlowConsumer::Disconnect { grace } => {
+                let now = now();
+                // Relaxed: a time stamp; whichever of two racing first overflows wins is right.
+                let since = self.behind_since.load(Ordering::Relaxed);
+                if since == 0 {
+                    // Relaxed: as above.
+                    self.behind_since.store(now + 1, Ordering::Relaxed);
+                    return self.drop_newest(item);
+                }
+                let behind = u128::from((now + 1).saturating_sub(since));
+                if behind < grace.as_millis() {
+                    return self.drop_newest(item);
+                }
+                self.disconnect_slow(item)
+            }
+        }
+    }
+
+    fn drop_newest(&self, item: Shared<Body>) -> Overflow {
+        count(&self.counters.dropped);
+        Overflow::Dropped(item)
+    }
+
+    fn disconnect_slow(&self, item: Shared<Body>) -> Overflow {
+        count(&self.counters.dropped);
+        match self.close(&Disconnect::SLOW) {
+            Closing::First => Overflow::Disconnected(item),
+            Closing::Again => Overflow::Dropped(item),
+        }
+    }
+
+    /// Makes room with `evict` until `item` fits, or drops it if that can't be done now.
+    fn make_room(&self, mut item: Shared<Body>, evict: fn(&mut Eviction<'_>)) -> Overflow {
+        let mut evicted = 0;
+        for _ in 0..ATTEMPTS {
+            let Some(turn) = self.ring.steal() else { break };
+            let frame = Frame(item);
+            let mut eviction = Eviction {
+                queue: self,
+                turn,
+                frame: &frame,
+                evicted: 0,
+            };
+            evict(&mut eviction);
+            evicted += eviction.evicted;
+            drop(eviction);
+            match self.ring.push(frame.into_shared()) {
+                Ok(()) => return Overflow::Stored { evicted },
+                Err(refused) => {
+                    item = refused.item;
+                    if refused.why == Why::Closed {
+                        break;
+                    }
+                }
+            }
+        }
+        self.drop_newest(item)
+    }
+
+    /// Puts a frame into the control lane. A client that lets it fill is disconnected.
+    pub(super) fn control(&self, frame: Frame) -> Controlled {
+        let lane = self
+            .control
+            .get_or_init(|| Box::new(Ring::new(CONTROL_LIMIT, crate_max_bytes(), false, ())));
+        match lane.push(frame.into_shared()) {
+            Ok(()) => {
+                self.ring.call();
+                Controlled::Stored
+            }
+            Err(_) => match self.close(&Disconnect::CONTROL_OVERFLOW) {
+                Closing::First => Controlled::Disconnected,
+                Closing::Again => Controlled::Refused,
+            },
+        }
+    }
+
+    pub(super) fn control_lane(&self) -> Option<&Ring<Body, ()>> {
+        self.control.get().map(|lane| &**lane)
+    }
+
+    /// Closes the queue; the first reason stands.
+    pub(super) fn close(&self, why: &Disconnect) -> Closing {
+        self.why.get_or_init(|| why.clone());
+        if self.ring.close() {
+            Closing::First
+        } else {
+            Closing::Again
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.ring.is_closed()
+    }
+
+    /// Whether it is closed, for one who has just let go of a lock that the closer may have found
+    /// taken.
+    pub(super) fn is_closed_for_sure(&self) -> bool {
+        // SeqCst: the closer closes, then tries the lock; we have let go of the lock, then look.
+        // - If the closer's attempt came after we let go, it got the lock and does the work.
+        // - If it came before, its fence comes before this one, and we see the queue closed.
+        fence(Ordering::SeqCst);
+        self.is_closed()
+    }
+
+    pub(super) fn why(&self) -> Option<&Disconnect> {
+        if self.is_closed() {
+            self.why.get()
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn held(&self) -> Held {
+        self.ring.held()
+    }
+
+    pub(super) fn wants_gap_notices(&self) -> bool {
+        self.gap_notices
+    }
+
+    /// The consumer has emptied the queue: it is no longer behind.
+    pub(super) fn caught_up(&self) {
+        // Relaxed: a time stamp, see `overflow`.
+        if self.behind_since.load(Ordering::Relaxed) != 0 {
+            // Relaxed: as above.
+            self.behind_since.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether a close was the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closing {
+    Again,
+    First,
+}
+
+/// What became of a control message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Controlled {
+    Disconnected,
+    Refused,
+    Stored,
+}
+
+/// One attempt to make room: a turn as the consumer, and the frame it is for.
+struct Eviction<'a> {
+    queue: &'a Queue,
+    turn: Consume<'a, Body, Side>,
+    frame: &'a Frame,
+    evicted: usize,
+}
+
+impl Eviction<'_> {
+    fn fits(&mut self) -> bool {
+        self.turn.would_admit(weight(self.frame))
+    }
+
+    /// Drops the oldest message. `false` when there is none that can be had.
+    fn drop_one(&mut self) -> bool {
+        let kept = self
+            .turn
+            .state(|side| side.as_mut().and_then(|side| side.evict()));
+        let frame = match kept {
+            Some(frame) => {
+                self.turn.settle(weight(&frame));
+                frame
+            }
+            None => match self.turn.pop() {
+                Some(item) => Frame(item),
+                None => return false,
+            },
+        };
+        self.evicted += 1;
+        count(&self.queue.counters.evicted);
+        if self.queue.gap_notices {
+            let most = self.queue.max_losses;
+            self.turn
+                .state(|side| side.get_or_insert_default().note_loss(&frame, most));
+        }
+        true
+    }
+
+    fn conflated(&mut self, older: Option<Frame>) {
+        if let Some(older) = older {
+            self.turn.settle(weight(&older));
+            self.evicted += 1;
+            count(&self.queue.counters.conflated);
+        }
+    }
+}
+
+fn drop_oldest(eviction: &mut Eviction<'_>) {
+    while !eviction.fits() && eviction.drop_one() {}
+}
+
+fn keep_latest(eviction: &mut Eviction<'_>) {
+    while let Some(item) = eviction.turn.pop() {
+        let frame = Frame(item);
+        eviction.turn.keep(weight(&frame));
+        let older = eviction
+            .turn
+            .state(|side| side.get_or_insert_default().conflate(frame));
+        eviction.conflated(older);
+    }
+    let frame = eviction.frame;
+    let older = eviction
+        .turn
+        .state(|side| side.get_or_insert_default().supersede(frame));
+    eviction.conflated(older);
+    drop_oldest(eviction);
+}
+
+fn count(counter: &AtomicU64) {
+    // Relaxed: a figure for people.
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The control lane is bounded by its number of messages; they are small.
+const fn crate_max_bytes() -> u64 {
+    crate::raw::ring::MOST_BYTES
+}
+
+/// Milliseconds since `start`.
+pub(super) fn millis(start: Instant, now: Instant) -> u64 {
+    u64::try_from(now.saturating_duration_since(start).as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,258 @@
+//! The tables of a hub, and what goes through them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ahash::RandomState;
+use crossbeam_utils::CachePadded;
+use parking_lot::RwLock;
+
+use crate::disconnect::Disconnect;
+use crate::hub::channel::Channel;
+use crate::hub::channel::Core;
+use crate::hub::channel::Op;
+use crate::hub::channel::Output;
+use crate::hub::channel::backlogged;
+use crate::hub::client::Client;
+use crate::hub::client::ClientCore;
+use crate::hub::common::Common;
+use crate::hub::delivery::Delivery;
+use crate::hub::error::ChannelError;
+use crate::hub::error::PublishError;
+use crate::id::ChannelName;
+use crate::id::ClientId;
+use crate::id::InvalidName;
+use crate::message::Message;
+use crate::raw::combiner::Run;
+use crate::sync::atomic::AtomicBool;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::AtomicUsize;
+use crate::sync::atomic::Ordering;
+
+/// A hub: its tables of clients and channels, split into shards.
+///
+/// No publish through a [`Channel`] comes here but to read the limits.
+pub(crate) struct Shared {
+    pub(super) common: Arc<Common>,
+    /// The channel of all clients, for broadcasts.
+    pub(super) everyone: Arc<Core>,
+    shards: Box<[CachePadded<Shard>]>,
+    hasher: RandomState,
+    next_client: AtomicU64,
+    channels: AtomicUsize,
+    closed: AtomicBool,
+}
+
+#[derive(Default)]
+struct Shard {
+    clients: RwLock<HashMap<ClientId, Arc<ClientCore>, RandomState>>,
+    channels: RwLock<HashMap<ChannelName, Arc<Core>, RandomState>>,
+}
+
+impl Shared {
+    pub(super) fn new(common: Common, shards: usize) -> Self {
+        let common = Arc::new(common);
+        Self {
+            everyone: Arc::new(Core::new(None, Arc::clone(&common))),
+            common,
+            shards: (0..shards).map(|_| CachePadded::default()).collect(),
+            hasher: RandomState::new(),
+            next_client: AtomicU64::new(1),
+            channels: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        // SeqCst: pairs with `close` and the second look in `enter`.
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Ends every client, and lets none in any more. Says whether it was the first to.
+    pub(super) fn close(&self, why: &Disconnect) {
+        // SeqCst: a client that is in a table after we have looked there sees this, since it looks
+        // after it went in: one of the two of us closes it.
+        self.closed.store(true, Ordering::SeqCst);
+        for client in self.clients() {
+            let _first = client.close(why);
+        }
+        self.sweep();
+    }
+
+    pub(super) fn clients(&self) -> Vec<Arc<ClientCore>> {
+        let shards = self.shards.iter();
+        shards
+            .flat_map(|shard| shard.clients.read().values().cloned().collect::<Vec<_>>())
+            .collect()
+    }
+
+    pub(super) fn client(&self, id: ClientId) -> Option<Arc<ClientCore>> {
+        self.shard_of_client(id).clients.read().get(&id).cloned()
+    }
+
+    pub(super) fn next_client(&self) -> ClientId {
+        // Relaxed: a number, and no two callers get the same.
+        ClientId::new(self.next_client.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Puts a client into the table.
+    pub(super) fn enter(&self, client: &Arc<ClientCore>) {
+        self.shard_of_client(client.id)
+            .clients
+            .write()
+            .insert(client.id, Arc::clone(client));
+    }
+
+    /// Takes a client out of the table.
+    pub(super) fn forget(&self, id: ClientId) {
+        let client = self.shard_of_client(id).clients.write().remove(&id);
+        // Dropped here, outside the lock.
+        drop(client);
+    }
+
+    /// The channel of this name, made if it is not there.
+    pub(super) fn channel(self: &Arc<Self>, name: ChannelName) -> Result<Channel, ChannelError> {
+        if self.is_closed() {
+            return Err(ChannelError::Closed);
+        }
+        if let Some(channel) = self.existing(&name) {
+            return Ok(channel);
+        }
+        let mut channels = self.shard_of_channel(&name).channels.write();
+        if let Some(core) = channels.get(&name) {
+            return Ok(self.held(core));
+        }
+        let limit = self.common.limits.max_channels;
+        // Relaxed: a bound by count; the read-modify-write alone makes it strict.
+        if self.channels.fetch_add(1, Ordering::Relaxed) >= limit {
+            // Relaxed: as above.
+            self.channels.fetch_sub(1, Ordering::Relaxed);
+            return Err(ChannelError::TooManyChannels { limit });
+        }
+        let core = Arc::new(Core::new(Some(name.clone()), Arc::clone(&self.common)));
+        let channel = self.held(&core);
+        channels.insert(name, core);
+        Ok(channel)
+    }
+
+    /// The channel of this name, if it is there.
+    pub(super) fn existing(self: &Arc<Self>, name: &str) -> Option<Channel> {
+        let channels = self.shard_of_channel(name).channels.read();
+        channels.get(name).map(|core| self.held(core))
+    }
+
+    /// A handle to a channel; the caller has the lock of its table.
+    fn held(self: &Arc<Self>, core: &Arc<Core>) -> Channel {
+        core.hold();
+        Channel::of_held(Arc::clone(core), Arc::clone(self))
+    }
+
+    pub(super) fn channel_cores(&self) -> Vec<Arc<Core>> {
+        let shards = self.shards.iter();
+        shards
+            .flat_map(|shard| shard.channels.read().values().cloned().collect::<Vec<_>>())
+            .collect()
+    }
+
+    pub(super) fn channel_count(&self) -> usize {
+        self.sweep();
+        // Relaxed: a figure for people.
+        self.channels.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn check_name(&self, name: &str) -> Result<(), InvalidName> {
+        ChannelName::check(name, self.common.limits.max_channel_name)
+    }
+
+    /// Checks a message before anything is spent on it.
+    #[inline]
+    pub(super) fn check(&self, message: Message) -> Result<Message, PublishError> {
+        let limit = self.common.limits.max_payload;
+        if message.payload().len() > limit {
+            return Err(PublishError::TooLarge { message, limit });
+        }
+        // Relaxed: a publish that races the close of the hub may go either way.
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(PublishError::Closed(message));
+        }
+        Ok(message)
+    }
+
+    #[inline]
+    pub(super) fn publish(
+        &self,
+        channel: &Core,
+        message: Message,
+        except: Option<ClientId>,
+    ) -> Result<Delivery, PublishError> {
+        let message = self.check(message)?;
+        let op = Op::Publish {
+            message,
+            except,
+            reply: None,
+        };
+        match channel.try_run(op, self.common.limits.max_backlog) {
+            Run::Applied(Output::Delivery(delivery)) => Ok(delivery),
+            Run::Applied(Output::Replied) | Run::HandedOver => Ok(Delivery::of_another()),
+            Run::Refused(op) => Err(backlogged(op)),
+        }
+    }
+
+    /// Takes the channels that nobody holds any more out of the table.
+    pub(super) fn sweep(&self) {
+        while let Some(channel) = self.common.unheld.pop() {
+            self.reclaim(&channel);
+        }
+    }
+
+    fn reclaim(&self, channel: &Arc<Core>) {
+        let Some(name) = channel.name() else { return };
+        let mut channels = self.shard_of_channel(name).channels.write();
+        let is_there = channels
+            .get(name)
+            .is_some_and(|there| Arc::ptr_eq(there, channel));
+        if !is_there || !channel.is_unheld() {
+            return;
+        }
+        let removed = channels.remove(name);
+        drop(channels);
+        self.common.counters.retire(&channel.counters().read());
+        // Relaxed: a bound by count, see `channel`.
+        self.channels.fetch_sub(1, Ordering::Relaxed);
+        drop(removed);
+    }
+
+    fn shard_of_client(&self, id: ClientId) -> &Shard {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the low bits choose a shard"
+        )]
+        let index = id.get() as usize;
+        &self.shards[index & (self.shards.len() - 1)]
+    }
+
+    fn shard_of_channel(&self, name: &str) -> &Shard {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the low bits choose a shard"
+        )]
+        let index = self.hasher.hash_one(name) as usize;
+        &self.shards[index & (self.shards.len() - 1)]
+    }
+}
+
+impl Shared {
+    pub(super) fn handle(self: &Arc<Self>, core: &Arc<ClientCore>) -> Client {
+        Client {
+            core: Arc::clone(core),
+            hub: Arc::clone(self),
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // What is still to be reclaimed holds on to what it is queued in.
+        self.sweep();
+    }
+}

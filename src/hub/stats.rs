@@ -1,0 +1,234 @@
+//! Figures: what is there now, and what has happened.
+
+use std::sync::Arc;
+
+use crate::hub::delivery::Delivery;
+use crate::hub::frame::StreamPosition;
+use crate::id::ClientId;
+use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::AtomicUsize;
+use crate::sync::atomic::Ordering;
+
+/// The figures of a hub.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HubStats {
+    /// Channels now.
+    pub channels: usize,
+    /// Clients now.
+    pub clients: usize,
+    /// Clients ever.
+    pub connected: u64,
+    /// Messages dropped because the client was behind and the policy drops the newest, or
+    /// because it was disconnected for them.
+    pub dropped: u64,
+    /// Messages put into outboxes.
+    pub delivered: u64,
+    /// Clients disconnected because they were behind.
+    pub disconnected_slow: u64,
+    /// Messages that had been put into an outbox and were dropped or conflated for newer ones.
+    pub evicted: u64,
+    /// Publishes: messages, and comings and goings in presence channels.
+    pub published: u64,
+    /// Subscriptions now.
+    pub subscriptions: usize,
+}
+
+/// The figures of a channel, since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChannelStats {
+    /// Messages put into outboxes.
+    pub delivered: u64,
+    /// Clients disconnected because they were behind.
+    pub disconnected_slow: u64,
+    /// Messages dropped because a client was behind.
+    pub dropped: u64,
+    /// Waiting messages dropped or conflated for newer ones.
+    pub evicted: u64,
+    /// The last publication.
+    pub position: StreamPosition,
+    /// Publishes: messages, and comings and goings in a presence channel.
+    pub published: u64,
+    /// Subscribers now.
+    pub subscribers: usize,
+}
+
+/// The figures of a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientStats {
+    /// Waiting messages replaced by newer ones of the same key.
+    pub conflated: u64,
+    /// Messages dropped because the outbox was full.
+    pub dropped: u64,
+    /// Waiting messages dropped for newer ones.
+    pub evicted: u64,
+    /// The most messages that waited at a time.
+    pub high_water: usize,
+    /// Payload bytes that wait now.
+    pub queued_bytes: u64,
+    /// Messages that wait now.
+    pub queued_messages: usize,
+    /// Messages received from the outbox, control messages not counted.
+    pub received: u64,
+}
+
+/// A client that is behind; see [`Hub::slow_clients`](crate::Hub::slow_clients).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SlowClient {
+    /// Which client.
+    pub id: ClientId,
+    /// Its figures.
+    pub stats: ClientStats,
+    /// Its user.
+    pub user: Option<Arc<str>>,
+}
+
+/// The counters of a channel. One thread writes at a time, the owner of the channel's state, so a
+/// count is a load and a store.
+#[derive(Debug, Default)]
+pub(crate) struct ChannelCounters {
+    delivered: AtomicU64,
+    disconnected: AtomicU64,
+    dropped: AtomicU64,
+    epoch: u64,
+    evicted: AtomicU64,
+    offset: AtomicU64,
+    published: AtomicU64,
+    subscribers: AtomicUsize,
+}
+
+impl ChannelCounters {
+    pub(super) fn new(epoch: u64) -> Self {
+        Self {
+            epoch,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn publish(&self, delivery: &Delivery) {
+        add(&self.published, 1);
+        add(&self.delivered, delivery.delivered as u64);
+        if delivery.dropped + delivery.evicted > 0 {
+            add(&self.dropped, delivery.dropped as u64);
+            add(&self.disconnected, delivery.disconnected as u64);
+            add(&self.evicted, delivery.evicted as u64);
+        }
+    }
+
+    pub(super) fn advance(&self, offset: u64) {
+        // Relaxed: a figure for people.
+        self.offset.store(offset, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_subscribers(&self, subscribers: usize) {
+        // Relaxed: a figure; who acts on it takes the table's lock and looks again.
+        self.subscribers.store(subscribers, Ordering::Relaxed);
+    }
+
+    pub(super) fn subscribers(&self) -> usize {
+        // Relaxed: as above.
+        self.subscribers.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn position(&self) -> StreamPosition {
+        // Relaxed: a figure for people.
+        StreamPosition {
+            offset: self.offset.load(Ordering::Relaxed),
+            epoch: self.epoch,
+        }
+    }
+
+    pub(super) fn read(&self) -> ChannelStats {
+        ChannelStats {
+            delivered: read(&self.delivered),
+            disconnected_slow: read(&self.disconnected),
+            dropped: read(&self.dropped),
+            evicted: read(&self.evicted),
+            position: self.position(),
+            published: read(&self.published),
+            subscribers: self.subscribers(),
+        }
+    }
+}
+
+/// The counters of a hub that belong to no channel that is there now.
+#[derive(Debug, Default)]
+pub(crate) struct HubCounters {
+    pub(super) clients: AtomicUsize,
+    pub(super) connected: AtomicU64,
+    /// Of channels that were reclaimed, and of messages sent to one client.
+    delivered: AtomicU64,
+    disconnected: AtomicU64,
+    dropped: AtomicU64,
+    evicted: AtomicU64,
+    published: AtomicU64,
+}
+
+impl HubCounters {
+    /// Adds the figures of a channel that is going to be forgotten.
+    pub(super) fn retire(&self, stats: &ChannelStats) {
+        gather(&self.delivered, stats.delivered);
+        gather(&self.disconnected, stats.disconnected_slow);
+        gather(&self.dropped, stats.dropped);
+        gather(&self.evicted, stats.evicted);
+        gather(&self.published, stats.published);
+    }
+
+    /// Adds a message sent to one client.
+    pub(super) fn send(&self, delivery: &Delivery) {
+        gather(&self.published, 1);
+        gather(&self.delivered, delivery.delivered as u64);
+        gather(&self.dropped, delivery.dropped as u64);
+        gather(&self.disconnected, delivery.disconnected as u64);
+        gather(&self.evicted, delivery.evicted as u64);
+    }
+
+    pub(super) fn read(&self) -> HubStats {
+        HubStats {
+            // Relaxed: a figure for people.
+            clients: self.clients.load(Ordering::Relaxed),
+            connected: read(&self.connected),
+            delivered: read(&self.delivered),
+            disconnected_slow: read(&self.disconnected),
+            dropped: read(&self.dropped),
+            evicted: read(&self.evicted),
+            published: read(&self.published),
+            ..HubStats::default()
+        }
+    }
+}
+
+impl HubStats {
+    pub(super) fn add(&mut self, channel: &ChannelStats) {
+        self.delivered += channel.delivered;
+        self.disconnected_slow += channel.disconnected_slow;
+        self.dropped += channel.dropped;
+        self.evicted += channel.evicted;
+        self.published += channel.published;
+        self.subscriptions += channel.subscribers;
+    }
+}
+
+pub(super) fn read(counter: &AtomicU64) -> u64 {
+    // Relaxed: a figure for people.
+    counter.load(Ordering::Relaxed)
+}
+
+/// Adds to a counter that one thread writes at a time.
+pub(super) fn add(counter: &AtomicU64, more: u64) {
+    // Relaxed: a figure for people; nobody else writes.
+    let sum = counter.load(Ordering::Relaxed) + more;
+    // Relaxed: as above.
+    counter.store(sum, Ordering::Relaxed);
+}
+
+/// Adds to a counter that many write.
+fn gather(counter: &AtomicU64, more: u64) {
+    if more > 0 {
+        // Relaxed: a figure for people.
+        counter.fetch_add(more, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,223 @@
+//! Every bound in one place: what each limits, its default, and what it costs at worst.
+
+use std::time::Duration;
+
+/// How much may wait for one client, in messages and in bytes. Both bounds are strict: a message
+/// is refused, and the [`SlowConsumer`] policy applies, before either would be exceeded.
+///
+/// Worst case per client: `max_bytes` of payloads it alone still holds, and 8 bytes per message
+/// of `max_messages`, rounded up to a power of two, from its first message on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutboxLimits {
+    /// Messages that may wait. Default 64; 1 to [`OutboxLimits::MOST_MESSAGES`].
+    pub max_messages: usize,
+    /// Payload bytes that may wait; an empty payload counts as one byte. Default 1 MiB; at least
+    /// [`Limits::max_payload`], at most [`OutboxLimits::MOST_BYTES`].
+    pub max_bytes: usize,
+}
+
+impl OutboxLimits {
+    /// The largest [`OutboxLimits::max_messages`]: 1,048,576.
+    pub const MOST_MESSAGES: usize = 1 << 20;
+    /// The largest [`OutboxLimits::max_bytes`]: 16 GiB.
+    pub const MOST_BYTES: usize = 1 << 34;
+
+    /// 64 messages, 1 MiB.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            max_messages: 64,
+            max_bytes: 1 << 20,
+        }
+    }
+
+    /// Sets [`Self::max_messages`].
+    #[must_use]
+    pub const fn messages(mut self, max_messages: usize) -> Self {
+        self.max_messages = max_messages;
+        self
+    }
+
+    /// Sets [`Self::max_bytes`].
+    #[must_use]
+    pub const fn bytes(mut self, max_bytes: usize) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+}
+
+impl Default for OutboxLimits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What happens to a message for a client whose outbox has no room for it.
+///
+/// A client's own policy comes before its channel's, and that before the hub's. Whatever the
+/// policy, the publisher does not wait, other clients notice nothing, and what was lost is
+/// counted, per publish and per client.
+///
+/// ```
+/// use throng::SlowConsumer;
+/// use std::time::Duration;
+///
+/// // Lossless or not at all: close at the first message that does not fit.
+/// let strict = SlowConsumer::DISCONNECT;
+/// // Lossy for ten seconds, then close.
+/// let patient = SlowConsumer::Disconnect { grace: Duration::from_secs(10) };
+/// assert_ne!(strict, patient);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SlowConsumer {
+    /// The client is disconnected with [`Disconnect::SLOW`](crate::Disconnect::SLOW).
+    ///
+    /// With a grace of zero, at the first message that does not fit: the client gets what was
+    /// accepted before it, a gapless prefix, and then the close. With a longer grace, messages
+    /// that do not fit are dropped, and the client is disconnected at the first one that finds it
+    /// still behind after that time. It is no longer behind once it has emptied its outbox.
+    Disconnect {
+        /// How long it may be behind; whole milliseconds, at most 2^48 of them.
+        grace: Duration,
+    },
+    /// The new message is dropped. What the client gets has gaps where it was slow; the oldest
+    /// messages arrive.
+    #[default]
+    DropNewest,
+    /// The oldest waiting messages are dropped until the new one fits. Good where only the recent
+    /// past matters.
+    DropOldest,
+    /// Waiting messages of the same channel with the same
+    /// [key](crate::Message::key) are conflated: the last of each remains. Good for prices,
+    /// scores and positions. Messages without a key are never conflated. When all that waits is
+    /// distinct, the oldest is dropped.
+    ///
+    /// Nothing is conflated while the outbox has room, and what remains is in the order of
+    /// the publications.
+    KeepLatest,
+}
+
+impl SlowConsumer {
+    /// Disconnects at the first message that does not fit.
+    pub const DISCONNECT: Self = Self::Disconnect {
+        grace: Duration::ZERO,
+    };
+}
+
+/// The bounds of a hub as a whole.
+///
+/// Each is checked before memory is spent on what exceeds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Publications of one channel that may wait while another publisher is in the middle of it.
+    /// Default 4,096; at least 1. Beyond it a publish is refused and the message given back.
+    pub max_backlog: usize,
+    /// Bytes in a channel's name. Default 164 (Pusher's); 1 to 65,535.
+    pub max_channel_name: usize,
+    /// Channels at a time. Default 1,000,000; at least 1. About 600 bytes each.
+    pub max_channels: usize,
+    /// Clients at a time. Default 1,000,000; at least 1. Under 1 KiB each while idle.
+    pub max_clients: usize,
+    /// Bytes in a member's id. Default 128 (Pusher's); at least 1.
+    pub max_member_id: usize,
+    /// Bytes in a member's info. Default 1,024 (Pusher's).
+    pub max_member_info: usize,
+    /// Members of one presence channel. Default 10,000; at least 1. A newcomer is told all of
+    /// them, so joins cost in proportion.
+    pub max_members: usize,
+    /// Bytes in a payload. Default 1 MiB; at most [`OutboxLimits::max_bytes`], so that every
+    /// message fits an empty outbox.
+    pub max_payload: usize,
+    /// Channels that one client is subscribed to. Default 128; at least 1. About 100 bytes each.
+    pub max_subscriptions: usize,
+}
+
+impl Limits {
+    /// The defaults.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            max_backlog: 4096,
+            max_channel_name: 164,
+            max_channels: 1_000_000,
+            max_clients: 1_000_000,
+            max_member_id: 128,
+            max_member_info: 1024,
+            max_members: 10_000,
+            max_payload: 1 << 20,
+            max_subscriptions: 128,
+        }
+    }
+
+    /// Sets [`Self::max_backlog`].
+    #[must_use]
+    pub const fn backlog(mut self, publications: usize) -> Self {
+        self.max_backlog = publications;
+        self
+    }
+
+    /// Sets [`Self::max_channel_name`].
+    #[must_use]
+    pub const fn channel_name(mut self, bytes: usize) -> Self {
+        self.max_channel_name = bytes;
+        self
+    }
+
+    /// Sets [`Self::max_channels`].
+    #[must_use]
+    pub const fn channels(mut self, channels: usize) -> Self {
+        self.max_channels = channels;
+        self
+    }
+
+    /// Sets [`Self::max_clients`].
+    #[must_use]
+    pub const fn clients(mut self, clients: usize) -> Self {
+        self.max_clients = clients;
+        self
+    }
+
+    /// Sets [`Self::max_member_id`].
+    #[must_use]
+    pub const fn member_id(mut self, bytes: usize) -> Self {
+        self.max_member_id = bytes;
+        self
+    }
+
+    /// Sets [`Self::max_member_info`].
+    #[must_use]
+    pub const fn member_info(mut self, bytes: usize) -> Self {
+        self.max_member_info = bytes;
+        self
+    }
+
+    /// Sets [`Self::max_members`].
+    #[must_use]
+    pub const fn members(mut self, members: usize) -> Self {
+        self.max_members = members;
+        self
+    }
+
+    /// Sets [`Self::max_payload`].
+    #[must_use]
+    pub const fn payload(mut self, bytes: usize) -> Self {
+        self.max_payload = bytes;
+        self
+    }
+
+    /// Sets [`Self::max_subscriptions`].
+    #[must_use]
+    pub const fn subscriptions(mut self, channels: usize) -> Self {
+        self.max_subscriptions = channels;
+        self
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,114 @@
+//! What is published: a payload, its format, and perhaps a key to conflate by.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+/// One message: a payload that is stored once, however many clients receive it.
+///
+/// Cloning bumps a reference count; the payload is never copied.
+///
+/// ```
+/// use throng::{Format, Message};
+///
+/// let tick = Message::text(r#"{"sym":"XY","px":101}"#).key("XY");
+/// assert_eq!(tick.format(), Format::Text);
+/// assert_eq!(tick.conflation_key().unwrap(), "XY");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    payload: Bytes,
+    key: Option<Bytes>,
+    format: Format,
+}
+
+impl Message {
+    /// A text message that owns its payload; no copy is made.
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::new(Bytes::from(text.into()), Format::Text)
+    }
+
+    /// A text message whose payload lives in the program itself; nothing is allocated.
+    #[must_use]
+    pub const fn static_text(text: &'static str) -> Self {
+        Self::new(Bytes::from_static(text.as_bytes()), Format::Text)
+    }
+
+    /// A binary message; no copy is made of anything that already is [`Bytes`] or a `Vec<u8>`.
+    #[must_use]
+    pub fn binary(payload: impl Into<Bytes>) -> Self {
+        Self::new(payload.into(), Format::Binary)
+    }
+
+    /// A text message from bytes that are checked, not copied.
+    ///
+    /// # Errors
+    ///
+    /// Gives the bytes back when they are not UTF-8.
+    pub fn from_utf8(payload: Bytes) -> Result<Self, Bytes> {
+        match std::str::from_utf8(&payload) {
+            Ok(_) => Ok(Self::new(payload, Format::Text)),
+            Err(_) => Err(payload),
+        }
+    }
+
+    /// Sets the key that [`SlowConsumer::KeepLatest`] conflates by: of all messages of one
+    /// channel with the same key that wait for a slow client, the last one remains.
+    ///
+    /// [`SlowConsumer::KeepLatest`]: crate::SlowConsumer::KeepLatest
+    #[must_use]
+    pub fn key(mut self, key: impl Into<Bytes>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// The payload.
+    #[must_use]
+    pub fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// The key set by [`Message::key`].
+    #[must_use]
+    pub fn conflation_key(&self) -> Option<&Bytes> {
+        self.key.as_ref()
+    }
+
+    /// Whether the payload is text or binary.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    const fn new(payload: Bytes, format: Format) -> Self {
+        Self {
+            payload,
+            key: None,
+            format,
+        }
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("format", &self.format)
+            .field("len", &self.payload.len())
+            .field("key", &self.key)
+            .finish()
+    }
+}
+
+/// How a payload is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "WebSocket has these two data opcodes and no third"
+)]
+pub enum Format {
+    /// Opaque bytes (WebSocket opcode 0x2).
+    Binary,
+    /// UTF-8 (WebSocket opcode 0x1).
+    Text,
+}

@@ -1,0 +1,113 @@
+//! The two words of a ring: where its ends are, in messages and in bytes.
+//!
+//! ```text
+//!  63                              28 27                  4  3  2  1  0
+//! ┌──────────────────────────────────┬─────────────────────┬──┬──┬──┬──┐
+//! │ bytes ever pushed, modulo 2^36   │ messages, mod 2^24  │ C│ L│ N│ P│  tail
+//! └──────────────────────────────────┴─────────────────────┴──┴──┴──┴──┘
+//!  C: CALLED  L: CLOSED  N: NOTIFYING  P: PARKED     (the head word has no flags)
+//! ```
+//!
+//! Both halves count up for ever and wrap; only differences are meaningful. They fit because a
+//! ring holds at most 2^20 messages and 2^34 bytes.
+//!
+//! # A word that comes back
+//!
+//! A producer that stops between reading the tail and its compare-exchange could in theory find
+//! the same word again after others have gone once round: exactly a multiple of 2^24 messages
+//! *and* of 2^36 bytes later. An empty payload weighs one byte, so that takes at least 2^24
+//! messages of 4 KiB, 64 GiB through this one client, during one stall, and then an exact hit.
+
+/// The most messages a ring may hold.
+pub(crate) const MOST_MESSAGES: usize = 1 << 20;
+/// The most bytes a ring may hold.
+pub(crate) const MOST_BYTES: u64 = 1 << 34;
+
+const POSITION_SHIFT: u32 = 4;
+const POSITION_BITS: u32 = 24;
+const POSITION_MASK: u64 = ((1 << POSITION_BITS) - 1) << POSITION_SHIFT;
+const BYTES_SHIFT: u32 = POSITION_SHIFT + POSITION_BITS;
+const BYTES_MASK: u64 = !0 << BYTES_SHIFT;
+const BYTES_BITS: u32 = 64 - BYTES_SHIFT;
+
+const _: () = assert!(
+    MOST_MESSAGES < 1 << POSITION_BITS,
+    "positions must not run into each other"
+);
+const _: () = assert!(
+    MOST_BYTES < 1 << BYTES_BITS,
+    "byte counts must not run into each other"
+);
+
+/// One end of a ring, packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Word(pub(super) u64);
+
+impl Word {
+    /// The consumer is parked, its waker in the cell: whoever clears this bit wakes it.
+    pub(super) const PARKED: u64 = 1;
+    /// A producer is moving the waker out of the cell: the consumer may not put one in.
+    pub(super) const NOTIFYING: u64 = 1 << 1;
+    /// No further push succeeds.
+    pub(super) const CLOSED: u64 = 1 << 2;
+    /// Somebody wants the consumer to look beside the ring.
+    pub(super) const CALLED: u64 = 1 << 3;
+
+    pub(super) const fn has(self, flag: u64) -> bool {
+        self.0 & flag != 0
+    }
+
+    pub(super) const fn with(self, flag: u64) -> Self {
+        Self(self.0 | flag)
+    }
+
+    pub(super) const fn without(self, flag: u64) -> Self {
+        Self(self.0 & !flag)
+    }
+
+    /// The number of the next message, modulo 2^24.
+    pub(super) const fn position(self) -> usize {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "24 bits fit any usize of 32"
+        )]
+        let position = ((self.0 & POSITION_MASK) >> POSITION_SHIFT) as usize;
+        position
+    }
+
+    /// This end after `messages` more messages of together `bytes`; flags stay.
+    pub(super) const fn forward(self, messages: usize, bytes: u64) -> Self {
+        let position = self.0.wrapping_add((messages as u64) << POSITION_SHIFT) & POSITION_MASK;
+        let bytes = (self.0 & BYTES_MASK).wrapping_add(bytes << BYTES_SHIFT);
+        Self(bytes | position | self.0 & !(POSITION_MASK | BYTES_MASK))
+    }
+
+    /// This end before `messages` messages of together `bytes` came; flags stay.
+    pub(super) const fn back(self, messages: usize, bytes: u64) -> Self {
+        let position = self.0.wrapping_sub((messages as u64) << POSITION_SHIFT) & POSITION_MASK;
+        let bytes = (self.0 & BYTES_MASK).wrapping_sub(bytes << BYTES_SHIFT);
+        Self(bytes | position | self.0 & !(POSITION_MASK | BYTES_MASK))
+    }
+
+    /// What lies between `head` and this tail.
+    pub(super) const fn since(self, head: Self) -> Held {
+        let positions = (self.0 & POSITION_MASK).wrapping_sub(head.0 & POSITION_MASK);
+        let bytes = (self.0 & BYTES_MASK).wrapping_sub(head.0 & BYTES_MASK);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "24 bits fit any usize of 32"
+        )]
+        let messages = ((positions & POSITION_MASK) >> POSITION_SHIFT) as usize;
+        Held {
+            messages,
+            bytes: bytes >> BYTES_SHIFT,
+        }
+    }
+}
+
+/// How much a ring holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) messages: usize,
+    pub(crate) bytes: u64,
+}
