@@ -36,10 +36,7 @@ pub(super) async fn publish(
     let Path(name) = name.map_err(bad_path)?;
     let Letter { message, except } = letter;
     let channel = channel_of(&app, &name)?;
-    let delivery = match except {
-        Some(client) => channel.publish_confirmed_except(message, client).await?,
-        None => channel.publish_confirmed(message).await?,
-    };
+    let delivery = channel.publish_confirmed_except(message, except).await?;
     Ok(Json(Report::of(&delivery)))
 }
 

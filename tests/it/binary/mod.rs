@@ -34,8 +34,13 @@ pub(crate) struct Throng {
 impl Throng {
     /// Starts the binary with these arguments, on a free port.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", arguments)
+    }
+
+    /// Starts the binary with these arguments, at this address.
+    pub(crate) fn start_at(address: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_throng"))
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", address])
             .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
