@@ -14,3 +14,7 @@ pub mod contributing {}
 
 #[doc = include_str!("changelog.md")]
 pub mod changelog {}
+
+#[cfg(feature = "ws")]
+#[doc = include_str!("protocol.md")]
+pub mod protocol {}

@@ -7,6 +7,9 @@ use std::process::Command;
 use std::process::Output;
 
 use serde_json::Value;
+use serde_json::json;
+
+use crate::binary::Throng;
 
 #[test]
 fn fanout_delivers_all_that_it_addresses() {
@@ -87,6 +90,123 @@ fn the_text_says_the_same_as_the_json() {
         text.contains("addressed  100 = 100 delivered + 0 dropped"),
         "{text}"
     );
+}
+
+#[test]
+fn ws_reaches_every_client_of_a_server() {
+    let server = Throng::start(&[]);
+    let report = ws(&server, &["--clients", "50", "--window", "4"]);
+    let number = |name: &str| report[name].as_u64().unwrap();
+    assert!(number("messages") > 4, "{report}");
+    assert!(number("deliveries") > 0, "{report}");
+    assert_eq!((number("missing"), number("refused")), (0, 0), "{report}");
+    let latency = &report["latency"];
+    assert!(latency["samples"].as_u64() > Some(0), "{report}");
+    assert!(latency["p50_us"].as_f64() <= latency["p999_us"].as_f64());
+    // What it counted is what the hub has delivered.
+    let stats = server.stats_until(|stats| stats["clients"] == 0);
+    assert_eq!(stats["published"], report["messages"]);
+    assert_eq!(stats["delivered"], number("messages") * 50, "{stats}");
+}
+
+#[test]
+fn ws_sends_at_the_rate_it_is_told() {
+    let server = Throng::start(&[]);
+    let report = ws(
+        &server,
+        &["--clients", "5", "--rate", "100", "--publishers", "3"],
+    );
+    // A quarter of a second, and what was due in the tenth before it.
+    let sent = report["messages"].as_u64().unwrap() + report["unsent"].as_u64().unwrap();
+    assert!((34..=36).contains(&sent), "{report}");
+    assert_eq!(report["missing"], 0, "{report}");
+}
+
+#[test]
+fn ws_publishes_over_http_too() {
+    let server = Throng::start(&[]);
+    let report = ws(
+        &server,
+        &["--clients", "5", "--via", "http", "--channel", "a/b c"],
+    );
+    assert!(report["deliveries"].as_u64() > Some(0), "{report}");
+    assert_eq!(
+        (&report["missing"], &report["refused"]),
+        (&json!(0), &json!(0))
+    );
+}
+
+#[test]
+fn ws_looks_at_the_process_of_the_server() {
+    let server = Throng::start(&[]);
+    let pid = server.id().to_string();
+    let report = ws(&server, &["--clients", "20", "--pid", &pid]);
+    let number = |name: &str| report["server"][name].as_f64().unwrap();
+    let time = number("user_ns_per_delivery") + number("system_ns_per_delivery");
+    assert!((0.0..1e9).contains(&time), "{report}");
+    assert!(number("writes_per_delivery") >= 0.0, "{report}");
+    assert!(number("used_bytes_per_client") > 0.0, "{report}");
+}
+
+#[test]
+fn ws_does_not_wait_for_slow_clients() {
+    let server = Throng::start(&[]);
+    let report = ws(
+        &server,
+        &["--clients", "20", "--slow-share", "0.5", "--size", "4000"],
+    );
+    let slow = report["slow"].as_u64().unwrap();
+    assert!((9..=11).contains(&slow), "{report}");
+    assert_eq!(report["missing"], 0, "{report}");
+}
+
+#[test]
+fn ws_reports_what_the_server_refuses() {
+    let server = Throng::start(&["--client-publish", "refuse"]);
+    let report = ws(&server, &["--clients", "1", "--rate", "20"]);
+    assert_eq!(report["refused"], report["messages"], "{report}");
+    let first = report["first_refusal"].as_str().unwrap();
+    assert!(first.contains("forbidden"), "{first}");
+}
+
+#[test]
+fn ws_says_why_it_cannot_measure() {
+    let server = Throng::start(&[]);
+    let ended = server.address;
+    let url = format!("ws://{}/ws", server.address);
+    for (arguments, expected) in [
+        (
+            &["--channel", "private-x"][..],
+            "cannot connect client 0: {",
+        ),
+        (
+            &["--size", "70000"],
+            "a publisher has lost its connection: closed with 1009",
+        ),
+        (&["--pid", "4294967295"], "cannot read the memory of --pid"),
+    ] {
+        let more = [
+            "ws",
+            "--clients",
+            "1",
+            "--seconds",
+            "0.1",
+            "--warm-up",
+            "0",
+            "--url",
+            &url,
+        ];
+        let output = bench(&[&more[..], arguments].concat());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && errors.contains(expected),
+            "{errors}"
+        );
+    }
+    drop(server);
+    let output = bench(&["ws", "--url", &format!("ws://{ended}/ws")]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("cannot connect client"), "{errors}");
 }
 
 #[test]
@@ -209,17 +329,33 @@ fn measured(name: &str) -> PathBuf {
     ] {
         let folder = root.join(format!("fanout/{contender}/{receivers}/new"));
         fs::create_dir_all(&folder).unwrap();
-        let benchmark = serde_json::json!({
+        let benchmark = json!({
             "group_id": "fanout",
             "function_id": contender,
             "value_str": receivers.to_string(),
             "throughput": { "Elements": receivers },
         });
         fs::write(folder.join("benchmark.json"), benchmark.to_string()).unwrap();
-        let estimates = serde_json::json!({ "median": { "point_estimate": nanos } });
+        let estimates = json!({ "median": { "point_estimate": nanos } });
         fs::write(folder.join("estimates.json"), estimates.to_string()).unwrap();
     }
     root
+}
+
+/// A short run against this server.
+fn ws(server: &Throng, arguments: &[&str]) -> Value {
+    let url = format!("ws://{}/ws", server.address);
+    let short = [
+        "ws",
+        "--seconds",
+        "0.25",
+        "--warm-up",
+        "0.1",
+        "--url",
+        &url,
+        "--json",
+    ];
+    report(&[&short[..], arguments].concat())
 }
 
 fn report(arguments: &[&str]) -> Value {

@@ -1,29 +1,19 @@
-//! The `throng` binary.
+//! The `throng` binary: arguments to a configuration, and run it.
 
 mod bench;
+mod cli;
+mod serve;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::Subcommand;
 
-/// An embeddable, sharded realtime hub: one message to very many clients.
-#[derive(Debug, Parser)]
-#[command(version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Measure how fast messages reach their clients.
-    #[command(subcommand)]
-    Bench(bench::Command),
-}
+use crate::cli::Cli;
+use crate::cli::Command;
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    match Cli::parse().command() {
         Command::Bench(command) => command.run(),
+        Command::Serve(options) => serve::run(options),
     }
 }
