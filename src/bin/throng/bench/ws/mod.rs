@@ -76,13 +76,12 @@ fn measure(options: &Options, runtime: &Runtime) -> Result<Report, Failed> {
     let pacer = runtime.block_on(crowd.publishers(options, server))?;
 
     let shared = Arc::clone(&crowd.shared);
-    let from = Instant::now() + options.warm_up;
-    let until = from + options.seconds;
-    let paced = pace(options.clone(), pacer, until)?;
+    let begin = Instant::now();
+    let paced = pace(options.clone(), pacer, begin)?;
     thread::sleep(options.warm_up);
     shared.record();
     let first = Sample::take(&shared, process.as_ref())?;
-    let paced = watch(paced, from, options.seconds);
+    let paced = watch(paced, begin + options.warm_up, options.seconds);
     let at = Pacer::settle(&shared, paced);
     let last = Sample {
         at,
@@ -211,9 +210,9 @@ fn allow_files(needed: usize) -> Result<(), Failed> {
 }
 
 /// Starts the thread that says when to publish.
-fn pace(options: Options, pacer: Pacer, until: Instant) -> Result<JoinHandle<Paced>, Failed> {
+fn pace(options: Options, pacer: Pacer, begin: Instant) -> Result<JoinHandle<Paced>, Failed> {
     let thread = thread::Builder::new().name("pacer".to_owned());
-    let thread = thread.spawn(move || pacer.run(&options, until));
+    let thread = thread.spawn(move || pacer.run(&options, begin));
     thread.map_err(|error| Failed::io("no thread", error))
 }
 

@@ -34,11 +34,12 @@ pub(super) struct Paced {
 }
 
 impl Pacer {
-    /// Publishes until `end`.
-    pub(super) fn run(self, options: &Options, end: Instant) -> Paced {
+    /// Publishes from `begin` until all time is over.
+    pub(super) fn run(self, options: &Options, begin: Instant) -> Paced {
+        let end = begin + options.warm_up + options.seconds;
         self.shared.set_pacer(thread::current());
         match options.rate {
-            Some(rate) => self.at_rate(rate, end),
+            Some(rate) => self.at_rate(rate, begin, end),
             None => self.in_window(options.window, end),
         }
     }
@@ -54,9 +55,8 @@ impl Pacer {
 
     /// The stamp is the time at which a message is due, however late it is then sent: a server
     /// that is behind is not given the time to catch up (coordinated omission).
-    fn at_rate(self, rate: usize, end: Instant) -> Paced {
+    fn at_rate(self, rate: usize, begin: Instant, end: Instant) -> Paced {
         let mut paced = Paced::default();
-        let begin = Instant::now();
         let due = |messages: usize| begin + Duration::from_secs_f64(messages as f64 / rate as f64);
         while due(paced.messages) < end && Instant::now() < end {
             let due = due(paced.messages);

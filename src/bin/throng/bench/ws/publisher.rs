@@ -127,12 +127,12 @@ async fn command_all(
     let mut due = Vec::new();
     let mut frames = Vec::new();
     let mut command = String::new();
+    let mut open = true;
     loop {
         tokio::select! {
-            count = stamps.recv_many(&mut due, AT_ONCE) => {
-                if count == 0 {
-                    return Ok(());
-                }
+            count = stamps.recv_many(&mut due, AT_ONCE), if open => {
+                // The pacer has ended; the answers to its last messages are still to come.
+                open = count > 0;
                 frames.clear();
                 for stamp in due.drain(..) {
                     command.clear();
