@@ -11,6 +11,7 @@ use std::alloc::System;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use throng::Batch;
 use throng::Channel;
 use throng::ConnectOptions;
@@ -21,25 +22,49 @@ use throng::SlowConsumer;
 
 #[test]
 fn a_publish_allocates_the_same_for_any_number_of_subscribers() {
-    let counts = [10, 1_000, 10_000].map(allocations_per_publish);
-    assert_eq!(counts[0], counts[1], "drained, and full: {counts:?}");
-    assert_eq!(counts[0], counts[2], "drained, and full: {counts:?}");
+    for policy in [
+        SlowConsumer::DropNewest,
+        SlowConsumer::DropOldest,
+        SlowConsumer::KeepLatest,
+    ] {
+        let [few, many, most] = [10, 1_000, 10_000].map(|n| allocations_per_publish(n, policy));
+        assert_eq!(few, many, "{policy:?}: drained, and full");
+        assert_eq!(few, most, "{policy:?}: drained, and full");
+    }
 
-    // The first world warmed up whatever the process keeps for ever; so the second leaves nothing.
-    let before = bytes();
-    drop(World::new(1_000));
-    assert_eq!(bytes(), before, "bytes live after the hub is gone");
+    // The first worlds warmed up whatever the process keeps for ever; so these leave nothing.
+    for policy in [
+        SlowConsumer::DISCONNECT,
+        SlowConsumer::DropNewest,
+        SlowConsumer::KeepLatest,
+    ] {
+        let before = bytes();
+        drop(World::new(1_000, policy));
+        assert_eq!(
+            bytes(),
+            before,
+            "{policy:?}: bytes live after the hub is gone"
+        );
 
-    let before = bytes();
-    let world = World::new(1_000);
-    world.publish(OUTBOX);
-    drop(world);
-    assert_eq!(bytes(), before, "bytes live after full outboxes are gone");
+        let world = World::new(1_000, policy);
+        world.publish(OUTBOX);
+        // These find the outboxes full, or the clients gone.
+        let channel = &world.channel;
+        for _ in 0..OUTBOX {
+            drop(channel.publish(Message::static_text("late").key(KEY)));
+        }
+        drop(world);
+        assert_eq!(
+            bytes(),
+            before,
+            "{policy:?}: bytes live after full outboxes are gone"
+        );
+    }
 }
 
 /// Allocations per publish with outboxes that are drained, and with outboxes that stay full.
-fn allocations_per_publish(subscribers: usize) -> [usize; 2] {
-    let mut world = World::new(subscribers);
+fn allocations_per_publish(subscribers: usize, policy: SlowConsumer) -> [usize; 2] {
+    let mut world = World::new(subscribers, policy);
     // The rings are allocated on their first use.
     world.publish(OUTBOX);
     world.drain();
@@ -56,7 +81,11 @@ fn allocations_per_publish(subscribers: usize) -> [usize; 2] {
     world.publish(PUBLISHES);
     let full = allocations() - before;
     [drained, full].map(|count| {
-        assert_eq!(count % PUBLISHES, 0, "the same for each publish");
+        assert_eq!(
+            count % PUBLISHES,
+            0,
+            "{policy:?}: the same for each publish"
+        );
         count / PUBLISHES
     })
 }
@@ -69,9 +98,9 @@ struct World {
 }
 
 impl World {
-    fn new(subscribers: usize) -> Self {
+    fn new(subscribers: usize, policy: SlowConsumer) -> Self {
         let hub = Hub::builder()
-            .slow_consumer(SlowConsumer::DropNewest)
+            .slow_consumer(policy)
             .build()
             .expect("the options are valid");
         let connect = |_| {
@@ -88,7 +117,7 @@ impl World {
 
     fn publish(&self, messages: usize) {
         for _ in 0..messages {
-            let published = self.channel.publish(Message::static_text("tick"));
+            let published = self.channel.publish(Message::static_text("tick").key(KEY));
             let delivery = published.expect("nobody else publishes");
             assert_eq!(delivery.addressed(), self.outboxes.len());
         }
@@ -105,8 +134,11 @@ impl World {
 /// The messages an outbox holds by default.
 const OUTBOX: usize = 64;
 
+/// All messages have one key, so that `KeepLatest` conflates them.
+const KEY: Bytes = Bytes::from_static(b"key");
+
 /// Enough for a cost that comes only now and then to show.
-const PUBLISHES: usize = 256;
+const PUBLISHES: usize = 64;
 
 /// The system's allocator, counted.
 struct Counting;
