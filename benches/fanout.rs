@@ -83,19 +83,20 @@ fn slow(c: &mut Criterion) {
 /// By what is done about them: every policy of throng that keeps a slow client.
 fn policy(c: &mut Criterion) {
     let policies = [
-        ("drop-newest", SlowConsumer::DropNewest),
-        ("drop-oldest", SlowConsumer::DropOldest),
-        ("keep-latest", SlowConsumer::KeepLatest),
-        ("grace", SlowConsumer::Disconnect { grace: FOREVER }),
+        ("drop-newest", SlowConsumer::DropNewest, 0),
+        ("drop-oldest", SlowConsumer::DropOldest, 0),
+        ("keep-latest-1-key", SlowConsumer::KeepLatest, 1),
+        ("keep-latest-64-keys", SlowConsumer::KeepLatest, 64),
+        ("grace", SlowConsumer::Disconnect { grace: FOREVER }, 0),
     ];
     let mut group = c.benchmark_group("fanout-policy");
-    for (name, policy) in policies {
+    for (name, policy, keys) in policies {
         for slow in SLOW {
             let setup = Setup::new(1_000).slow(slow);
             let mut built = None;
             group.throughput(Throughput::Elements(1_000));
             group.bench_function(BenchmarkId::new(name, slow), |b| {
-                let fanout = built.get_or_insert_with(|| filled(policy, &setup));
+                let fanout = built.get_or_insert_with(|| filled(policy, keys, &setup));
                 b.iter(|| fanout.round(1));
             });
         }
@@ -111,7 +112,7 @@ fn disconnect(c: &mut Criterion) {
         let setup = Setup::new(1_000).slow(slow);
         group.bench_function(BenchmarkId::new("throng", slow), |b| {
             b.iter_batched(
-                || filled(SlowConsumer::DISCONNECT, &setup),
+                || filled(SlowConsumer::DISCONNECT, 0, &setup),
                 |mut fanout| {
                     fanout.round(1);
                     fanout
@@ -124,8 +125,8 @@ fn disconnect(c: &mut Criterion) {
 }
 
 /// throng under `policy`, with the outboxes of the slow clients just full.
-fn filled(policy: SlowConsumer, setup: &Setup) -> Fanout {
-    let mut fanout = hub::under(policy, setup);
+fn filled(policy: SlowConsumer, keys: u8, setup: &Setup) -> Fanout {
+    let mut fanout = hub::under(policy, keys, setup);
     for _ in 0..CAPACITY {
         assert_eq!(fanout.round(1), setup.healthy(), "messages were lost");
     }

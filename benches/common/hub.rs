@@ -1,5 +1,7 @@
 //! throng, through its public API.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use throng::Batch;
 use throng::Channel;
@@ -37,13 +39,11 @@ pub(super) fn one_by_one(setup: &Setup) -> Fanout {
     }
 }
 
-/// [`batched`] under another policy; messages have a key under `KeepLatest`.
-pub(crate) fn under(policy: SlowConsumer, setup: &Setup) -> Fanout {
+/// [`batched`] under another policy; messages have so many keys, one after the other.
+pub(crate) fn under(policy: SlowConsumer, keys: u8, setup: &Setup) -> Fanout {
     let (channel, outboxes) = world(setup, policy);
     let mut publisher = Publisher::new(channel, setup);
-    if matches!(policy, SlowConsumer::KeepLatest) {
-        publisher.key = Some(Bytes::from_static(b"key"));
-    }
+    publisher.keys = (0..keys).map(|key| Bytes::from(vec![key])).collect();
     Fanout {
         publisher: Box::new(publisher),
         drainer: Box::new(Batched::new(outboxes)),
@@ -82,7 +82,8 @@ fn world(setup: &Setup, policy: SlowConsumer) -> (Channel, Parted<Outbox>) {
 struct Publisher {
     channel: Channel,
     payload: Bytes,
-    key: Option<Bytes>,
+    /// Taken in turn, from the front.
+    keys: VecDeque<Bytes>,
 }
 
 impl Publisher {
@@ -90,7 +91,7 @@ impl Publisher {
         Self {
             channel,
             payload: setup.payload.clone(),
-            key: None,
+            keys: VecDeque::new(),
         }
     }
 }
@@ -98,8 +99,9 @@ impl Publisher {
 impl Publish for Publisher {
     fn publish(&mut self) {
         let mut message = Message::binary(self.payload.clone());
-        if let Some(key) = &self.key {
+        if let Some(key) = self.keys.front() {
             message = message.key(key.clone());
+            self.keys.rotate_left(1);
         }
         // Refused only when too many publishers wait on the channel: then try again.
         while let Err(refused) = self.channel.publish(message) {
@@ -112,7 +114,7 @@ impl Publish for Publisher {
         Box::new(Self {
             channel: self.channel.clone(),
             payload: self.payload.clone(),
-            key: self.key.clone(),
+            keys: self.keys.clone(),
         })
     }
 }
