@@ -45,7 +45,7 @@ impl World {
         let mut world = Self {
             hub,
             channels,
-            healthy: Vec::new(),
+            healthy: Vec::with_capacity(options.subscribers),
             slow: Vec::new(),
         };
         let progress = Progress::new("clients", options.subscribers);
