@@ -31,18 +31,21 @@ impl SystemClock {
     }
 }
 
+impl SystemClock {
+    /// The time of day: what has elapsed since 1970 began, in UTC without leap seconds.
+    ///
+    /// It is for people and may jump; a clock that is set before 1970 shows 1970.
+    pub(crate) fn since_unix_epoch(self) -> Duration {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+    }
+}
+
 impl Clock for SystemClock {
     fn now(&self) -> Instant {
         Instant::now()
     }
-}
-
-/// The microseconds since 1970, as the operating system has them; 0 before.
-pub(crate) fn micros_since_1970() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A clock that stands still until it is moved; clones share the time.

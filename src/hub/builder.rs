@@ -24,7 +24,6 @@ use crate::raw::combiner::Combiner;
 use crate::sync::atomic::AtomicU64;
 use crate::time::Clock;
 use crate::time::SystemClock;
-use crate::time::micros_since_1970;
 
 /// How a hub is set up; each setting has a default.
 ///
@@ -49,10 +48,6 @@ pub struct HubBuilder {
     logger: Option<Logger>,
     clock: Arc<dyn Clock>,
 }
-
-/// The largest integer that JavaScript reads without loss. Epochs begin at the microseconds since
-/// 1970, which no earlier process is likely to have used.
-const LARGEST_EPOCH: u64 = (1 << 53) - 1;
 
 /// The most shards a hub may have.
 const MOST_SHARDS: usize = 1 << 16;
@@ -149,7 +144,7 @@ impl HubBuilder {
             logs,
             clock: self.clock,
             start,
-            epoch: AtomicU64::new(micros_since_1970() & LARGEST_EPOCH),
+            epoch: AtomicU64::new(first_epoch()),
             unheld: SegQueue::new(),
         };
         let shared = Shared::new(common, self.shards.next_power_of_two());
@@ -212,6 +207,13 @@ fn range(setting: &'static str, value: usize, least: usize, most: usize) -> Resu
         value: value as u128,
         allowed,
     })
+}
+
+/// The microseconds since 1970, which no earlier process is likely to have used, as an integer
+/// that JavaScript reads without loss.
+fn first_epoch() -> u64 {
+    let micros = SystemClock::new().since_unix_epoch().as_micros();
+    u64::try_from(micros).unwrap_or_default() & ((1 << 53) - 1)
 }
 
 impl fmt::Debug for HubBuilder {

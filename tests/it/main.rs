@@ -24,3 +24,14 @@ mod source;
 mod stress;
 mod support;
 mod unsafe_code;
+
+#[cfg(feature = "server")]
+mod bench;
+#[cfg(feature = "server")]
+mod binary;
+#[cfg(feature = "server")]
+mod browser;
+#[cfg(feature = "server")]
+mod server;
+#[cfg(feature = "server")]
+mod websocket;
