@@ -108,7 +108,9 @@ impl ClientCore {
             return Err(SubscribeError::AlreadySubscribed);
         }
         let limit = self.common.limits.max_subscriptions;
-        if subscriptions.len() >= limit {
+        // The channel of everyone has no name, and is not one that the client asked for.
+        let named = subscriptions.iter().filter(|held| held.name().is_some());
+        if named.count() >= limit {
             return Err(SubscribeError::TooManySubscriptions { limit });
         }
         let membership = Arc::new(Membership::new(Arc::clone(channel), member));
