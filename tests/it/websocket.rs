@@ -638,9 +638,9 @@ fn nothing_remains_of_clients_that_are_gone() {
     // Half of them say nothing, half close.
     for (at, client) in clients.into_iter().enumerate() {
         if at % 2 == 0 {
-            drop(client)
+            drop(client);
         } else {
-            client.close()
+            client.close();
         }
     }
     throng.stats_until(|stats| stats["clients"] == 0 && stats["subscriptions"] == 0);
