@@ -22,6 +22,8 @@ mod time;
 
 mod raw;
 
+pub mod docs;
+
 pub mod hub;
 
 #[cfg(feature = "ws")]

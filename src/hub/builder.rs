@@ -104,6 +104,8 @@ impl HubBuilder {
     /// Called once for each coming and going of a member of a presence channel, for one channel in
     /// the order in which they happened, and never twice at a time. It runs on the thread that
     /// caused or found it, outside of every lock, so it should not take long; it may use the hub.
+    /// A panic in it reaches the call that it ran in, which may be another client's or a
+    /// publisher's; the hub goes on.
     pub fn on_presence(mut self, hook: impl Fn(&PresenceEvent) + Send + Sync + 'static) -> Self {
         self.on_presence = Some(Arc::new(hook));
         self

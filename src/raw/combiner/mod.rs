@@ -170,6 +170,7 @@ impl<M: Machine> Combiner<M> {
         clippy::needless_pass_by_ref_mut,
         reason = "nobody else may be at the machine"
     )]
+    #[cfg(test)]
     pub(crate) fn get_mut(&mut self) -> &mut M {
         // SAFETY: `&mut self` keeps everyone else away for as long as the reference lives.
         self.cell.with_mut(|inner| unsafe { &mut (*inner).machine })
