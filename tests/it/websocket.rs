@@ -9,12 +9,14 @@
 use std::collections::HashSet;
 use std::io::Read;
 use std::io::Write;
+use std::time::Instant;
 
 use serde_json::Value;
 use serde_json::json;
 use tungstenite::Bytes;
 use tungstenite::Message;
 
+use crate::binary::PATIENCE;
 use crate::binary::Throng;
 use crate::binary::Ws;
 
@@ -428,6 +430,11 @@ fn what_breaks_the_protocol_is_closed_with_its_code() {
     large.say(&"x".repeat(1001));
     assert_eq!(large.closed().0, 1009);
 
+    // What nobody reads must not cost the client the close frame.
+    let mut flood = throng.ws();
+    flood.say(&"x".repeat(4 << 20));
+    assert_eq!(flood.closed().0, 1009);
+
     let mut pieces = throng.ws();
     let half = "x".repeat(600);
     let mut frame = masked(0x01, half.as_bytes());
@@ -531,8 +538,9 @@ fn who_only_listens_stays_and_who_is_gone_is_closed() {
     let silent = throng.ws();
 
     // The listener answers pings by reading; the silent one never reads, so never answers.
-    let mut pings = 0;
+    let (mut pings, start) = (0, Instant::now());
     while throng.stats()["clients"] == 2 {
+        assert!(start.elapsed() < PATIENCE, "the silent one is still there");
         listener.send(Message::Ping(Bytes::new()));
         pings += usize::from(listener.read() == Message::Pong(Bytes::new()));
     }
