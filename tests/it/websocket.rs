@@ -432,7 +432,7 @@ fn what_breaks_the_protocol_is_closed_with_its_code() {
 
     // What nobody reads must not cost the client the close frame.
     let mut flood = throng.ws();
-    flood.say(&"x".repeat(4 << 20));
+    flood.say(&"x".repeat(24 << 20));
     assert_eq!(flood.closed().0, 1009);
 
     let mut pieces = throng.ws();
