@@ -198,14 +198,12 @@ impl<'a> Envelope<'a> {
                 ..Self::new("left", now)
             },
             Event::MemberAdded(member) => Self {
-                channel_id: frame.channel().map(AsRef::as_ref),
                 data: Some(Data::Member(MemberData::of(member))),
-                ..Self::new("member_added", now)
+                ..Self::placed("member_added", frame, now)
             },
             Event::MemberRemoved(member) => Self {
-                channel_id: frame.channel().map(AsRef::as_ref),
                 data: Some(Data::Member(MemberData::of(member))),
-                ..Self::new("member_removed", now)
+                ..Self::placed("member_removed", frame, now)
             },
             Event::Message(message) => Self::message(frame, message, now),
         }
@@ -224,16 +222,22 @@ impl<'a> Envelope<'a> {
         }
     }
 
-    fn message(frame: &'a Frame, message: &'a Message, now: Timestamp) -> Self {
+    /// A push that has the frame's place in its channel, if it has one.
+    fn placed(kind: &'static str, frame: &'a Frame, now: Timestamp) -> Self {
         let channel = frame.channel();
-        let mut envelope = Self {
+        Self {
             channel_id: channel.map(AsRef::as_ref),
             sequence: channel.map(|_| frame.offset()),
             epoch: channel.map(|_| Decimal(frame.epoch())),
-            key: message
-                .conflation_key()
-                .and_then(|key| str::from_utf8(key).ok()),
-            ..Self::new("message", now)
+            ..Self::new(kind, now)
+        }
+    }
+
+    fn message(frame: &'a Frame, message: &'a Message, now: Timestamp) -> Self {
+        let key = message.conflation_key();
+        let mut envelope = Self {
+            key: key.and_then(|key| str::from_utf8(key).ok()),
+            ..Self::placed("message", frame, now)
         };
         // A text is UTF-8 by construction; if it ever were not, it would go as bytes.
         match (message.format(), str::from_utf8(message.payload())) {

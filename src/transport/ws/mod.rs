@@ -6,7 +6,7 @@
 //!
 //! Frames of the hub are written in the order of the client's outbox. Replies to commands are
 //! written in the order of the commands, and may overtake frames that were published before.
-//! The `joined` reply is in its place in the stream: what follows it is everything from there on.
+//! The `joined` reply comes before everything that its subscription brings.
 //!
 //! # Writing
 //!

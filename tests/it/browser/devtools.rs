@@ -145,10 +145,10 @@ impl Browser {
             .unwrap()
     }
 
-    fn call(&mut self, tab: Option<&Tab>, method: &str, parameters: Value) -> Value {
+    fn call(&mut self, tab: Option<&Tab>, method: &str, parameters: impl Into<Value>) -> Value {
         self.calls += 1;
         let id = self.calls;
-        let mut call = json!({"id": id, "method": method, "params": parameters});
+        let mut call = json!({"id": id, "method": method, "params": parameters.into()});
         if let Some(tab) = tab {
             call["sessionId"] = json!(tab.session);
         }
@@ -186,8 +186,9 @@ fn is_installed(program: &str) -> bool {
 
 const PROGRAMS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 11] = [
     "--headless",
+    "--hide-scrollbars",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",

@@ -113,6 +113,12 @@ fn two_tabs_and_an_http_client_talk() {
         "document.querySelector('[data-testid=stat-clients]').textContent === '2'",
     );
     browser.until(&ada, "document.querySelector('tr[data-channel=news]')");
+    for tab in [&ada, &bob] {
+        browser.until(
+            tab,
+            "document.querySelector('[data-testid=stat-delivered]').textContent.startsWith('7 ')",
+        );
+    }
     assert_eq!(text_of(&mut browser, &ada, "state"), "connected");
 
     picture(&mut browser, &ada, (1280, 800), "light", "page-light.png");
@@ -150,7 +156,7 @@ fn the_page_comes_back_only_when_it_may() {
     let ask = "document.querySelector('[data-testid=subscribe-input]').value = 'private-x';
                document.querySelector('[data-testid=subscribe-button]').click()";
     browser.evaluate(&tab, ask);
-    browser.until(&tab, "document.querySelector('[data-testid=error] .what').textContent.startsWith('unauthorized')");
+    browser.until(&tab, "document.querySelector('[data-testid=error] .what')?.textContent.startsWith('unauthorized')");
 
     assert_eq!(
         throng
