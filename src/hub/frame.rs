@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::LazyLock;
 use std::sync::OnceLock;
 
+use ahash::RandomState;
 use bytes::Bytes;
 
 use crate::hub::membership::OpenGap;
@@ -28,6 +30,8 @@ pub(crate) struct Body {
     pub(super) what: What,
     channel: Option<ChannelName>,
     position: StreamPosition,
+    /// Of the channel and the key, if there are both.
+    key_hash: Option<u64>,
     wires: [OnceLock<Bytes>; Wire::COUNT],
 }
 
@@ -47,6 +51,7 @@ impl Frame {
     pub(super) fn new(what: What, channel: Option<&ChannelName>, position: StreamPosition) -> Self {
         let body = Body {
             weight: what.weight(),
+            key_hash: channel.and_then(|channel| what.key_hash(channel)),
             what,
             channel: channel.cloned(),
             position,
@@ -58,6 +63,18 @@ impl Frame {
     #[inline(always)]
     pub(super) fn into_shared(self) -> Shared<Body> {
         self.0
+    }
+
+    /// The hash of the channel and the key, if there are both.
+    pub(super) fn key_hash(&self) -> Option<u64> {
+        self.0.key_hash
+    }
+
+    /// Whether both are of one channel and have one key.
+    pub(super) fn has_key_of(&self, other: &Self) -> bool {
+        self.key_hash() == other.key_hash()
+            && self.key() == other.key()
+            && self.channel() == other.channel()
     }
 
     /// What happened.
@@ -154,6 +171,15 @@ impl Weigh for Body {
 }
 
 impl What {
+    fn key_hash(&self, channel: &ChannelName) -> Option<u64> {
+        static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        let Self::Message(message) = self else {
+            return None;
+        };
+        let key = message.conflation_key()?;
+        Some(HASHER.hash_one((channel.as_str(), &**key)))
+    }
+
     fn weight(&self) -> u64 {
         let bytes = match self {
             Self::Message(message) => message.payload().len(),

@@ -16,15 +16,12 @@
 //!
 //! [`SlowConsumer::KeepLatest`]: crate::SlowConsumer::KeepLatest
 
-use std::collections::HashMap;
 use std::collections::VecDeque;
 
-use ahash::RandomState;
-use bytes::Bytes;
+use hashbrown::HashTable;
 
 use crate::hub::frame::Frame;
 use crate::hub::frame::Gap;
-use crate::id::ChannelName;
 use crate::raw::ring::Weigh;
 
 /// What waits beside the ring; part of the consumer's state.
@@ -37,34 +34,35 @@ pub(super) struct Backlog {
     holes: usize,
     /// The number of `pending`'s front, counted since the backlog was made.
     front: usize,
-    /// Where in `pending` the message of a key is, in the numbers of `front`.
-    places: HashMap<Key, usize, RandomState>,
+    /// Where in `pending` the message of a key is, in the numbers of `front`. A place is found by
+    /// the hash that the frame brings along, so that no key is hashed or copied here.
+    places: HashTable<usize>,
     /// Evicted publications that the client is still to be told of, by channel and epoch.
     losses: Vec<(u64, Gap)>,
-}
-
-/// Messages of one channel with one key are conflated.
-type Key = (ChannelName, Bytes);
-
-fn key_of(frame: &Frame) -> Option<Key> {
-    Some((frame.channel()?.clone(), frame.key()?.clone()))
 }
 
 impl Backlog {
     /// Appends a message, and returns the older one of its key, if there is one.
     pub(super) fn conflate(&mut self, frame: Frame) -> Option<Frame> {
-        let key = key_of(&frame);
-        let older = key.as_ref().and_then(|key| self.forget(key));
-        if let Some(key) = key {
-            self.places.insert(key, self.front + self.pending.len());
-        }
+        let older = self.supersede(&frame);
+        let (place, front) = (self.front + self.pending.len(), self.front);
+        let hash = frame.key_hash();
         self.pending.push_back(Some(frame));
+        if let Some(hash) = hash {
+            let pending = &self.pending;
+            let hash_of = |place: &usize| hash_at(pending, place - front);
+            self.places.insert_unique(hash, place, hash_of);
+        }
         older
     }
 
     /// Takes out the pending message of `frame`'s key, which `frame` is going to follow.
     pub(super) fn supersede(&mut self, frame: &Frame) -> Option<Frame> {
-        key_of(frame).and_then(|key| self.forget(&key))
+        let place = self.forget(frame)?;
+        let older = self.pending.get_mut(place)?.take();
+        self.holes += usize::from(older.is_some());
+        self.close_holes();
+        older
     }
 
     /// The next message to hand out.
@@ -83,15 +81,17 @@ impl Backlog {
         if let Some(frame) = self.ready.pop_front() {
             return Some(frame);
         }
-        while let Some(place) = self.pending.pop_front() {
-            self.front += 1;
-            let Some(frame) = place else {
+        while let Some(oldest) = self.pending.front() {
+            // Found by its key while it still is in its place.
+            if let Some(frame) = oldest.clone() {
+                self.forget(&frame);
+            } else {
                 self.holes -= 1;
+            }
+            self.front += 1;
+            let Some(frame) = self.pending.pop_front()? else {
                 continue;
             };
-            if let Some(key) = key_of(&frame) {
-                self.places.remove(&key);
-            }
             return Some(frame);
         }
         None
@@ -129,12 +129,15 @@ impl Backlog {
         (!self.losses.is_empty()).then(|| self.losses.remove(0).1)
     }
 
-    fn forget(&mut self, key: &Key) -> Option<Frame> {
-        let place = self.places.remove(key)? - self.front;
-        let frame = self.pending.get_mut(place)?.take();
-        self.holes += usize::from(frame.is_some());
-        self.close_holes();
-        frame
+    /// Forgets the place of `frame`'s key, and says which it was, counted from the front.
+    fn forget(&mut self, frame: &Frame) -> Option<usize> {
+        let (hash, front, pending) = (frame.key_hash()?, self.front, &self.pending);
+        let same = |place: &usize| {
+            let there = pending.get(place - front).and_then(Option::as_ref);
+            there.is_some_and(|there| there.has_key_of(frame))
+        };
+        let place = self.places.find_entry(hash, same).ok()?.remove().0;
+        Some(place - front)
     }
 
     /// Renumbers when more than half of `pending` is holes, so that it stays within twice what
@@ -143,15 +146,24 @@ impl Backlog {
         if self.holes <= 32 || self.holes * 2 <= self.pending.len() {
             return;
         }
-        self.front += self.pending.len();
         self.pending.retain(Option::is_some);
         self.holes = 0;
-        for (index, frame) in self.pending.iter().enumerate() {
-            if let Some(key) = frame.as_ref().and_then(key_of) {
-                self.places.insert(key, self.front + index);
+        self.front = 0;
+        self.places.clear();
+        let pending = &self.pending;
+        for place in 0..pending.len() {
+            if let Some(hash) = pending[place].as_ref().and_then(Frame::key_hash) {
+                let hash_of = |place: &usize| hash_at(pending, *place);
+                self.places.insert_unique(hash, place, hash_of);
             }
         }
     }
+}
+
+/// The hash by which the message in a place is found.
+fn hash_at(pending: &VecDeque<Option<Frame>>, place: usize) -> u64 {
+    let frame = pending.get(place).and_then(Option::as_ref);
+    frame.and_then(Frame::key_hash).unwrap_or_default()
 }
 
 /// How much of the outbox's limits `frame` takes.
