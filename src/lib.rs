@@ -1,3 +1,15 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Where to go from here
+//!
+//! * [`Hub`] is the root of everything; [`Channel`] and [`Outbox`] are the two ends of the hot
+//!   path, and [`hub::outbox`] says what an outbox promises.
+//! * [`SlowConsumer`], [`OutboxLimits`] and [`Limits`] are what there is to tune.
+//! * [`Authorizer`] decides who may join, [`HubBuilder::on_presence`] tells who has.
+//! * [`docs::architecture`] is the map of the code, [`docs::design`] says why it is so,
+//!   [`docs::guarantees`] what holds each promise, [`docs::performance`] what it costs,
+//!   [`docs::failures`] how others have failed.
+
 #![deny(missing_docs, missing_debug_implementations, unsafe_code)]
 #![warn(
     clippy::exhaustive_enums,
@@ -5,12 +17,11 @@
     clippy::missing_errors_doc,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
-    clippy::print_stdout,
-    clippy::unwrap_used
+    clippy::print_stdout
 )]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
 #![doc(test(attr(deny(warnings))))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-//! throng
 
 mod sync;
 

@@ -300,9 +300,12 @@ impl Hub {
 
     /// Ends every client with `why`, and lets none in any more. What was accepted for a client is
     /// still received.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "every close takes its reason by value"
+    )]
     pub fn close(&self, why: Disconnect) {
         self.shared.close(&why);
-        drop(why);
     }
 
     /// Whether the hub was closed.

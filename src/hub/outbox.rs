@@ -433,7 +433,7 @@ fn notice(gap: Gap) -> Frame {
 
 impl Drop for Outbox {
     fn drop(&mut self) {
-        let _first = self.core.close(&Disconnect::GONE);
+        let _first = self.core.close(Disconnect::GONE);
         self.hub.forget(self.core.id);
         self.core.queue.close_control();
         self.discard_control();

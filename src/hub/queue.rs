@@ -130,7 +130,7 @@ impl Queue {
 
     fn disconnect_slow(&self, item: Shared<Body>) -> Overflow {
         count(&self.counters.dropped);
-        match self.close(&Disconnect::SLOW) {
+        match self.close(Disconnect::SLOW) {
             Closing::First => Overflow::Disconnected(item),
             Closing::Again => Overflow::Dropped { item, first: false },
         }
@@ -188,7 +188,7 @@ impl Queue {
                 self.ring.call();
                 Controlled::Stored
             }
-            Err(_) => match self.close(&Disconnect::CONTROL_OVERFLOW) {
+            Err(_) => match self.close(Disconnect::CONTROL_OVERFLOW) {
                 Closing::First => Controlled::Disconnected,
                 Closing::Again => Controlled::Refused,
             },
@@ -214,8 +214,8 @@ impl Queue {
     }
 
     /// Closes the queue; the first reason stands.
-    pub(super) fn close(&self, why: &Disconnect) -> Closing {
-        self.why.get_or_init(|| Box::new(why.clone()));
+    pub(super) fn close(&self, why: Disconnect) -> Closing {
+        self.why.get_or_init(|| Box::new(why));
         if self.ring.close() {
             Closing::First
         } else {

@@ -74,7 +74,7 @@ impl Shared {
         // after it went in: one of the two of us closes it.
         self.closed.store(true, Ordering::SeqCst);
         for client in self.clients() {
-            let _first = client.close(why);
+            let _first = client.close(why.clone());
         }
         self.sweep();
     }

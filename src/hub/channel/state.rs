@@ -82,7 +82,7 @@ impl Machine for State {
                 since,
                 reply,
             } => {
-                reply.give(self.join(client, membership, since));
+                reply.give(self.join(&client, membership, since));
                 Output::Replied
             }
             Op::Leave(membership) => {
@@ -130,7 +130,7 @@ impl State {
 
     fn join(
         &mut self,
-        client: Arc<ClientCore>,
+        client: &Arc<ClientCore>,
         membership: Arc<Membership>,
         since: Option<StreamPosition>,
     ) -> Result<Joined, SubscribeError> {
@@ -151,10 +151,10 @@ impl State {
         let tell = client.wants_join_notices() || self.roster.is_some();
         let joined = self.joined(recovered);
         self.subscribers
-            .insert(Subscriber::new(Arc::clone(&client), membership));
+            .insert(Subscriber::new(Arc::clone(client), membership));
         self.face.counters.count_subscribers(self.subscribers.len());
         if let (true, Some(joined)) = (tell, &joined) {
-            self.tell(&client, What::Joined(joined.clone()));
+            self.tell(client, What::Joined(joined.clone()));
         }
         // The channel of all clients has no name to tell, and nobody asks.
         joined.ok_or(SubscribeError::Unsubscribed)

@@ -146,7 +146,7 @@ impl ClientCore {
 
     /// Closes the queue, and has the client taken off its channels. Says whether it was the
     /// first to.
-    pub(in crate::hub) fn close(&self, why: &Disconnect) -> Closing {
+    pub(in crate::hub) fn close(&self, why: Disconnect) -> Closing {
         let closing = self.queue.close(why);
         if closing == Closing::First {
             self.retire();

@@ -254,7 +254,7 @@ impl Client {
     /// Disconnects the client: it leaves its channels, nothing more is accepted for it, and its
     /// outbox, after what was accepted before, says why. The first reason stands.
     pub fn close(&self, why: Disconnect) {
-        let _first = self.core.close(&why);
+        let _first = self.core.close(why);
     }
 
     /// Whether the client was disconnected.

@@ -43,6 +43,7 @@ impl<T: Weigh, S> Ring<T, S> {
 
     /// Begins the receiver's turn. `None` while a thief is in the middle of one.
     #[inline(always)]
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "one turn at a time")]
     pub(crate) fn consume(&self, receiver: &mut Receiver) -> Option<Consume<'_, T, S>> {
         receiver.check(self.address());
         self.role.begin().map(|turn| self.turn(turn))
@@ -263,6 +264,7 @@ impl<T: Weigh, S> Consume<'_, T, S> {
     }
 
     #[inline(always)]
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "`f` gets a `&mut`")]
     fn with<R>(&mut self, f: impl FnOnce(&Ring<T, S>, &mut Local<S>) -> R) -> R {
         // SAFETY: this turn has the consumer's part (invariant 3), and `&mut self` keeps `f` from
         // being entered twice.

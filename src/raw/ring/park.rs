@@ -37,6 +37,7 @@ pub(crate) enum Park {
 
 impl<T: Weigh, S> Ring<T, S> {
     /// Parks the consumer after a turn that took all it could and has `seen` the ring's end.
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "not beside a turn")]
     pub(crate) fn park(&self, receiver: &mut Receiver, seen: Seen, waker: &Waker) -> Park {
         receiver.check(std::ptr::from_ref(self).addr());
         let mut tail = seen.tail;

@@ -51,8 +51,7 @@ fn both_limits_are_strict() {
     assert!(ring.push(Shared::new(Item(0, 9))).is_ok());
     let refused = ring
         .push(Shared::new(Item(1, 2)))
-        .err()
-        .expect("9 + 2 bytes exceed 10");
+        .expect_err("9 + 2 bytes exceed 10");
     assert_eq!((refused.item.0, refused.why), (1, Why::Full));
     assert!(ring.push(item(2)).is_ok());
     assert_eq!(
@@ -138,7 +137,7 @@ fn the_largest_ring_works() {
     for _ in 0..MOST_MESSAGES {
         assert!(ring.push(one.clone()).is_ok());
     }
-    assert!(ring.push(one.clone()).is_err());
+    assert!(ring.push(one).is_err());
     let mut turn = ring.consume(&mut receiver).expect("nobody steals");
     let mut taken = 0;
     while turn.pop().is_some() {
@@ -149,10 +148,10 @@ fn the_largest_ring_works() {
 
 #[test]
 fn producers_thieves_and_receiver_share_out_everything_once() {
-    const PRODUCERS: u64 = 3;
+    const PRODUCERS: usize = 3;
     const EACH: u64 = if cfg!(miri) { 100 } else { 20_000 };
     let ring = ring(16, 1 << 20);
-    let start = Arc::new(Barrier::new(PRODUCERS as usize + 2));
+    let start = Arc::new(Barrier::new(PRODUCERS + 2));
     let producers: Vec<_> = (0..PRODUCERS)
         .map(|producer| {
             let (ring, start) = (Arc::clone(&ring), Arc::clone(&start));
@@ -160,7 +159,8 @@ fn producers_thieves_and_receiver_share_out_everything_once() {
                 start.wait();
                 let mut accepted = 0_u64;
                 for number in 0..EACH {
-                    accepted += u64::from(ring.push(item(producer << 32 | number)).is_ok());
+                    accepted +=
+                        u64::from(ring.push(item((producer as u64) << 32 | number)).is_ok());
                     thread::yield_now();
                 }
                 accepted
@@ -183,7 +183,7 @@ fn producers_thieves_and_receiver_share_out_everything_once() {
     };
     let mut receiver = ring.receiver().expect("first");
     start.wait();
-    let mut last = [None; PRODUCERS as usize];
+    let mut last = [None; PRODUCERS];
     let mut received = 0_u64;
     let mut receive = || {
         let Some(mut turn) = ring.consume(&mut receiver) else {
@@ -193,7 +193,8 @@ fn producers_thieves_and_receiver_share_out_everything_once() {
             ring.answer();
         }
         while let Some(item) = turn.pop() {
-            let (producer, number) = ((item.0 >> 32) as usize, item.0 & 0xffff_ffff);
+            let producer = usize::try_from(item.0 >> 32).expect("below PRODUCERS");
+            let number = item.0 & 0xffff_ffff;
             assert!(
                 last[producer] < Some(number),
                 "the order of a producer is kept"
