@@ -12,8 +12,15 @@ pub mod design {}
 #[doc = include_str!("failures.md")]
 pub mod failures {}
 
+#[doc = include_str!("performance.md")]
+pub mod performance {}
+
 #[doc = include_str!("contributing.md")]
 pub mod contributing {}
 
 #[doc = include_str!("changelog.md")]
 pub mod changelog {}
+
+#[cfg(feature = "ws")]
+#[doc = include_str!("protocol.md")]
+pub mod protocol {}

@@ -34,6 +34,7 @@ use std::sync::Arc;
 use crate::disconnect::Disconnect;
 use crate::id::ChannelName;
 use crate::id::ClientId;
+use crate::limits::OutboxLimits;
 use crate::message::Message;
 use crate::sync::atomic::Ordering;
 
@@ -131,11 +132,15 @@ impl Hub {
         Ok((shared.handle(&core), outbox))
     }
 
-    fn core(&self, options: ConnectOptions, limits: crate::limits::OutboxLimits) -> ClientCore {
+    fn core(&self, options: ConnectOptions, limits: OutboxLimits) -> ClientCore {
         let common = &self.shared.common;
         let policy = options.slow_consumer.unwrap_or(common.slow_consumer);
-        let max_losses = common.limits.max_subscriptions;
-        let queue = Queue::new(limits, policy, options.gap_notices, max_losses);
+        let max_losses = if options.gap_notices {
+            u32::try_from(common.limits.max_subscriptions).unwrap_or(u32::MAX)
+        } else {
+            0
+        };
+        let queue = Queue::new(limits, policy, max_losses);
         ClientCore::new(
             self.shared.next_client(),
             queue,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 use crossbeam_utils::CachePadded;
-use parking_lot::RwLock;
 
 use crate::disconnect::Disconnect;
 use crate::hub::channel::Channel;
@@ -24,6 +23,7 @@ use crate::id::ClientId;
 use crate::id::InvalidName;
 use crate::message::Message;
 use crate::raw::combiner::Run;
+use crate::sync::RwLock;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::AtomicUsize;

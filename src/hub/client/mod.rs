@@ -32,7 +32,6 @@ use crate::hub::policy::evicts;
 use crate::hub::queue::Controlled;
 use crate::hub::queue::Overflow;
 use crate::hub::reply::Reply;
-use crate::hub::reply::block_on;
 use crate::hub::stats::ClientStats;
 use crate::id::ChannelKind;
 use crate::id::ChannelName;
@@ -40,6 +39,7 @@ use crate::id::ClientId;
 use crate::limits::SlowConsumer;
 use crate::message::Message;
 use crate::raw::ring::Why;
+use crate::sync::block_on;
 
 pub(crate) use self::core::ClientCore;
 
@@ -214,10 +214,12 @@ impl Client {
                 delivery.evicted = evicted;
                 Ok(())
             }
-            Overflow::Dropped(_) => {
+            Overflow::Dropped { first, .. } => {
                 delivery.dropped = 1;
-                self.core.report_drop(None);
-                common.serve();
+                if first {
+                    self.core.report_drop(None);
+                    common.serve();
+                }
                 Err(SendError::Full(message))
             }
             Overflow::Disconnected(_) => {

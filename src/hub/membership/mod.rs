@@ -1,6 +1,7 @@
 //! One client's hold on one channel.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use crate::hub::channel::Core;
 use crate::hub::frame::Gap;
@@ -22,7 +23,8 @@ pub(crate) struct Membership {
     wanted: AtomicBool,
     /// The index of the subscriber in the channel, or [`ABSENT`]. The channel's owner writes it.
     index: AtomicU32,
-    gap: GapCell,
+    /// Made with the first loss that the client is to be told of.
+    gap: OnceLock<Arc<OpenGap>>,
 }
 
 const ABSENT: u32 = u32::MAX;
@@ -35,7 +37,7 @@ impl Membership {
             member,
             wanted: AtomicBool::new(true),
             index: AtomicU32::new(ABSENT),
-            gap: GapCell::default(),
+            gap: OnceLock::new(),
         }
     }
 
@@ -75,22 +77,12 @@ impl Membership {
         self.index.store(index, Ordering::Relaxed);
     }
 
-    /// Notes that the publication at `offset` was dropped. Says whether a notice has to be sent:
-    /// not if one is on its way, since it is going to tell of this loss too.
-    pub(super) fn note_loss(&self, offset: u64) -> Notice {
-        self.gap.note(offset)
-    }
-
-    /// What was lost since the last notice.
-    pub(super) fn take_gap(&self) -> Option<Gap> {
-        let (first, last, missed) = self.gap.take()?;
-        let channel = self.name()?.clone();
-        Some(Gap {
-            channel,
-            first,
-            last,
-            missed,
-        })
+    /// Notes that the publication at `offset` was dropped. Gives what a notice has to be sent of:
+    /// nothing if one is on its way, since it is going to tell of this loss too.
+    pub(super) fn note_loss(&self, offset: u64) -> Option<&Arc<OpenGap>> {
+        let channel = self.name()?;
+        let gap = self.gap.get_or_init(|| OpenGap::new(channel));
+        (gap.cell.note(offset) == Notice::Send).then_some(gap)
     }
 }
 
@@ -100,9 +92,37 @@ impl Drop for Membership {
     }
 }
 
+/// What a membership has lost, while its notice is on the way. It knows the channel by its name
+/// only: a notice that is never received must not hold the channel.
+#[derive(Debug)]
+pub(super) struct OpenGap {
+    channel: ChannelName,
+    cell: GapCell,
+}
+
+impl OpenGap {
+    fn new(channel: &ChannelName) -> Arc<Self> {
+        Arc::new(Self {
+            channel: channel.clone(),
+            cell: GapCell::default(),
+        })
+    }
+
+    /// What was lost since the last notice.
+    pub(super) fn take(&self) -> Option<Gap> {
+        let (first, last, missed) = self.cell.take()?;
+        Some(Gap {
+            channel: self.channel.clone(),
+            first,
+            last,
+            missed,
+        })
+    }
+}
+
 /// Whether a gap notice has to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Notice {
+enum Notice {
     Send,
     UnderWay,
 }
@@ -120,7 +140,7 @@ impl GapCell {
         // Relaxed: a newer `last` than what is counted only makes the range wider, and it is
         // published by `missed` below.
         self.last.store(offset, Ordering::Relaxed);
-        // Acquire: pairs with the AcqRel in `take`; once it is zero, `first` is ours again.
+        // Acquire: pairs with the Release in `take`; once it is zero, `first` is ours again.
         // Release: the taker sees `first` and `last`.
         if self.missed.load(Ordering::Acquire) != 0 {
             // AcqRel: as above.
@@ -142,16 +162,30 @@ impl GapCell {
     }
 
     fn take(&self) -> Option<(u64, u64, u64)> {
-        // Acquire: pairs with the Release in `note`; `first` belongs to this count.
-        if self.missed.load(Ordering::Acquire) == 0 {
-            return None;
+        // Acquire: pairs with the Release in `note`; `first` belongs to this count, and `last` is
+        // at least that of the last one counted.
+        let mut missed = self.missed.load(Ordering::Acquire);
+        loop {
+            if missed == 0 {
+                return None;
+            }
+            // Relaxed: stable while `missed` is not zero.
+            let first = self.first.load(Ordering::Relaxed);
+            // Relaxed: perhaps that of the next one, which is then told again; no later one, for
+            // the count would have changed and the compare-exchange would fail.
+            let last = self.last.load(Ordering::Relaxed);
+            // Release: both were read before the owner, which sees the zero, writes them again.
+            // Acquire (on failure): as above.
+            let taken =
+                self.missed
+                    .compare_exchange(missed, 0, Ordering::Release, Ordering::Acquire);
+            match taken {
+                Ok(_) => return Some((first, last, missed)),
+                Err(now) => missed = now,
+            }
         }
-        // Relaxed: stable while `missed` is not zero.
-        let first = self.first.load(Ordering::Relaxed);
-        // AcqRel: Acquire to see `last`; Release so that `first` was read before it is reused.
-        let missed = self.missed.swap(0, Ordering::AcqRel);
-        // Relaxed: at least the last of those counted, perhaps one that is told again.
-        let last = self.last.load(Ordering::Relaxed);
-        Some((first, last, missed))
     }
 }
+
+#[cfg(all(test, throng_loom))]
+mod model;
