@@ -422,6 +422,22 @@ fn a_channel_lives_while_it_has_a_subscriber_or_a_handle() {
     assert_eq!(hub.channel_count(), 0);
 }
 
+/// A closed client lets go without looking at the table: its channel waits to be reclaimed, and may
+/// be wanted again before that.
+#[test]
+fn a_channel_that_is_held_again_is_not_reclaimed() {
+    let hub = Hub::new();
+    let (client, _closed) = join(&hub, "c");
+    publish(&hub, "c", "x");
+    client.close(Disconnect::CLOSED);
+    let channel = hub.channel("c").unwrap();
+    let (_sweeps, _outbox) = connect(&hub);
+    assert_eq!(hub.channel_count(), 1);
+    let delivery = hub.publish("c", Message::static_text("y")).unwrap();
+    assert_eq!(delivery.position(), Some(channel.position()));
+    assert_eq!(channel.position().offset, 2);
+}
+
 /// A lookup and the last leave race for the table: whoever holds a channel holds the one that
 /// others find.
 #[test]

@@ -393,6 +393,8 @@ fn every_client_gets_the_same_frame() {
         .clone();
     let again = other.encoded(wire, |_| unreachable!("made once for all"));
     assert_eq!((&made, made.as_ptr()), (again, again.as_ptr()));
+    let elsewhere = other.encoded(throng::Wire::new(0), |_| Bytes::from_static(b"another"));
+    assert_eq!(elsewhere, "another");
 }
 
 #[test]
@@ -441,8 +443,8 @@ fn the_code_of_a_close_says_whether_to_come_back() {
 
 #[test]
 fn a_close_of_the_hub_races_those_who_connect() {
-    const EACH: usize = 200;
-    for _ in 0..10 {
+    const EACH: usize = 20;
+    for _ in 0..300 {
         let hub = Hub::new();
         let let_in: Vec<_> = thread::scope(|scope| {
             let connecting = (0..3).map(|_| {

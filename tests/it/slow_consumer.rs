@@ -594,9 +594,15 @@ fn gap_notices_add_up_while_the_receiver_races_the_publisher() {
         let hub = hub_of(4, policy);
         let (client, mut outbox) = join_as(&hub, "c", noticing());
         let receiver = thread::spawn(move || {
-            let (mut received, mut missed, mut last) = (0, 0, 0);
+            let (mut received, mut missed, mut last, mut told) = (0, 0, 0, 0);
             while let Ok(frame) = outbox.recv_blocking() {
                 if let Event::Gap(gap) = frame.event() {
+                    let newest = policy == SlowConsumer::DropNewest;
+                    assert!(
+                        !newest || told <= gap.first,
+                        "a gap begins where the last one ended"
+                    );
+                    told = gap.last;
                     assert!(gap.first <= gap.last && gap.missed <= gap.last - gap.first + 1);
                     missed += gap.missed;
                 } else {

@@ -308,6 +308,7 @@ struct Resident {
 /// What a client knows of a channel.
 #[derive(Default)]
 struct Stream {
+    told: u64,
     joined: u64,
     last: u64,
     received: u64,
@@ -360,6 +361,7 @@ impl Resident {
                 assert!(gap.first <= gap.last, "{gap:?}");
                 assert!(gap.missed <= gap.last - gap.first + 1, "{gap:?}");
                 stream.missed += gap.missed;
+                stream.told = stream.told.max(gap.last);
             }
             (_, Some(stream)) => {
                 assert!(stream.last < frame.offset(), "{}: {frame:?}", stream.last);
@@ -379,7 +381,7 @@ impl Resident {
         for (name, stream) in &self.streams {
             let channel = channels.iter().find(|channel| channel.name() == name);
             let end = match self.client.is_closed() {
-                true => stream.last.max(stream.joined),
+                true => stream.last.max(stream.joined).max(stream.told),
                 false => channel.unwrap().position().offset,
             };
             published += end - stream.joined;
