@@ -121,6 +121,7 @@ impl Many {
     }
 
     /// Frees the slots; what they point to is not dropped. `shape` is the ring's.
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "nobody else may be at it")]
     pub(super) fn free(&mut self, shape: Shape) {
         // Relaxed: `&mut self` is handed over by whatever made it exclusive.
         let first = self.first.load(Ordering::Relaxed);

@@ -73,12 +73,7 @@ impl Word {
     /// The number of the next message, modulo 2^24.
     #[inline(always)]
     pub(super) const fn position(self) -> usize {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "24 bits fit any usize of 32"
-        )]
-        let position = (self.0 >> POSITION_SHIFT & POSITION_MASK) as usize;
-        position
+        (self.0 >> POSITION_SHIFT & POSITION_MASK) as usize
     }
 
     /// This end after `messages` more messages of together `bytes`; flags stay.
