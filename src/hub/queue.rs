@@ -76,12 +76,16 @@ impl Counters {
 
 /// What became of a message that did not fit.
 pub(super) enum Overflow {
-    /// It was put in after all; so many older ones were dropped or conflated for it.
-    Stored { evicted: usize },
-    /// It was dropped.
-    Dropped(Shared<Body>),
+    /// Somebody else has closed the client meanwhile: the message is not for it any more. So many
+    /// older ones were thrown away before that was seen.
+    Closed { item: Shared<Body>, evicted: usize },
     /// It was dropped, and the client is disconnected for it.
     Disconnected(Shared<Body>),
+    /// It was dropped, perhaps after so many older ones had been thrown away in vain: others
+    /// took the room.
+    Dropped { item: Shared<Body>, evicted: usize },
+    /// It was put in after all; so many older ones were dropped or conflated for it.
+    Stored { evicted: usize },
 }
 
 impl Queue {
@@ -111,7 +115,7 @@ impl Queue {
         now: impl FnOnce() -> u64,
     ) -> Overflow {
         match policy {
-            SlowConsumer::DropNewest => self.drop_newest(item),
+            SlowConsumer::DropNewest => self.drop_newest(item, 0),
             SlowConsumer::DropOldest => self.make_room(item, drop_oldest),
             SlowConsumer::KeepLatest => self.make_room(item, keep_latest),
             SlowConsumer::Disconnect { grace } if grace.is_zero() => self.disconnect_slow(item),
@@ -122,27 +126,29 @@ impl Queue {
                 if since == 0 {
                     // Relaxed: as above.
                     self.behind_since.store(now + 1, Ordering::Relaxed);
-                    return self.drop_newest(item);
+                    return self.drop_newest(item, 0);
                 }
                 let behind = u128::from((now + 1).saturating_sub(since));
                 if behind < grace.as_millis() {
-                    return self.drop_newest(item);
+                    return self.drop_newest(item, 0);
                 }
                 self.disconnect_slow(item)
             }
         }
     }
 
-    fn drop_newest(&self, item: Shared<Body>) -> Overflow {
+    fn drop_newest(&self, item: Shared<Body>, evicted: usize) -> Overflow {
         count(&self.counters.dropped);
-        Overflow::Dropped(item)
+        Overflow::Dropped { item, evicted }
     }
 
     fn disconnect_slow(&self, item: Shared<Body>) -> Overflow {
-        count(&self.counters.dropped);
         match self.close(&Disconnect::SLOW) {
-            Closing::First => Overflow::Disconnected(item),
-            Closing::Again => Overflow::Dropped(item),
+            Closing::First => {
+                count(&self.counters.dropped);
+                Overflow::Disconnected(item)
+            }
+            Closing::Again => Overflow::Closed { item, evicted: 0 },
         }
     }
 
@@ -150,7 +156,7 @@ impl Queue {
     /// a member may be larger than the outbox.
     fn make_room(&self, mut item: Shared<Body>, evict: fn(&mut Eviction<'_>)) -> Overflow {
         if !self.ring.could_hold(item.weight()) {
-            return self.drop_newest(item);
+            return self.drop_newest(item, 0);
         }
         let mut evicted = 0;
         for _ in 0..ATTEMPTS {
@@ -173,12 +179,12 @@ impl Queue {
                 Err(refused) => {
                     item = refused.item;
                     if refused.why == Why::Closed {
-                        break;
+                        return Overflow::Closed { item, evicted };
                     }
                 }
             }
         }
-        self.drop_newest(item)
+        self.drop_newest(item, evicted)
     }
 
     /// Puts a frame into the control lane. A client that lets it fill is disconnected.

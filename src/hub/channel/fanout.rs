@@ -17,6 +17,7 @@ use crate::id::ClientId;
 use crate::raw::ring::Refused;
 use crate::raw::ring::Why;
 use crate::raw::shared::Loan;
+use crate::raw::shared::Shared;
 
 /// The subscribers of a channel, dense, in no order.
 #[derive(Default)]
@@ -128,9 +129,7 @@ impl Pass<'_> {
     fn refused(&mut self, subscriber: &Subscriber, refused: Refused<Body>) {
         let Refused { item, why } = refused;
         if why == Why::Closed {
-            self.loan.give_back(item);
-            self.dead.push(Arc::clone(&subscriber.membership));
-            return;
+            return self.closed(subscriber, item);
         }
         let common = &self.face.common;
         let client = &subscriber.client;
@@ -144,7 +143,14 @@ impl Pass<'_> {
                 self.delivery.delivered += 1;
                 self.delivery.evicted += evicted;
             }
-            Overflow::Dropped(item) => self.dropped(subscriber, item),
+            Overflow::Closed { item, evicted } => {
+                self.delivery.evicted += evicted;
+                self.closed(subscriber, item);
+            }
+            Overflow::Dropped { item, evicted } => {
+                self.delivery.evicted += evicted;
+                self.dropped(subscriber, item);
+            }
             Overflow::Disconnected(item) => {
                 self.loan.give_back(item);
                 self.delivery.dropped += 1;
@@ -155,7 +161,12 @@ impl Pass<'_> {
         }
     }
 
-    fn dropped(&mut self, subscriber: &Subscriber, item: crate::raw::shared::Shared<Body>) {
+    fn closed(&mut self, subscriber: &Subscriber, item: Shared<Body>) {
+        self.loan.give_back(item);
+        self.dead.push(Arc::clone(&subscriber.membership));
+    }
+
+    fn dropped(&mut self, subscriber: &Subscriber, item: Shared<Body>) {
         self.loan.give_back(item);
         self.delivery.dropped += 1;
         let client = &subscriber.client;

@@ -214,8 +214,13 @@ impl Client {
                 delivery.evicted = evicted;
                 Ok(())
             }
-            Overflow::Dropped(_) => {
+            Overflow::Closed { evicted, .. } => {
+                delivery.evicted = evicted;
+                Err(SendError::Closed(message))
+            }
+            Overflow::Dropped { evicted, .. } => {
                 delivery.dropped = 1;
+                delivery.evicted = evicted;
                 Err(SendError::Full(message))
             }
             Overflow::Disconnected(_) => {
