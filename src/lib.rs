@@ -26,6 +26,14 @@ pub mod docs;
 
 pub mod hub;
 
+#[cfg(feature = "ws")]
+pub mod protocol;
+#[cfg(feature = "ws")]
+pub mod transport;
+
+#[cfg(feature = "server")]
+pub mod server;
+
 pub use self::disconnect::Advice;
 pub use self::disconnect::Disconnect;
 pub use self::disconnect::InvalidDisconnect;

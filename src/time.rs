@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
 
 use parking_lot::Mutex;
 
@@ -26,6 +28,17 @@ impl SystemClock {
     #[must_use]
     pub const fn new() -> Self {
         Self
+    }
+}
+
+impl SystemClock {
+    /// The time of day: what has elapsed since 1970 began, in UTC without leap seconds.
+    ///
+    /// It is for people and may jump; a clock that is set before 1970 shows 1970.
+    pub(crate) fn since_unix_epoch(self) -> Duration {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
     }
 }
 

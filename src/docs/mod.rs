@@ -3,11 +3,24 @@
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
 
+#[doc = include_str!("guarantees.md")]
+pub mod guarantees {}
+
+#[doc = include_str!("design.md")]
+pub mod design {}
+
 #[doc = include_str!("failures.md")]
 pub mod failures {}
+
+#[doc = include_str!("performance.md")]
+pub mod performance {}
 
 #[doc = include_str!("contributing.md")]
 pub mod contributing {}
 
 #[doc = include_str!("changelog.md")]
 pub mod changelog {}
+
+#[cfg(feature = "ws")]
+#[doc = include_str!("protocol.md")]
+pub mod protocol {}

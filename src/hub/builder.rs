@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
 
 use crossbeam_queue::SegQueue;
 
@@ -104,6 +102,8 @@ impl HubBuilder {
     /// Called once for each coming and going of a member of a presence channel, for one channel in
     /// the order in which they happened, and never twice at a time. It runs on the thread that
     /// caused or found it, outside of every lock, so it should not take long; it may use the hub.
+    /// A panic in it reaches the call that it ran in, which may be another client's or a
+    /// publisher's; the hub goes on.
     pub fn on_presence(mut self, hook: impl Fn(&PresenceEvent) + Send + Sync + 'static) -> Self {
         self.on_presence = Some(Arc::new(hook));
         self
@@ -209,13 +209,11 @@ fn range(setting: &'static str, value: usize, least: usize, most: usize) -> Resu
     })
 }
 
-/// A start for epochs that an earlier process is unlikely to have used: the microseconds since
-/// 1970, below 2^53 so that JavaScript can read them.
+/// The microseconds since 1970, which no earlier process is likely to have used, as an integer
+/// that JavaScript reads without loss.
 fn first_epoch() -> u64 {
-    let since_1970 = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since_1970.as_micros()).unwrap_or_default() & ((1 << 53) - 1)
+    let micros = SystemClock::new().since_unix_epoch().as_micros();
+    u64::try_from(micros).unwrap_or_default() & ((1 << 53) - 1)
 }
 
 impl fmt::Debug for HubBuilder {

@@ -20,7 +20,11 @@ use crate::raw::shared::Shared;
 pub struct Frame(pub(super) Shared<Body>);
 
 /// What a frame holds.
+#[repr(C)]
 pub(crate) struct Body {
+    // First, beside the count: all that a fan-out reads.
+    /// See [`Weigh`].
+    weight: u64,
     pub(super) what: What,
     channel: Option<ChannelName>,
     position: StreamPosition,
@@ -41,13 +45,14 @@ pub(super) enum What {
 
 impl Frame {
     pub(super) fn new(what: What, channel: Option<&ChannelName>, position: StreamPosition) -> Self {
-        let wires = Default::default();
-        Self(Shared::new(Body {
+        let body = Body {
+            weight: what.weight(),
             what,
             channel: channel.cloned(),
             position,
-            wires,
-        }))
+            wires: Default::default(),
+        };
+        Self(Shared::new(body))
     }
 
     #[inline(always)]
@@ -144,10 +149,16 @@ impl fmt::Debug for Frame {
 impl Weigh for Body {
     #[inline(always)]
     fn weight(&self) -> u64 {
-        let bytes = match &self.what {
-            What::Message(message) => message.payload().len(),
-            What::MemberAdded(member) | What::MemberRemoved(member) => member.weight(),
-            What::Gap(_) | What::GapIn(_) | What::Joined(_) | What::Left(_) => 1,
+        self.weight
+    }
+}
+
+impl What {
+    fn weight(&self) -> u64 {
+        let bytes = match self {
+            Self::Message(message) => message.payload().len(),
+            Self::MemberAdded(member) | Self::MemberRemoved(member) => member.weight(),
+            Self::Gap(_) | Self::GapIn(_) | Self::Joined(_) | Self::Left(_) => 1,
         };
         bytes.max(1) as u64
     }

@@ -50,12 +50,11 @@ use crate::hub::frame::Gap;
 use crate::hub::frame::StreamPosition;
 use crate::hub::frame::What;
 use crate::hub::queue::Side;
-use crate::hub::reply::block_on;
-use crate::hub::stats::add;
 use crate::raw::ring::Consume;
 use crate::raw::ring::Park;
 use crate::raw::ring::Receiver;
 use crate::raw::ring::Seen;
+use crate::sync::block_on;
 use crate::sync::hint;
 use crate::sync::thread;
 
@@ -191,6 +190,15 @@ impl Outbox {
         self.core.queue.why()
     }
 
+    /// Asks the processor to fetch what receiving is going to touch, and does not wait for it.
+    ///
+    /// A hint for a thread that drains many outboxes in turn: called a few outboxes ahead, it
+    /// hides the time that each would otherwise wait for memory.
+    #[inline]
+    pub fn prefetch(&self) {
+        self.core.queue.ring.prefetch();
+    }
+
     /// How many messages wait, not counting control messages.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -205,15 +213,36 @@ impl Outbox {
 
     #[inline]
     fn try_take(&mut self, into: &mut impl Sink, max: usize) -> Result<usize, TryRecvError> {
+        match self.take_plainly(into, max) {
+            0 => self.try_take_anything(into, max),
+            frames => Ok(frames),
+        }
+    }
+
+    /// Takes what is there if that needs no more than taking; the shortest way, for the most
+    /// common case.
+    #[inline(always)]
+    fn take_plainly(&mut self, into: &mut impl Sink, max: usize) -> usize {
+        if self.called {
+            return 0;
+        }
+        let ring = &self.core.queue.ring;
+        let put = |item| into.put(Frame(item));
+        ring.take_plainly(&mut self.receiver, max.max(1), Option::is_none, put)
+    }
+
+    #[inline(never)]
+    fn try_take_anything(
+        &mut self,
+        into: &mut impl Sink,
+        max: usize,
+    ) -> Result<usize, TryRecvError> {
         loop {
             match self.take(into, max) {
                 Taken::Frames(frames) => return Ok(frames),
                 Taken::Nothing(_) => return Err(TryRecvError::Empty),
                 Taken::Ended => return Err(TryRecvError::Closed(self.closed())),
-                Taken::Busy => {
-                    hint::spin_loop();
-                    thread::yield_now();
-                }
+                Taken::Busy => pause(),
             }
         }
     }
@@ -225,6 +254,10 @@ impl Outbox {
         max: usize,
     ) -> Poll<Result<usize, Closed>> {
         loop {
+            let plain = self.take_plainly(into, max);
+            if plain > 0 {
+                return Poll::Ready(Ok(plain));
+            }
             let seen = match self.take(into, max) {
                 Taken::Frames(frames) => return Poll::Ready(Ok(frames)),
                 Taken::Ended => return Poll::Ready(Err(self.closed())),
@@ -247,7 +280,6 @@ impl Outbox {
     }
 
     /// Takes at most `max` frames, control first.
-    #[inline]
     fn take(&mut self, into: &mut impl Sink, max: usize) -> Taken {
         let max = max.max(1);
         let Some(mut turn) = self.core.queue.ring.consume(&mut self.receiver) else {
@@ -269,16 +301,14 @@ impl Outbox {
             into.put(Frame(item));
             messages += 1;
         }
+        turn.forget_overflow();
         if notices + messages > 0 {
-            self.note(&mut turn, messages);
             return Taken::Frames(notices + messages);
         }
         if turn.is_closed() && turn.is_drained() {
             return Taken::Ended;
         }
-        let seen = turn.finish();
-        self.core.caught_up();
-        Taken::Nothing(seen)
+        Taken::Nothing(turn.finish())
     }
 
     /// Takes what is in the control lane, or looks for data if nothing is.
@@ -315,16 +345,37 @@ impl Outbox {
         turn.pop().map(Frame)
     }
 
-    /// Writes down what was received.
-    #[inline]
-    fn note(&self, turn: &mut Consume<'_, Body, Side>, messages: usize) {
-        let counters = &self.core.queue.counters;
-        let waiting = turn.waiting();
-        add(&counters.received, messages as u64);
-        counters.note_waiting(waiting + messages);
-        if waiting == 0 {
-            // Not only when it is found empty: in a steady stream it may never be.
-            self.core.caught_up();
+    /// Drops what waits in the closed ring; a publisher in the middle of a push is waited for, as
+    /// nobody else comes to take what it puts in.
+    fn discard(&mut self) {
+        let mut rest = Batch::new();
+        loop {
+            match self.try_take(&mut rest, usize::MAX) {
+                Ok(_) => rest.clear(),
+                Err(TryRecvError::Empty) => pause(),
+                Err(TryRecvError::Closed(_)) => return,
+            }
+        }
+    }
+
+    /// Drops what waits in the closed control lane, as [`Outbox::discard`] does.
+    fn discard_control(&mut self) {
+        let Some(lane) = self.core.queue.control_lane() else {
+            return;
+        };
+        if self.control.is_none() {
+            self.control = lane.receiver();
+        }
+        let Some(receiver) = &mut self.control else {
+            return;
+        };
+        while let Some(mut turn) = lane.consume(receiver) {
+            while turn.pop().is_some() {}
+            if turn.is_drained() {
+                return;
+            }
+            drop(turn);
+            pause();
         }
     }
 
@@ -361,6 +412,12 @@ fn take_kept(turn: &mut Consume<'_, Body, Side>, into: &mut impl Sink, max: usiz
     messages
 }
 
+/// Lets a publisher that is in the middle of something go on.
+fn pause() {
+    hint::spin_loop();
+    thread::yield_now();
+}
+
 /// Closes a gap that was still open while its notice was on the way.
 fn settle(frame: Frame) -> Option<Frame> {
     match &frame.0.what {
@@ -378,10 +435,9 @@ impl Drop for Outbox {
     fn drop(&mut self) {
         let _first = self.core.close(&Disconnect::GONE);
         self.hub.forget(self.core.id);
-        let mut rest = Batch::new();
-        while self.try_take(&mut rest, usize::MAX).is_ok() {
-            rest.clear();
-        }
+        self.core.queue.close_control();
+        self.discard_control();
+        self.discard();
         self.hub.sweep();
     }
 }

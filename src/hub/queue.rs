@@ -18,6 +18,8 @@ use crate::limits::OutboxLimits;
 use crate::limits::SlowConsumer;
 use crate::raw::ring::Consume;
 use crate::raw::ring::Held;
+use crate::raw::ring::MOST_BYTES;
+use crate::raw::ring::MOST_MESSAGES;
 use crate::raw::ring::Ring;
 use crate::raw::ring::Weigh;
 use crate::raw::ring::Why;
@@ -29,49 +31,34 @@ use crate::sync::atomic::fence;
 /// What goes with the consumer's part of the ring.
 pub(super) type Side = Option<Box<Backlog>>;
 
-/// How many control messages may wait; a client that lets more pile up is disconnected.
+/// How many control messages may wait, besides gap notices; a client that lets more pile up is
+/// disconnected.
 pub(super) const CONTROL_LIMIT: usize = 64;
 
 /// How often a push tries to make room before it drops the new message: others may take the room.
 const ATTEMPTS: usize = 4;
 
+/// The ring comes first, see [`Ring`].
+#[repr(C)]
 pub(super) struct Queue {
     pub(super) ring: Ring<Body, Side>,
-    control: OnceLock<Box<Ring<Body, ()>>>,
-    why: OnceLock<Disconnect>,
-    gap_notices: bool,
-    /// How many channels gap notices are remembered for.
-    max_losses: usize,
+    /// Made for the first control message; `None` if the outbox was dropped before.
+    control: OnceLock<Option<Box<Ring<Body, ()>>>>,
     pub(super) counters: Counters,
-    /// Milliseconds since the hub began, plus one, at the first message that found the client
-    /// behind; 0 while it is not.
+    /// Milliseconds since the hub began, at the first message that did not fit since the client
+    /// had last emptied its queue.
     behind_since: AtomicU64,
+    why: OnceLock<Box<Disconnect>>,
+    /// How many channels gap notices are remembered for; none if they are not wanted.
+    max_losses: u32,
 }
 
 /// What happened to the messages of one client.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    /// Written by the consumer alone.
-    pub(super) received: AtomicU64,
     pub(super) dropped: AtomicU64,
     pub(super) evicted: AtomicU64,
     pub(super) conflated: AtomicU64,
-    /// The most messages that waited at a time, as whoever took some found them. Written by
-    /// whoever has the consumer's part.
-    pub(super) high_water: AtomicU64,
-}
-
-impl Counters {
-    /// Notes how many messages wait before some are taken: only then does their number shrink.
-    #[inline(always)]
-    pub(super) fn note_waiting(&self, messages: usize) {
-        let messages = messages as u64;
-        // Relaxed: a figure for people; one thread writes at a time, handed over with the part.
-        if messages > self.high_water.load(Ordering::Relaxed) {
-            // Relaxed: as above.
-            self.high_water.store(messages, Ordering::Relaxed);
-        }
-    }
 }
 
 /// What became of a message that did not fit.
@@ -81,29 +68,27 @@ pub(super) enum Overflow {
     Closed { item: Shared<Body>, evicted: usize },
     /// It was dropped, and the client is disconnected for it.
     Disconnected(Shared<Body>),
-    /// It was dropped, perhaps after so many older ones had been thrown away in vain: others
-    /// took the room.
-    Dropped { item: Shared<Body>, evicted: usize },
+    /// It was dropped, perhaps after so many older ones had been thrown away in vain, for others
+    /// took the room; perhaps as the first since the client had last emptied its queue.
+    Dropped {
+        item: Shared<Body>,
+        evicted: usize,
+        first: bool,
+    },
     /// It was put in after all; so many older ones were dropped or conflated for it.
     Stored { evicted: usize },
 }
 
 impl Queue {
-    pub(super) fn new(
-        limits: OutboxLimits,
-        policy: SlowConsumer,
-        gap_notices: bool,
-        max_losses: usize,
-    ) -> Self {
+    pub(super) fn new(limits: OutboxLimits, policy: SlowConsumer, max_losses: u32) -> Self {
         let bytes = limits.max_bytes as u64;
         Self {
             ring: Ring::new(limits.max_messages, bytes, evicts(policy), None),
             control: OnceLock::new(),
-            why: OnceLock::new(),
-            gap_notices,
-            max_losses,
             counters: Counters::default(),
             behind_since: AtomicU64::new(0),
+            why: OnceLock::new(),
+            max_losses,
         }
     }
 
@@ -115,31 +100,49 @@ impl Queue {
         now: impl FnOnce() -> u64,
     ) -> Overflow {
         match policy {
-            SlowConsumer::DropNewest => self.drop_newest(item, 0),
-            SlowConsumer::DropOldest => self.make_room(item, drop_oldest),
-            SlowConsumer::KeepLatest => self.make_room(item, keep_latest),
+            SlowConsumer::DropNewest => self.drop_newest(item, 0, now),
+            SlowConsumer::DropOldest => self.make_room(item, now, drop_oldest),
+            SlowConsumer::KeepLatest => self.make_room(item, now, keep_latest),
             SlowConsumer::Disconnect { grace } if grace.is_zero() => self.disconnect_slow(item),
             SlowConsumer::Disconnect { grace } => {
                 let now = now();
-                // Relaxed: a time stamp; whichever of two racing first overflows wins is right.
-                let since = self.behind_since.load(Ordering::Relaxed);
-                if since == 0 {
-                    // Relaxed: as above.
-                    self.behind_since.store(now + 1, Ordering::Relaxed);
-                    return self.drop_newest(item, 0);
-                }
-                let behind = u128::from((now + 1).saturating_sub(since));
+                let behind = u128::from(now.saturating_sub(self.behind_since(now)));
                 if behind < grace.as_millis() {
-                    return self.drop_newest(item, 0);
+                    return self.drop_newest(item, 0, || now);
                 }
                 self.disconnect_slow(item)
             }
         }
     }
 
-    fn drop_newest(&self, item: Shared<Body>, evicted: usize) -> Overflow {
+    /// When the first message since the client had last emptied its queue did not fit.
+    fn behind_since(&self, now: u64) -> u64 {
+        if self.ring.is_overflown() {
+            // Relaxed: a time stamp; of two racing first overflows either will do.
+            self.behind_since.load(Ordering::Relaxed)
+        } else {
+            now
+        }
+    }
+
+    fn drop_newest(
+        &self,
+        item: Shared<Body>,
+        evicted: usize,
+        now: impl FnOnce() -> u64,
+    ) -> Overflow {
         count(&self.counters.dropped);
-        Overflow::Dropped { item, evicted }
+        let first = !self.ring.is_overflown();
+        if first {
+            // Relaxed: as in `behind_since`.
+            self.behind_since.store(now(), Ordering::Relaxed);
+            self.ring.note_overflow();
+        }
+        Overflow::Dropped {
+            item,
+            evicted,
+            first,
+        }
     }
 
     fn disconnect_slow(&self, item: Shared<Body>) -> Overflow {
@@ -154,16 +157,18 @@ impl Queue {
 
     /// Makes room with `evict` until `item` fits, or drops it if that can't be done now, or ever:
     /// a member may be larger than the outbox.
-    fn make_room(&self, mut item: Shared<Body>, evict: fn(&mut Eviction<'_>)) -> Overflow {
+    fn make_room(
+        &self,
+        mut item: Shared<Body>,
+        now: impl FnOnce() -> u64,
+        evict: fn(&mut Eviction<'_>),
+    ) -> Overflow {
         if !self.ring.could_hold(item.weight()) {
-            return self.drop_newest(item, 0);
+            return self.drop_newest(item, 0, now);
         }
         let mut evicted = 0;
         for _ in 0..ATTEMPTS {
-            let Some(mut turn) = self.ring.steal() else {
-                break;
-            };
-            self.counters.note_waiting(turn.waiting());
+            let Some(turn) = self.ring.steal() else { break };
             let frame = Frame(item);
             let mut eviction = Eviction {
                 queue: self,
@@ -184,14 +189,19 @@ impl Queue {
                 }
             }
         }
-        self.drop_newest(item, evicted)
+        self.drop_newest(item, evicted, now)
     }
 
     /// Puts a frame into the control lane. A client that lets it fill is disconnected.
     pub(super) fn control(&self, frame: Frame) -> Controlled {
-        let lane = self
-            .control
-            .get_or_init(|| Box::new(Ring::new(CONTROL_LIMIT, crate_max_bytes(), false, ())));
+        let lane = self.control.get_or_init(|| {
+            // Bounded by the number of messages alone: they are small.
+            let limit = self.control_limit();
+            Some(Box::new(Ring::new(limit, MOST_BYTES, false, ())))
+        });
+        let Some(lane) = lane else {
+            return Controlled::Refused;
+        };
         match lane.push(frame.into_shared()) {
             Ok(()) => {
                 self.ring.call();
@@ -204,13 +214,27 @@ impl Queue {
         }
     }
 
+    /// Each channel may have a gap notice under way; those have places of their own.
+    fn control_limit(&self) -> usize {
+        CONTROL_LIMIT
+            .saturating_add(self.max_losses as usize)
+            .min(MOST_MESSAGES)
+    }
+
     pub(super) fn control_lane(&self) -> Option<&Ring<Body, ()>> {
-        self.control.get().map(|lane| &**lane)
+        self.control.get()?.as_deref()
+    }
+
+    /// Has the control lane refuse everything from now on: nobody is going to take it.
+    pub(super) fn close_control(&self) {
+        if let Some(lane) = self.control.get_or_init(|| None) {
+            let _first = lane.close();
+        }
     }
 
     /// Closes the queue; the first reason stands.
     pub(super) fn close(&self, why: &Disconnect) -> Closing {
-        self.why.get_or_init(|| why.clone());
+        self.why.get_or_init(|| Box::new(why.clone()));
         if self.ring.close() {
             Closing::First
         } else {
@@ -234,7 +258,7 @@ impl Queue {
 
     pub(super) fn why(&self) -> Option<&Disconnect> {
         if self.is_closed() {
-            self.why.get()
+            self.why.get().map(|why| &**why)
         } else {
             None
         }
@@ -245,16 +269,7 @@ impl Queue {
     }
 
     pub(super) fn wants_gap_notices(&self) -> bool {
-        self.gap_notices
-    }
-
-    /// The consumer has emptied the queue: it is no longer behind.
-    pub(super) fn caught_up(&self) {
-        // Relaxed: a time stamp, see `overflow`.
-        if self.behind_since.load(Ordering::Relaxed) != 0 {
-            // Relaxed: as above.
-            self.behind_since.store(0, Ordering::Relaxed);
-        }
+        self.max_losses > 0
     }
 }
 
@@ -282,7 +297,7 @@ struct Eviction<'a> {
 }
 
 impl Eviction<'_> {
-    fn fits(&mut self) -> bool {
+    fn fits(&self) -> bool {
         self.turn.would_admit(weight(self.frame))
     }
 
@@ -303,8 +318,8 @@ impl Eviction<'_> {
         };
         self.evicted += 1;
         count(&self.queue.counters.evicted);
-        if self.queue.gap_notices {
-            let most = self.queue.max_losses;
+        if self.queue.wants_gap_notices() {
+            let most = self.queue.max_losses as usize;
             self.turn
                 .state(|side| side.get_or_insert_default().note_loss(&frame, most));
         }
@@ -344,11 +359,6 @@ fn keep_latest(eviction: &mut Eviction<'_>) {
 fn count(counter: &AtomicU64) {
     // Relaxed: a figure for people.
     counter.fetch_add(1, Ordering::Relaxed);
-}
-
-/// The control lane is bounded by its number of messages; they are small.
-const fn crate_max_bytes() -> u64 {
-    crate::raw::ring::MOST_BYTES
 }
 
 /// Milliseconds since `start`.

@@ -1,20 +1,16 @@
 //! An answer that somebody else may give: set once, awaited once.
 
 use std::future::poll_fn;
-use std::pin::pin;
-use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
-use std::task::Wake;
-use std::task::Waker;
-use std::thread;
-use std::thread::Thread;
 
 use crate::raw::ring::Park;
 use crate::raw::ring::Receiver;
 use crate::raw::ring::Ring;
 use crate::raw::ring::Weigh;
 use crate::raw::shared::Shared;
+use crate::sync::Arc;
+use crate::sync::block_on;
 
 /// The giving end. Giving never waits.
 pub(crate) struct Reply<T> {
@@ -41,6 +37,7 @@ impl<T: Clone + Send + Sync> Reply<T> {
     pub(crate) fn new() -> (Self, Awaited<T>) {
         let slot = Arc::new(Ring::new(1, 1, false, ()));
         #[expect(clippy::expect_used, reason = "the ring was made on the line above")]
+        // A ring gives its receiver out once, and nobody else has seen this one.
         let receiver = slot.receiver().expect("a new ring has its receiver");
         (
             Self {
@@ -94,26 +91,5 @@ impl<T: Clone + Send + Sync> Awaited<T> {
                 Park::Parked | Park::Soon => return Poll::Pending,
             }
         }
-    }
-}
-
-/// Runs a future on this thread, which is parked while there is nothing to do.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut cx = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut cx) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }

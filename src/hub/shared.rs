@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 use crossbeam_utils::CachePadded;
-use parking_lot::RwLock;
 
 use crate::disconnect::Disconnect;
 use crate::hub::channel::Channel;
@@ -24,6 +23,7 @@ use crate::id::ClientId;
 use crate::id::InvalidName;
 use crate::message::Message;
 use crate::raw::combiner::Run;
+use crate::sync::RwLock;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::AtomicUsize;
@@ -118,7 +118,7 @@ impl Shared {
         if let Some(channel) = self.existing(&name) {
             return Ok(channel);
         }
-        // What nobody holds any more must not use up the limit.
+        // What closed clients held may be all that fills the table.
         self.sweep();
         let mut channels = self.shard_of_channel(&name).channels.write();
         if let Some(core) = channels.get(&name) {

@@ -2,16 +2,36 @@
 //! source has to look.
 
 mod auto_traits;
+mod channel;
+mod examples;
 mod findings;
+mod guarantees;
+mod hub;
+mod lagodev;
 mod layering;
 #[path = "../support/model.rs"]
 mod model;
 mod orderings;
+mod outbox;
 mod panics;
+mod presence;
 mod properties;
 #[path = "../support/replay.rs"]
 mod replay;
 mod sizes;
+mod slow_consumer;
 mod source;
 mod stress;
+mod support;
 mod unsafe_code;
+
+#[cfg(feature = "server")]
+mod bench;
+#[cfg(feature = "server")]
+mod binary;
+#[cfg(feature = "server")]
+mod browser;
+#[cfg(feature = "server")]
+mod server;
+#[cfg(feature = "server")]
+mod websocket;

@@ -171,6 +171,7 @@ impl Client {
             }
             _ => {
                 self.dropped += 1;
+                self.behind_since.get_or_insert(now);
                 Pushed::Dropped
             }
         }
@@ -182,13 +183,12 @@ impl Client {
         Pushed::Stored { evicted }
     }
 
-    /// Whether the client has been behind for `grace` milliseconds; begins to count if it has not
-    /// been behind before.
-    fn has_used_up(&mut self, grace: u128, now: u64) -> bool {
+    /// Whether the client has been behind for `grace` milliseconds, under whichever policy.
+    fn has_used_up(&self, grace: u128, now: u64) -> bool {
         if grace == 0 {
             return true;
         }
-        let since = *self.behind_since.get_or_insert(now);
+        let since = self.behind_since.unwrap_or(now);
         u128::from(now - since) >= grace
     }
 

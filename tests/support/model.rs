@@ -501,6 +501,7 @@ impl Model {
             }
             Pushed::Dropped => {
                 delivery.dropped = 1;
+                self.report_drop(client, None);
                 Sent::Full
             }
             Pushed::Disconnected => {
@@ -637,12 +638,16 @@ impl Model {
         delivery
     }
 
-    fn dropped(&mut self, client: usize, membership: usize, item: &Item) {
+    fn report_drop(&mut self, client: usize, channel: Option<usize>) {
         let peer = &mut self.clients[client];
         if !peer.reported {
             peer.reported = true;
-            self.tell(Line::Dropping(client, item.channel));
+            self.tell(Line::Dropping(client, channel));
         }
+    }
+
+    fn dropped(&mut self, client: usize, membership: usize, item: &Item) {
+        self.report_drop(client, item.channel);
         let (Some(channel), Some((life, offset))) = (item.channel, item.position) else {
             return;
         };

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::hub::after::Effect;
-use crate::hub::after::HubEvent;
 use crate::hub::channel::core::Face;
 use crate::hub::client::ClientCore;
 use crate::hub::delivery::Delivery;
@@ -147,9 +146,17 @@ impl Pass<'_> {
                 self.delivery.evicted += evicted;
                 self.closed(subscriber, item);
             }
-            Overflow::Dropped { item, evicted } => {
+            Overflow::Dropped {
+                item,
+                evicted,
+                first,
+            } => {
                 self.delivery.evicted += evicted;
-                self.dropped(subscriber, item);
+                self.loan.give_back(item);
+                if first {
+                    client.report_drop(self.face.name.as_ref());
+                }
+                self.dropped(subscriber);
             }
             Overflow::Disconnected(item) => {
                 self.loan.give_back(item);
@@ -166,17 +173,9 @@ impl Pass<'_> {
         self.dead.push(Arc::clone(&subscriber.membership));
     }
 
-    fn dropped(&mut self, subscriber: &Subscriber, item: Shared<Body>) {
-        self.loan.give_back(item);
+    fn dropped(&mut self, subscriber: &Subscriber) {
         self.delivery.dropped += 1;
         let client = &subscriber.client;
-        if self.face.common.logs() && client.note_first_drop() {
-            let channel = self.face.name.clone();
-            self.face.common.after(Effect::Log(HubEvent::Dropping {
-                client: client.id,
-                channel,
-            }));
-        }
         if !client.queue.wants_gap_notices() || self.frame.offset() == 0 {
             return;
         }

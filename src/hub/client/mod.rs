@@ -32,7 +32,6 @@ use crate::hub::policy::evicts;
 use crate::hub::queue::Controlled;
 use crate::hub::queue::Overflow;
 use crate::hub::reply::Reply;
-use crate::hub::reply::block_on;
 use crate::hub::stats::ClientStats;
 use crate::id::ChannelKind;
 use crate::id::ChannelName;
@@ -40,6 +39,7 @@ use crate::id::ClientId;
 use crate::limits::SlowConsumer;
 use crate::message::Message;
 use crate::raw::ring::Why;
+use crate::sync::block_on;
 
 pub(crate) use self::core::ClientCore;
 
@@ -218,9 +218,13 @@ impl Client {
                 delivery.evicted = evicted;
                 Err(SendError::Closed(message))
             }
-            Overflow::Dropped { evicted, .. } => {
+            Overflow::Dropped { evicted, first, .. } => {
                 delivery.dropped = 1;
                 delivery.evicted = evicted;
+                if first {
+                    self.core.report_drop(None);
+                    common.serve();
+                }
                 Err(SendError::Full(message))
             }
             Overflow::Disconnected(_) => {
@@ -281,7 +285,7 @@ impl Client {
         self.core
             .common
             .after(Effect::Retire(Arc::clone(&self.core)));
-        self.core.common.after.serve();
+        self.core.common.serve();
     }
 
     async fn authorize(
@@ -351,7 +355,7 @@ impl Client {
             reason: Arc::clone(&reason),
         };
         common.after(Effect::Log(event));
-        common.after.serve();
+        common.serve();
         SubscribeError::Unauthorized { reason }
     }
 }

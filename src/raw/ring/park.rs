@@ -22,7 +22,7 @@ use crate::raw::ring::word::Word;
 #[cfg(not(throng_loom))]
 const SPINS: usize = 32;
 #[cfg(throng_loom)]
-const SPINS: usize = 1;
+const SPINS: usize = 2;
 
 /// What came of trying to park.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

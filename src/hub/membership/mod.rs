@@ -140,7 +140,7 @@ impl GapCell {
         // Relaxed: a newer `last` than what is counted only makes the range wider, and it is
         // published by `missed` below.
         self.last.store(offset, Ordering::Relaxed);
-        // Acquire: pairs with the AcqRel in `take`; once it is zero, `first` is ours again.
+        // Acquire: pairs with the Release in `take`; once it is zero, `first` is ours again.
         // Release: the taker sees `first` and `last`.
         if self.missed.load(Ordering::Acquire) != 0 {
             // AcqRel: as above.
@@ -162,16 +162,30 @@ impl GapCell {
     }
 
     fn take(&self) -> Option<(u64, u64, u64)> {
-        // Acquire: pairs with the Release in `note`; `first` belongs to this count.
-        if self.missed.load(Ordering::Acquire) == 0 {
-            return None;
+        // Acquire: pairs with the Release in `note`; `first` belongs to this count, and `last` is
+        // at least that of the last one counted.
+        let mut missed = self.missed.load(Ordering::Acquire);
+        loop {
+            if missed == 0 {
+                return None;
+            }
+            // Relaxed: stable while `missed` is not zero.
+            let first = self.first.load(Ordering::Relaxed);
+            // Relaxed: perhaps that of the next one, which is then told again; no later one, for
+            // the count would have changed and the compare-exchange would fail.
+            let last = self.last.load(Ordering::Relaxed);
+            // Release: both were read before the owner, which sees the zero, writes them again.
+            // Acquire (on failure): as above.
+            let taken =
+                self.missed
+                    .compare_exchange(missed, 0, Ordering::Release, Ordering::Acquire);
+            match taken {
+                Ok(_) => return Some((first, last, missed)),
+                Err(now) => missed = now,
+            }
         }
-        // Relaxed: stable while `missed` is not zero.
-        let first = self.first.load(Ordering::Relaxed);
-        // AcqRel: Acquire to see `last`; Release so that `first` was read before it is reused.
-        let missed = self.missed.swap(0, Ordering::AcqRel);
-        // Relaxed: at least the last of those counted, perhaps one that is told again.
-        let last = self.last.load(Ordering::Relaxed);
-        Some((first, last, missed))
     }
 }
+
+#[cfg(all(test, throng_loom))]
+mod model;

@@ -1,0 +1,58 @@
+//! `throng bench`: load generators, and the table of what was measured.
+//!
+//! Everything here uses the public API only: what it measures is what an embedder, or a client of
+//! a server, gets.
+
+mod failed;
+mod fanout;
+mod latency;
+mod options;
+mod process;
+mod progress;
+mod table;
+mod ws;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use self::failed::Failed;
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Publish to many clients inside this process, without any network.
+    Fanout(fanout::Options),
+    /// Make a table from what `cargo bench` has measured.
+    #[command(hide = true)]
+    Table(table::Options),
+    /// Publish to many WebSocket clients of a throng server.
+    Ws(ws::Options),
+}
+
+impl Command {
+    /// Measures, and prints what was found on the standard output, or else why nothing was.
+    pub(crate) fn run(self) -> ExitCode {
+        let outcome = match self {
+            Self::Fanout(options) => fanout::run(&options),
+            Self::Table(options) => table::run(&options),
+            Self::Ws(options) => ws::run(&options),
+        };
+        match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failed) => {
+                eprintln!("throng: {failed}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// Prints a report as one JSON object.
+fn print_json(report: &impl Serialize) -> Result<(), Failed> {
+    let json = serde_json::to_string(report);
+    let json = json.map_err(|error| Failed::new(format!("cannot write the report: {error}")))?;
+    println!("{json}");
+    Ok(())
+}

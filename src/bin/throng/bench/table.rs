@@ -1,0 +1,221 @@
+//! `throng bench table`: what `cargo bench` has measured, as a table.
+//!
+//! criterion leaves, for each bench, a folder with a `new/benchmark.json` that names it and a
+//! `new/estimates.json` with its times.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::failed::Failed;
+
+/// What `throng bench table` can be told.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// Where criterion keeps its results.
+    #[arg(long, default_value = "target/criterion")]
+    dir: PathBuf,
+
+    /// The group of benches to print.
+    #[arg(long, default_value = "fanout")]
+    group: String,
+
+    /// Instead of printing one: write the table of each group into this file, between the lines
+    /// `<!-- bench:GROUP -->` and `<!-- /bench:GROUP -->`.
+    #[arg(long, conflicts_with = "group")]
+    write: Option<PathBuf>,
+}
+
+/// Prints the table of one group, or writes all that a file has a place for.
+pub(super) fn run(options: &Options) -> Result<(), Failed> {
+    let groups = read_groups(&options.dir)?;
+    let Some(file) = &options.write else {
+        print!("{}", find(&groups, &options.group)?.markdown());
+        return Ok(());
+    };
+    let failed = |what: &str, e| Failed::io(format!("cannot {what} {}", file.display()), e);
+    let text = fs::read_to_string(file).map_err(|e| failed("read", e))?;
+    let text = fill(&text, &groups)?;
+    fs::write(file, text).map_err(|e| failed("write", e))
+}
+
+type Groups = BTreeMap<String, Group>;
+
+/// The benches of one group: nanoseconds per delivery, by contender and parameter.
+#[derive(Default)]
+struct Group {
+    times: BTreeMap<String, BTreeMap<u64, f64>>,
+}
+
+impl Group {
+    /// One row per contender, throng's first; one column per parameter.
+    fn markdown(&self) -> String {
+        let mut parameters: Vec<_> = self.times.values().flat_map(BTreeMap::keys).collect();
+        parameters.sort_unstable();
+        parameters.dedup();
+        let mut contenders: Vec<_> = self.times.keys().collect();
+        contenders.sort_by_key(|name| (!name.starts_with(OURS), name.as_str()));
+
+        let mut table = "| ns per delivery |".to_owned();
+        for parameter in &parameters {
+            push(&mut table, format_args!(" {} |", grouped(**parameter)));
+        }
+        table.push_str("\n|---|");
+        table.push_str(&"---:|".repeat(parameters.len()));
+        for contender in contenders {
+            push(&mut table, format_args!("\n| {contender} |"));
+            for parameter in &parameters {
+                push(
+                    &mut table,
+                    format_args!(" {} |", self.cell(contender, **parameter)),
+                );
+            }
+        }
+        table.push('\n');
+        table
+    }
+
+    /// A time, and how many times ours it is.
+    fn cell(&self, contender: &str, parameter: u64) -> String {
+        let time = |name: &str| self.times.get(name)?.get(&parameter).copied();
+        match (time(contender), time(OURS)) {
+            (None, _) => "–".to_owned(),
+            (Some(theirs), Some(ours)) if contender != OURS => {
+                format!("{theirs:.1} ({:.1}x)", theirs / ours)
+            }
+            (Some(time), _) => format!("{time:.1}"),
+        }
+    }
+}
+
+/// `benchmark.json`, as far as it matters here.
+#[derive(Deserialize)]
+struct Benchmark {
+    group_id: String,
+    function_id: Option<String>,
+    value_str: Option<String>,
+    throughput: Option<Throughput>,
+}
+
+#[derive(Deserialize)]
+struct Throughput {
+    #[serde(rename = "Elements")]
+    elements: Option<f64>,
+}
+
+/// `estimates.json`, as far as it matters here: nanoseconds per iteration.
+#[derive(Deserialize)]
+struct Estimates {
+    median: Estimate,
+}
+
+#[derive(Deserialize)]
+struct Estimate {
+    point_estimate: f64,
+}
+
+fn read_groups(dir: &Path) -> Result<Groups, Failed> {
+    let mut found = Vec::new();
+    walk(dir, &mut found).map_err(|e| Failed::io(format!("cannot read {}", dir.display()), e))?;
+    let mut groups = Groups::new();
+    for folder in found {
+        let benchmark: Benchmark = read_json(&folder.join("benchmark.json"))?;
+        let estimates: Estimates = read_json(&folder.join("estimates.json"))?;
+        let elements = benchmark
+            .throughput
+            .and_then(|throughput| throughput.elements);
+        let parameter = benchmark.value_str.and_then(|value| value.parse().ok());
+        // Benches of another form have no place in a table of deliveries.
+        if let (Some(name), Some(parameter), Some(elements)) =
+            (benchmark.function_id, parameter, elements)
+        {
+            let time = estimates.median.point_estimate / elements;
+            let group = groups.entry(benchmark.group_id).or_default();
+            group.times.entry(name).or_default().insert(parameter, time);
+        }
+    }
+    Ok(groups)
+}
+
+/// Finds the folders that are called `new`.
+fn walk(dir: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() {
+            continue;
+        }
+        if entry.file_name() == "new" {
+            found.push(entry.path());
+        } else {
+            walk(&entry.path(), found)?;
+        }
+    }
+    Ok(())
+}
+
+fn read_json<T: DeserializeOwned>(file: &Path) -> Result<T, Failed> {
+    let failed = |error| Failed::io(format!("cannot read {}", file.display()), error);
+    let text = fs::read(file).map_err(failed)?;
+    serde_json::from_slice(&text).map_err(|error| failed(error.into()))
+}
+
+fn find<'a>(groups: &'a Groups, name: &str) -> Result<&'a Group, Failed> {
+    groups.get(name).ok_or_else(|| {
+        let known: Vec<_> = groups.keys().map(String::as_str).collect();
+        let known = known.join(", ");
+        Failed::new(format!(
+            "no group `{name}` was measured; these were: {known}"
+        ))
+    })
+}
+
+/// Replaces what stands between the markers of each group.
+fn fill(text: &str, groups: &Groups) -> Result<String, Failed> {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("<!-- bench:") {
+        let unfinished = || Failed::new("a marker `<!-- bench:... -->` has no end");
+        let (name, after) = after.split_once(" -->").ok_or_else(unfinished)?;
+        let end = format!("<!-- /bench:{name} -->");
+        let (_, after) = after.split_once(&end).ok_or_else(unfinished)?;
+        let table = find(groups, name)?.markdown();
+        push(
+            &mut filled,
+            format_args!("{before}<!-- bench:{name} -->\n\n{table}\n{end}"),
+        );
+        rest = after;
+    }
+    if filled.is_empty() {
+        return Err(Failed::new("the file has no marker `<!-- bench:... -->`"));
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+/// 1000000 as 1,000,000.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+fn push(text: &mut String, more: std::fmt::Arguments<'_>) {
+    // Writing into a string cannot fail.
+    let _written = text.write_fmt(more);
+}
+
+/// The contender that the others are compared with.
+const OURS: &str = "throng";

@@ -1,0 +1,235 @@
+//! `throng bench ws`: WebSocket clients of a throng server.
+//!
+//! Each client is a task that does little but read; on the machine that it measures, a load
+//! generator must not be the bottleneck. The clients connect, subscribe and are confirmed before
+//! the first message is published.
+
+mod address;
+mod http;
+mod options;
+mod pacer;
+mod publisher;
+mod report;
+mod shared;
+mod socket;
+mod stamp;
+mod subscriber;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::time::Instant;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use tokio::net;
+use tokio::runtime::Builder;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+use super::failed::Failed;
+use super::options::is_slow;
+use super::print_json;
+use super::process::Process;
+use super::process::Work;
+use super::progress::Progress;
+
+pub(crate) use self::options::Options;
+use self::pacer::Paced;
+use self::pacer::Pacer;
+use self::publisher::Publisher;
+use self::report::Report;
+use self::shared::Counts;
+use self::shared::Shared;
+use self::socket::Dial;
+use self::stamp::Stamp;
+use self::subscriber::Subscriber;
+
+/// Connects the clients, publishes, and prints what was found.
+pub(super) fn run(options: &Options) -> Result<(), Failed> {
+    options.check()?;
+    allow_files(options.clients + options.publishers + OTHER_FILES)?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(options.threads)
+        .enable_all()
+        .build()
+        .map_err(|error| Failed::io("no runtime", error))?;
+    let report = measure(options, &runtime);
+    runtime.shutdown_background();
+    let report = report?;
+    if options.json {
+        return print_json(&report);
+    }
+    println!("{report}");
+    Ok(())
+}
+
+fn measure(options: &Options, runtime: &Runtime) -> Result<Report, Failed> {
+    let server = runtime.block_on(resolve(options))?;
+    let process = options.pid.map(Process::other);
+    let before = Sample::resident(process.as_ref())?;
+    let crowd = runtime.block_on(Crowd::gather(options, server))?;
+    let idle = Sample::resident(process.as_ref())?;
+    let pacer = runtime.block_on(crowd.publishers(options, server))?;
+
+    let shared = Arc::clone(&crowd.shared);
+    let begin = Instant::now();
+    let paced = pace(options.clone(), pacer, begin)?;
+    thread::sleep(options.warm_up);
+    shared.record();
+    let first = Sample::take(&shared, process.as_ref())?;
+    let paced = watch(paced, begin + options.warm_up, options.seconds);
+    let at = Pacer::settle(&shared, paced);
+    let last = Sample {
+        at,
+        ..Sample::take(&shared, process.as_ref())?
+    };
+    if let Some(why) = shared.events().publisher_ended {
+        return Err(Failed::new(format!(
+            "a publisher has lost its connection: {why}"
+        )));
+    }
+    let used = Sample::resident(process.as_ref())?;
+    Ok(Report::new(
+        options,
+        &crowd,
+        paced,
+        &[first, last],
+        [before, idle, used],
+    ))
+}
+
+/// What was there at one moment.
+struct Sample {
+    at: Instant,
+    counts: Counts,
+    work: Option<Work>,
+}
+
+impl Sample {
+    fn take(shared: &Shared, process: Option<&Process>) -> Result<Self, Failed> {
+        let work = process.map(Process::work).transpose();
+        let work = work.map_err(|error| Failed::io("cannot read the figures of --pid", error))?;
+        Ok(Self {
+            at: Instant::now(),
+            counts: shared.counts(),
+            work,
+        })
+    }
+
+    fn resident(process: Option<&Process>) -> Result<Option<u64>, Failed> {
+        let resident = process.map(Process::resident).transpose();
+        resident.map_err(|error| Failed::io("cannot read the memory of --pid", error))
+    }
+}
+
+/// All clients.
+struct Crowd {
+    shared: Arc<Shared>,
+    /// Clients that do not read; kept.
+    slow: Vec<Subscriber>,
+}
+
+impl Crowd {
+    async fn gather(options: &Options, server: SocketAddr) -> Result<Self, Failed> {
+        let is_slow = |client: &usize| is_slow(*client, options.slow_share);
+        let slow = (0..options.clients).filter(is_slow).count();
+        let shared = Arc::new(Shared::new(options.clients - slow));
+        let mut crowd = Self {
+            shared,
+            slow: Vec::with_capacity(slow),
+        };
+        let progress = Progress::new("clients", options.clients);
+        let connect = |client| async move {
+            let dial = Dial {
+                server,
+                local: address::local(client, options.clients, server),
+                receive_buffer: is_slow(&client).then_some(SLOW_RECEIVE_BUFFER),
+            };
+            let opened = Subscriber::open(client, &dial, options).await;
+            opened.map_err(|e| Failed::io(format!("cannot connect client {client}"), e))
+        };
+        let mut opened = stream::iter((0..options.clients).map(connect))
+            .buffer_unordered(options.connecting)
+            .enumerate();
+        while let Some((done, subscriber)) = opened.next().await {
+            let subscriber = subscriber?;
+            if subscriber.is_slow(options) {
+                crowd.slow.push(subscriber);
+            } else {
+                tokio::spawn(subscriber.run(Arc::clone(&crowd.shared)));
+            }
+            progress.set(done);
+        }
+        drop(opened);
+        Ok(crowd)
+    }
+
+    async fn publishers(&self, options: &Options, server: SocketAddr) -> Result<Pacer, Failed> {
+        let dial = Dial {
+            server,
+            local: None,
+            receive_buffer: None,
+        };
+        let mut publishers = Vec::with_capacity(options.publishers);
+        for _ in 0..options.publishers {
+            let opened = Publisher::open(options, &dial, Arc::clone(&self.shared)).await;
+            let opened = opened.map_err(|e| Failed::io("cannot connect a publisher", e));
+            let (publisher, stamps): (_, mpsc::Sender<Stamp>) = opened?;
+            tokio::spawn(publisher.run());
+            publishers.push(stamps);
+        }
+        Ok(Pacer {
+            shared: Arc::clone(&self.shared),
+            publishers,
+        })
+    }
+}
+
+async fn resolve(options: &Options) -> Result<SocketAddr, Failed> {
+    let target = &options.url.target;
+    let failed = |why: io::Error| Failed::io(format!("cannot find {target}"), why);
+    let mut addresses = net::lookup_host(target).await.map_err(failed)?;
+    addresses
+        .next()
+        .ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
+}
+
+/// Asks for room for so many open files.
+fn allow_files(needed: usize) -> Result<(), Failed> {
+    let allowed = rlimit::increase_nofile_limit(needed as u64);
+    match allowed.map_err(|error| Failed::io("cannot ask for more open files", error))? {
+        allowed if allowed < needed as u64 => Err(Failed::new(format!(
+            "{needed} open files are needed, and {allowed} allowed: see `ulimit -n`"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Starts the thread that says when to publish.
+fn pace(options: Options, pacer: Pacer, begin: Instant) -> Result<JoinHandle<Paced>, Failed> {
+    let thread = thread::Builder::new().name("pacer".to_owned());
+    let thread = thread.spawn(move || pacer.run(&options, begin));
+    thread.map_err(|error| Failed::io("no thread", error))
+}
+
+/// Shows how far it is, until it is done.
+fn watch(paced: JoinHandle<Paced>, from: Instant, duration: Duration) -> Paced {
+    let milliseconds = |d: Duration| usize::try_from(d.as_millis()).unwrap_or(usize::MAX);
+    let progress = Progress::new("milliseconds", milliseconds(duration));
+    while !paced.is_finished() {
+        thread::park_timeout(Duration::from_millis(20));
+        progress.set(milliseconds(from.elapsed()));
+    }
+    // A panic of the pacer is a bug, and goes on here.
+    paced.join().expect("the pacer does not panic")
+}
+
+/// Files beside the connections: the runtime's own, the standard streams, `/proc`.
+const OTHER_FILES: usize = 64;
+
+/// What the kernel keeps for a client that does not read: little, so that the server soon feels it.
+const SLOW_RECEIVE_BUFFER: u32 = 4_096;

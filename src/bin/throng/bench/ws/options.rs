@@ -1,0 +1,125 @@
+//! What `throng bench ws` can be told.
+
+use std::time::Duration;
+
+use clap::Args;
+use clap::ValueEnum;
+
+use crate::bench::failed::Failed;
+use crate::bench::options::count;
+use crate::bench::options::seconds;
+use crate::bench::options::seconds_or_none;
+use crate::bench::options::share;
+
+use super::address::Address;
+use super::stamp;
+
+/// What `throng bench ws` can be told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// Where the server's WebSocket is: `ws://host:port/path`.
+    #[arg(long, default_value = "ws://127.0.0.1:8080/ws", value_parser = Address::parse::<WS>)]
+    pub(super) url: Address,
+
+    /// WebSocket clients that subscribe; 1 to 1000000.
+    #[arg(long, default_value = "1000", value_parser = count::<1, 1_000_000>)]
+    pub(super) clients: usize,
+
+    /// The channel they subscribe to.
+    #[arg(long, default_value = "bench")]
+    pub(super) channel: String,
+
+    /// Connections that publish; 1 to 64.
+    #[arg(long, default_value = "1", value_parser = count::<1, 64>)]
+    pub(super) publishers: usize,
+
+    /// How they publish.
+    #[arg(long, value_enum, default_value = "ws")]
+    pub(super) via: Via,
+
+    /// Where `--via http` posts to [default: the server's own address for the channel].
+    #[arg(long, value_parser = Address::parse::<HTTP>)]
+    pub(super) post: Option<Address>,
+
+    /// A header for every request, such as `Authorization: Bearer ...`; may be repeated.
+    #[arg(long, value_parser = header)]
+    pub(super) header: Vec<String>,
+
+    /// Messages per second, all publishers together, at even distances whatever the server does;
+    /// 1 to 1000000.
+    #[arg(long, value_parser = count::<1, 1_000_000>, conflicts_with = "window")]
+    pub(super) rate: Option<usize>,
+
+    /// Without `--rate`: messages that may be on their way to the clients; 1 to 4096.
+    #[arg(long, default_value = "1", value_parser = count::<1, 4_096>)]
+    pub(super) window: usize,
+
+    /// Bytes of a payload, which is a text and says when it was published; 32 to 1048576.
+    #[arg(long, default_value = "128", value_parser = count::<{ stamp::LEAST }, 1_048_576>)]
+    pub(super) size: usize,
+
+    /// How long to measure; 0.01 to 86400.
+    #[arg(long, default_value = "10", value_parser = seconds)]
+    pub(super) seconds: Duration,
+
+    /// How long to publish before that; 0 to 86400.
+    #[arg(long, default_value = "1", value_parser = seconds_or_none)]
+    pub(super) warm_up: Duration,
+
+    /// The share of the clients that stop reading once they have subscribed; 0 to 1.
+    #[arg(long, default_value = "0", value_parser = share)]
+    pub(super) slow_share: f64,
+
+    /// Connections that are being made at the same time; 1 to 1024.
+    #[arg(long, default_value = "64", value_parser = count::<1, 1_024>)]
+    pub(super) connecting: usize,
+
+    /// Threads of this load generator; 1 to 64.
+    #[arg(long, default_value = "1", value_parser = count::<1, 64>)]
+    pub(super) threads: usize,
+
+    /// The server's process, on this machine and of the same user: its processor time, write
+    /// calls and memory are reported too.
+    #[arg(long)]
+    pub(super) pid: Option<u32>,
+
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Options {
+    /// Refuses what each option allows but all together do not.
+    pub(super) fn check(&self) -> Result<(), Failed> {
+        if self.post.is_some() && matches!(self.via, Via::Ws) {
+            return Err(Failed::new("--post is of use with --via http only"));
+        }
+        if self.channel.is_empty() {
+            return Err(Failed::new("--channel must not be empty"));
+        }
+        Ok(())
+    }
+}
+
+/// How to publish.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Via {
+    /// A POST per message; each publisher waits for the answer before its next one.
+    Http,
+    /// Commands on a WebSocket, without waiting for answers.
+    Ws,
+}
+
+fn header(text: &str) -> Result<String, String> {
+    let printable = text.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+    match text.split_once(": ") {
+        Some((name, _)) if printable && !name.is_empty() => Ok(text.to_owned()),
+        _ => Err("must be `Name: value`, in printable ASCII".to_owned()),
+    }
+}
+
+/// The scheme of `--url`.
+const WS: bool = true;
+
+/// The scheme of `--post`.
+const HTTP: bool = false;

@@ -1,0 +1,107 @@
+//! When to publish.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use super::options::Options;
+use super::shared::Passed;
+use super::shared::Shared;
+use super::stamp::Stamp;
+
+/// Says when to publish: at fixed times, or as fast as the clients receive.
+///
+/// A thread of its own: timers of the runtime are only exact to a millisecond.
+pub(super) struct Pacer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) publishers: Vec<mpsc::Sender<Stamp>>,
+}
+
+/// What the pacer did.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Paced {
+    /// Messages handed to the publishers.
+    pub(super) messages: usize,
+    /// Messages that were due, but for which no time was left.
+    pub(super) unsent: usize,
+    /// Deliveries that the messages should have made.
+    pub(super) expected: usize,
+    /// Deliveries that did not come while the window waited for them, and were given up.
+    pub(super) given_up: usize,
+}
+
+impl Pacer {
+    /// Publishes from `begin` until all time is over.
+    pub(super) fn run(self, options: &Options, begin: Instant) -> Paced {
+        let end = begin + options.warm_up + options.seconds;
+        self.shared.set_pacer(thread::current());
+        match options.rate {
+            Some(rate) => self.at_rate(rate, begin, end),
+            None => self.in_window(options.window, end),
+        }
+    }
+
+    /// Waits until all that was published has been received, or nothing comes any more; when the
+    /// last came.
+    pub(super) fn settle(shared: &Shared, paced: Paced) -> Instant {
+        shared.set_pacer(thread::current());
+        shared
+            .wait_for(paced.expected - paced.given_up, PATIENCE)
+            .at
+    }
+
+    /// The stamp is the time at which a message is due, however late it is then sent: a server
+    /// that is behind is not given the time to catch up (coordinated omission).
+    fn at_rate(self, rate: usize, begin: Instant, end: Instant) -> Paced {
+        let mut paced = Paced::default();
+        let due = |messages: usize| begin + Duration::from_secs_f64(messages as f64 / rate as f64);
+        while due(paced.messages) < end && Instant::now() < end {
+            let due = due(paced.messages);
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            if !self.publish(due, &mut paced) {
+                break;
+            }
+        }
+        while due(paced.messages + paced.unsent) < end {
+            paced.unsent += 1;
+        }
+        paced
+    }
+
+    /// A message is due when all but `window - 1` of those before have been received, or lost.
+    fn in_window(self, window: usize, end: Instant) -> Paced {
+        let mut paced = Paced::default();
+        loop {
+            let room = window * self.shared.healthy();
+            // With as much on its way, there is no room; with one delivery less, there is.
+            let wanted = (paced.expected - paced.given_up + 1).saturating_sub(room);
+            let Passed { messages, .. } = self.shared.wait_for(wanted, PATIENCE);
+            if messages < wanted {
+                paced.given_up = paced.expected - messages;
+            }
+            let now = Instant::now();
+            if now >= end || !self.publish(now, &mut paced) {
+                return paced;
+            }
+        }
+    }
+
+    /// False when the publisher is gone, or the numbers are used up.
+    fn publish(&self, due: Instant, paced: &mut Paced) -> bool {
+        let publisher = &self.publishers[paced.messages % self.publishers.len()];
+        let Ok(number) = u32::try_from(paced.messages) else {
+            return false;
+        };
+        let nanos = self.shared.at(due);
+        let sent = publisher.blocking_send(Stamp { number, nanos });
+        paced.messages += 1;
+        paced.expected += self.shared.healthy();
+        sent.is_ok()
+    }
+}
+
+/// If nothing comes for so long, nothing will.
+const PATIENCE: Duration = Duration::from_secs(2);

@@ -1,0 +1,189 @@
+//! What was found.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::bench::latency::Percentiles;
+
+use super::Crowd;
+use super::Sample;
+use super::options::Options;
+use super::options::Via;
+use super::pacer::Paced;
+use super::shared::Events;
+
+/// What was found; the fields are those of `--json`.
+#[derive(Serialize)]
+pub(super) struct Report {
+    clients: usize,
+    slow: usize,
+    publishers: usize,
+    via: &'static str,
+    size: usize,
+    /// Messages a second, if that was asked for.
+    rate: Option<usize>,
+    /// Else the window.
+    window: Option<usize>,
+    /// What was measured, without the time before.
+    seconds: f64,
+    /// Messages published, those before the measurement too.
+    messages: usize,
+    /// Messages that were due, but the server was so far behind that no time was left for them.
+    unsent: usize,
+    /// What the messages should have brought to healthy clients, and did not.
+    missing: usize,
+    /// Messages the server refused, and how it said so first.
+    refused: usize,
+    first_refusal: Option<String>,
+    /// Clients whose connection has ended, by close code.
+    closed: BTreeMap<u16, usize>,
+    /// Messages that reached healthy clients while it was measured.
+    deliveries: usize,
+    deliveries_per_second: f64,
+    /// How many a client got with one read, on average.
+    deliveries_per_read: f64,
+    /// From the moment a message was due until it was read.
+    latency: Option<Percentiles>,
+    server: Option<Server>,
+}
+
+/// What the server's process did, see `--pid`.
+#[derive(Serialize)]
+struct Server {
+    user_ns_per_delivery: f64,
+    system_ns_per_delivery: f64,
+    /// `write` and `writev`; the kernel does not count `send`.
+    writes_per_delivery: f64,
+    idle_bytes_per_client: f64,
+    used_bytes_per_client: f64,
+}
+
+impl Report {
+    /// `samples`: when measuring began and ended; `resident`: the server's memory before the
+    /// clients, with them, and at the end.
+    pub(super) fn new(
+        options: &Options,
+        crowd: &Crowd,
+        paced: Paced,
+        samples: &[Sample; 2],
+        resident: [Option<u64>; 3],
+    ) -> Self {
+        let [first, last] = samples;
+        let seconds = last.at.duration_since(first.at).as_secs_f64();
+        let deliveries = last.counts.received - first.counts.received;
+        let reads = last.counts.reads - first.counts.reads;
+        let Events {
+            closed,
+            refused,
+            first_refusal,
+            ..
+        } = crowd.shared.events();
+        Self {
+            clients: options.clients,
+            slow: crowd.slow.len(),
+            publishers: options.publishers,
+            via: match options.via {
+                Via::Http => "http",
+                Via::Ws => "ws",
+            },
+            size: options.size,
+            rate: options.rate,
+            window: options.rate.is_none().then_some(options.window),
+            seconds,
+            messages: paced.messages,
+            unsent: paced.unsent,
+            missing: paced.expected.saturating_sub(last.counts.received),
+            refused,
+            first_refusal,
+            closed,
+            deliveries,
+            deliveries_per_second: deliveries as f64 / seconds,
+            deliveries_per_read: deliveries as f64 / reads.max(1) as f64,
+            latency: crowd.shared.latencies().percentiles(),
+            server: Server::new(options, deliveries, samples, resident),
+        }
+    }
+}
+
+impl Server {
+    fn new(
+        options: &Options,
+        deliveries: usize,
+        [first, last]: &[Sample; 2],
+        [before, idle, used]: [Option<u64>; 3],
+    ) -> Option<Self> {
+        let work = last.work?.since(first.work?);
+        let per_delivery = |count: u64| count as f64 / deliveries.max(1) as f64;
+        let per_client =
+            |now: u64, before: u64| now.saturating_sub(before) as f64 / options.clients as f64;
+        Some(Self {
+            user_ns_per_delivery: per_delivery(work.user_nanos),
+            system_ns_per_delivery: per_delivery(work.system_nanos),
+            writes_per_delivery: per_delivery(work.writes),
+            idle_bytes_per_client: per_client(idle?, before?),
+            used_bytes_per_client: per_client(used?, before?),
+        })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            clients,
+            slow,
+            publishers,
+            via,
+            size,
+            ..
+        } = self;
+        write!(
+            f,
+            "{clients} clients ({slow} slow), {publishers} publishers over {via}, {size} bytes, "
+        )?;
+        match (self.rate, self.window) {
+            (Some(rate), _) => writeln!(f, "{rate} messages a second")?,
+            (None, window) => writeln!(f, "window {}", window.unwrap_or_default())?,
+        }
+        writeln!(
+            f,
+            "deliveries {} in {:.2} s, {:.0} a second, {:.2} a read; {} missing, {} messages \
+             unsent",
+            self.deliveries,
+            self.seconds,
+            self.deliveries_per_second,
+            self.deliveries_per_read,
+            self.missing,
+            self.unsent
+        )?;
+        if let Some(refusal) = &self.first_refusal {
+            writeln!(f, "refused    {}, the first: {refusal}", self.refused)?;
+        }
+        for (code, clients) in &self.closed {
+            writeln!(f, "closed     {clients} clients with {code}")?;
+        }
+        if let Some(server) = &self.server {
+            writeln!(f, "{server}")?;
+        }
+        match &self.latency {
+            Some(latency) => write!(f, "latency    {latency}"),
+            None => write!(f, "latency    nothing was received"),
+        }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "server     {:.0} ns user + {:.0} ns system and {:.3} writes per delivery; {:.0} bytes \
+             per idle client, {:.0} at the end",
+            self.user_ns_per_delivery,
+            self.system_ns_per_delivery,
+            self.writes_per_delivery,
+            self.idle_bytes_per_client,
+            self.used_bytes_per_client
+        )
+    }
+}

@@ -1,0 +1,160 @@
+//! The arguments.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use clap::ValueEnum;
+use throng::SlowConsumer;
+
+use crate::bench;
+
+/// An embeddable, sharded realtime hub, and the server built from it.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeOptions,
+}
+
+impl Cli {
+    /// The command; `serve` when none is named.
+    pub(crate) fn command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
+    }
+}
+
+impl ServeOptions {
+    /// The most bytes in a message that is published: one that an empty outbox has room for.
+    pub(crate) fn max_payload(&self) -> usize {
+        match self.max_payload {
+            Some(bytes) => bytes.get(),
+            None => self.outbox_bytes.get().min(1 << 20),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Measure how fast messages reach their clients.
+    #[command(subcommand)]
+    Bench(bench::Command),
+    /// Serve HTTP, WebSocket and the page (the default).
+    Serve(ServeOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeOptions {
+    /// Where to listen. The API asks for no credentials: think before you leave loopback.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+
+    /// Messages that may wait for one client.
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub(crate) outbox_messages: NonZeroUsize,
+
+    /// Payload bytes that may wait for one client.
+    #[arg(long, value_name = "BYTES", default_value = "1048576")]
+    pub(crate) outbox_bytes: NonZeroUsize,
+
+    /// What happens to a message for a client that has no room for it: drop-newest, drop-oldest,
+    /// keep-latest, disconnect, or disconnect:MS for a grace time in milliseconds.
+    #[arg(long, value_name = "POLICY", default_value = "drop-newest", value_parser = slow_consumer)]
+    pub(crate) slow_consumer: SlowConsumer,
+
+    /// Clients at a time.
+    #[arg(long, value_name = "N", default_value = "100000")]
+    pub(crate) max_clients: NonZeroUsize,
+
+    /// Bytes in a message that is published; 1 MiB, or what may wait for a client if that is less.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_payload: Option<NonZeroUsize>,
+
+    /// Bytes in a message that a client sends.
+    #[arg(long, value_name = "BYTES", default_value = "65536")]
+    pub(crate) max_message: NonZeroUsize,
+
+    /// Channels that one client may be subscribed to.
+    #[arg(long, value_name = "N", default_value = "128")]
+    pub(crate) max_subscriptions: NonZeroUsize,
+
+    /// Commands that one client may send in a second; no limit unless given.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_commands: Option<NonZeroU32>,
+
+    /// Who may join private-... and presence-... channels.
+    #[arg(long, value_name = "WHO", default_value = "none")]
+    pub(crate) authorize: Authorize,
+
+    /// Whether clients may publish.
+    #[arg(long, value_name = "WHETHER", default_value = "allow")]
+    pub(crate) client_publish: Publishes,
+
+    /// Another origin whose pages may connect and use the API, such as https://example.com;
+    /// may be given several times. `*` stands for every origin.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow_origin: Vec<String>,
+
+    /// Milliseconds between pings.
+    #[arg(long, value_name = "MS", default_value = "25000", value_parser = millis)]
+    pub(crate) ping_interval: Duration,
+
+    /// Milliseconds that a client has to answer a ping.
+    #[arg(long, value_name = "MS", default_value = "10000", value_parser = millis)]
+    pub(crate) pong_timeout: Duration,
+
+    /// Milliseconds for which a socket may take nothing before it is dropped.
+    #[arg(long, value_name = "MS", default_value = "10000", value_parser = millis)]
+    pub(crate) write_timeout: Duration,
+
+    /// Milliseconds that draining may take once the server is told to stop.
+    #[arg(long, value_name = "MS", default_value = "15000", value_parser = millis)]
+    pub(crate) drain_timeout: Duration,
+}
+
+/// Who may join private and presence channels.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Authorize {
+    /// Nobody: only public channels can be joined.
+    None,
+    /// Everybody, as whoever the `user` of the query says. For development only.
+    Open,
+}
+
+/// Whether clients may publish.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Publishes {
+    /// They may, to public channels and to those they are subscribed to.
+    Allow,
+    /// Only the API publishes.
+    Refuse,
+}
+
+fn slow_consumer(text: &str) -> Result<SlowConsumer, String> {
+    match text.split_once(':') {
+        Some(("disconnect", grace)) => Ok(SlowConsumer::Disconnect {
+            grace: millis(grace)?,
+        }),
+        None if text == "disconnect" => Ok(SlowConsumer::DISCONNECT),
+        None if text == "drop-newest" => Ok(SlowConsumer::DropNewest),
+        None if text == "drop-oldest" => Ok(SlowConsumer::DropOldest),
+        None if text == "keep-latest" => Ok(SlowConsumer::KeepLatest),
+        _ => Err("use drop-newest, drop-oldest, keep-latest, disconnect or disconnect:MS".into()),
+    }
+}
+
+fn millis(text: &str) -> Result<Duration, String> {
+    match text.parse::<u32>() {
+        Ok(millis) => Ok(Duration::from_millis(millis.into())),
+        Err(_) => Err(format!(
+            "a whole number of milliseconds, at most {}",
+            u32::MAX
+        )),
+    }
+}

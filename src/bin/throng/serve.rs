@@ -1,0 +1,135 @@
+//! `throng serve`.
+
+use std::error::Error;
+use std::io;
+use std::io::Write;
+use std::process::ExitCode;
+
+use throng::AuthRequest;
+use throng::Authorization;
+use throng::Disconnect;
+use throng::Hub;
+use throng::Limits;
+use throng::OutboxLimits;
+use throng::server;
+use throng::server::ServerConfig;
+use throng::server::Users;
+use throng::transport::ws::ClientPublish;
+use throng::transport::ws::Origins;
+use throng::transport::ws::WsConfig;
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::Authorize;
+use crate::cli::Publishes;
+use crate::cli::ServeOptions;
+
+/// Serves until it is told to stop.
+pub(crate) fn run(options: ServeOptions) -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+    match start(options) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("throng: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(options: ServeOptions) -> Result<ExitCode, Box<dyn Error>> {
+    let hub = hub(&options)?;
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
+    let code = runtime.block_on(serve(options, hub))?;
+    runtime.shutdown_background();
+    Ok(code)
+}
+
+async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Error>> {
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    // Whoever started this reads the port from here; if nobody reads, that is no reason to stop.
+    drop(writeln!(
+        io::stdout(),
+        "listening on http://{}",
+        listener.local_addr()?
+    ));
+    let mut told = async || {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let stopping = async { drop(stopped.await) };
+    let serving = server::serve(listener, hub.clone(), config(options), stopping);
+    let insisted = async {
+        told().await;
+        stop.send(()).ok();
+        told().await;
+    };
+    let code = tokio::select! {
+        () = serving => ExitCode::SUCCESS,
+        () = insisted => ExitCode::FAILURE,
+    };
+    hub.close(Disconnect::SHUTDOWN);
+    Ok(code)
+}
+
+fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
+    let limits = Limits::new()
+        .clients(options.max_clients.get())
+        .payload(options.max_payload())
+        .subscriptions(options.max_subscriptions.get());
+    let outbox = OutboxLimits::new()
+        .messages(options.outbox_messages.get())
+        .bytes(options.outbox_bytes.get());
+    let mut builder = Hub::builder()
+        .limits(limits)
+        .outbox(outbox)
+        .slow_consumer(options.slow_consumer);
+    if options.authorize == Authorize::Open {
+        builder = builder.authorizer(|_: &AuthRequest| Authorization::Allow);
+    }
+    Ok(builder.build()?)
+}
+
+fn config(options: ServeOptions) -> ServerConfig {
+    // Room for base64 of a payload, and for what is around it.
+    let max_body = options.max_payload() / 3 * 4 + (64 << 10);
+    let ws = WsConfig::new()
+        .client_publish(match options.client_publish {
+            Publishes::Allow => ClientPublish::Allow,
+            Publishes::Refuse => ClientPublish::Refuse,
+        })
+        .max_commands(options.max_commands)
+        .max_message(options.max_message.get())
+        .ping_interval(options.ping_interval)
+        .pong_timeout(options.pong_timeout)
+        .write_timeout(options.write_timeout);
+    let origins = match options.allow_origin {
+        list if list.is_empty() => Origins::Same,
+        list if list.iter().any(|origin| origin == "*") => Origins::Any,
+        list => Origins::List(list),
+    };
+    ServerConfig::new()
+        .drain_timeout(options.drain_timeout)
+        .max_body(max_body)
+        // Beyond the clients, room for requests: clients over the limit are told so.
+        .max_connections(options.max_clients.get().saturating_add(1024))
+        .origins(origins)
+        .users(match options.authorize {
+            Authorize::None => Users::Anonymous,
+            Authorize::Open => Users::Claimed,
+        })
+        .ws(ws)
+}

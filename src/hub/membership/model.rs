@@ -1,0 +1,66 @@
+//! A loom model of the gap cell: the channel's owner loses publications, the client is told.
+//!
+//! TABLE
+
+use super::GapCell;
+use super::Notice;
+use crate::sync::Arc;
+use crate::sync::atomic::AtomicUsize;
+use crate::sync::atomic::Ordering;
+use crate::sync::thread;
+
+/// What was lost, and the notices of it, which come by the control lane: sent by the owner, taken
+/// by the client, one gap for each.
+#[derive(Default)]
+struct Told {
+    cell: GapCell,
+    notices: AtomicUsize,
+}
+
+/// `(first, last, missed)` of every gap, until `losses` are told.
+fn takes(told: &Told, losses: u64) -> Vec<(u64, u64, u64)> {
+    let (mut gaps, mut missed) = (Vec::new(), 0);
+    while missed < losses {
+        // Acquire: as by the lane.
+        while told.notices.load(Ordering::Acquire) == gaps.len() {
+            thread::yield_now();
+        }
+        let gap = told.cell.take().expect("a notice is of something");
+        missed += gap.2;
+        gaps.push(gap);
+    }
+    gaps
+}
+
+#[test]
+fn losses_race_the_taking_of_the_gap() {
+    const LOSSES: u64 = 3;
+    loom::model(|| {
+        let told = Arc::new(Told::default());
+        let client = {
+            let told = Arc::clone(&told);
+            thread::spawn(move || takes(&told, LOSSES))
+        };
+        for offset in 1..=LOSSES {
+            if told.cell.note(offset) == Notice::Send {
+                // Release: as by the lane.
+                told.notices.fetch_add(1, Ordering::Release);
+            }
+        }
+        let gaps = client.join().expect("no panic");
+        let mut told_of = 0;
+        for (first, last, missed) in gaps {
+            assert_eq!(
+                first,
+                told_of + 1,
+                "the gap begins where the last one ended"
+            );
+            told_of += missed;
+            assert!(
+                last == told_of || last == told_of + 1,
+                "the gap ends with what was counted, or with one that is told again"
+            );
+        }
+        assert_eq!(told_of, LOSSES, "each loss is counted once");
+    });
+}

@@ -1,0 +1,56 @@
+//! Bytes to commands, and pushes to bytes: the native JSON protocol, version 1.
+//!
+//! Pure: nothing here reads a clock, takes a lock or does I/O. Time comes in as a [`Timestamp`].
+//! Hostile input ends here: [`Request::parse`] never panics, and whatever it refuses, it refuses
+//! with a [`Fault`] that names the request, the field and a stable [`ErrorCode`].
+//!
+//! One text frame of a WebSocket holds one JSON object. Every field, command, push, error and
+//! close code is listed in [`docs::protocol`](crate::docs::protocol).
+//!
+//! # Memory
+//!
+//! Parsing allocates at most the size of the text, once for each string that it keeps. Values
+//! inside `data` are checked, never built.
+
+mod command;
+mod fault;
+mod field;
+mod publication;
+mod push;
+mod timestamp;
+
+pub use self::command::Command;
+pub use self::command::Echo;
+pub use self::command::Payload;
+pub use self::command::Request;
+pub use self::command::RequestId;
+pub use self::command::Since;
+pub use self::fault::ErrorCode;
+pub use self::fault::Fault;
+pub use self::publication::Publication;
+pub use self::push::Hello;
+pub use self::push::MemberView;
+pub use self::push::Push;
+pub use self::push::Report;
+pub use self::timestamp::Timestamp;
+
+/// The WebSocket sub-protocol that names this dialect and its version.
+pub const SUBPROTOCOL: &str = "throng.v1.json";
+
+/// The longest text that a request may use as its `id`, in bytes.
+pub const MAX_ID: usize = 64;
+
+/// The longest channel name that is looked at, in bytes; the hub may set a lower limit.
+pub const MAX_CHANNEL: usize = 1024;
+
+/// The longest `auth` of a subscribe command, in bytes.
+pub const MAX_AUTH: usize = 8192;
+
+/// The longest conflation key of a publish command, in bytes.
+pub const MAX_KEY: usize = 256;
+
+/// How many objects and arrays may stand inside each other, the frame's own object included.
+pub const MAX_DEPTH: usize = 64;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! Which path is what.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::http::Method;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::middleware::Next;
+use axum::response::Response;
+use axum::routing::delete;
+use axum::routing::get;
+use axum::routing::post;
+use tokio::sync::watch;
+
+use crate::hub::Hub;
+use crate::server::ServerConfig;
+use crate::server::api;
+use crate::server::page;
+use crate::server::problem::Problem;
+use crate::server::socket;
+
+/// What every handler knows.
+#[derive(Clone, Debug)]
+pub(super) struct App {
+    pub(super) hub: Hub,
+    pub(super) config: Arc<ServerConfig>,
+    /// Turns true when the server drains.
+    pub(super) draining: watch::Receiver<bool>,
+}
+
+pub(super) fn router(app: App) -> Router {
+    let api = Router::new()
+        .route("/broadcast", post(api::broadcast))
+        .route("/channels", get(api::channels))
+        .route("/channels/{channel}", get(api::channel))
+        .route("/channels/{channel}/publish", post(api::publish))
+        .route("/clients/slow", get(api::slow_clients))
+        .route("/clients/{id}", delete(api::kick))
+        .route("/clients/{id}/send", post(api::send))
+        .route("/stats", get(api::stats))
+        .layer(middleware::from_fn_with_state(app.clone(), check_origin));
+    Router::new()
+        .route("/", get(page::page))
+        .route("/healthz", get(async || "ok"))
+        .route("/ws", get(socket::connect))
+        .nest("/api/v1", api)
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .with_state(app)
+}
+
+/// Refuses requests that the page of another host makes.
+async fn check_origin(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    if !app.config.origins.allow(request.headers()) {
+        let why = "pages of this origin may not use the API";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden_origin", why));
+    }
+    Ok(next.run(request).await)
+}
+
+async fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "nothing is here")
+}
+
+async fn not_allowed(method: Method) -> Problem {
+    let why = format!("{method} means nothing here");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", why)
+}

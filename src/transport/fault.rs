@@ -1,0 +1,54 @@
+//! The one place where an error of the hub becomes an error on the wire.
+
+use std::error::Error;
+
+use crate::hub::ChannelError;
+use crate::hub::PublishError;
+use crate::hub::SubscribeError;
+use crate::protocol::ErrorCode;
+use crate::protocol::Fault;
+
+pub(crate) fn not_subscribed() -> Fault {
+    let why = "this client is not subscribed to the channel";
+    Fault::new(ErrorCode::NotSubscribed, why).field("channel_id")
+}
+
+pub(crate) fn publish_fault(error: &PublishError) -> Fault {
+    let (code, field) = match error {
+        PublishError::Backlogged(_) => (ErrorCode::Backlogged, "channel_id"),
+        PublishError::Closed(_) => return Fault::new(ErrorCode::Closed, error.to_string()),
+        PublishError::Name(..) => (ErrorCode::InvalidChannel, "channel_id"),
+        PublishError::TooLarge { .. } => (ErrorCode::TooLarge, "data"),
+    };
+    Fault::new(code, in_full(error)).field(field)
+}
+
+pub(crate) fn subscribe_fault(error: &SubscribeError) -> Fault {
+    let code = match error {
+        SubscribeError::AlreadySubscribed => ErrorCode::AlreadySubscribed,
+        SubscribeError::Channel(error) => channel_code(error),
+        SubscribeError::Closed(_) => return Fault::new(ErrorCode::Closed, error.to_string()),
+        SubscribeError::Member { .. } => ErrorCode::TooLarge,
+        SubscribeError::TooManyMembers { .. } => ErrorCode::TooManyMembers,
+        SubscribeError::TooManySubscriptions { .. } => ErrorCode::TooManySubscriptions,
+        SubscribeError::Unauthorized { .. } => ErrorCode::Unauthorized,
+        SubscribeError::Unsubscribed => ErrorCode::NotSubscribed,
+    };
+    Fault::new(code, in_full(error)).field("channel_id")
+}
+
+pub(crate) fn channel_code(error: &ChannelError) -> ErrorCode {
+    match error {
+        ChannelError::Closed => ErrorCode::Closed,
+        ChannelError::Name(_) => ErrorCode::InvalidChannel,
+        ChannelError::TooManyChannels { .. } => ErrorCode::TooManyChannels,
+    }
+}
+
+/// The error and what it came from, in one line.
+pub(crate) fn in_full(error: &dyn Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

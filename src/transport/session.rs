@@ -1,0 +1,174 @@
+//! One client's commands, carried out on the hub.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::hub::Client;
+use crate::hub::Delivery;
+use crate::hub::Hub;
+use crate::hub::Member;
+use crate::hub::StreamPosition;
+use crate::hub::SubscribeOptions;
+use crate::id::ChannelKind;
+use crate::message::Message;
+use crate::protocol::Command;
+use crate::protocol::Echo;
+use crate::protocol::ErrorCode;
+use crate::protocol::Fault;
+use crate::protocol::Since;
+use crate::transport::fault::not_subscribed;
+use crate::transport::fault::publish_fault;
+use crate::transport::fault::subscribe_fault;
+
+/// What carries out the commands of one client.
+#[derive(Debug)]
+pub(super) struct Session {
+    hub: Hub,
+    client: Client,
+    publishes: ClientPublish,
+}
+
+/// Whether clients may publish.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "they may or they may not")]
+pub enum ClientPublish {
+    /// To public channels, and to private and presence channels that they are subscribed to.
+    #[default]
+    Allow,
+    /// Never: only the server's side publishes.
+    Refuse,
+}
+
+/// What a command comes to.
+pub(super) enum Outcome {
+    /// Done at once.
+    Now(Result<Done, Fault>),
+    /// A subscribe, which may wait for the authorizer. Dropped early, it has not joined.
+    Later {
+        channel: String,
+        future: Subscribing,
+    },
+}
+
+pub(super) type Subscribing = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+
+/// What was done, and so what the reply says.
+pub(super) enum Done {
+    Nothing,
+    Pong,
+    Published(Delivery),
+    Roster {
+        channel: String,
+        members: Arc<[Member]>,
+    },
+}
+
+impl Session {
+    pub(super) fn new(hub: Hub, client: Client, publishes: ClientPublish) -> Self {
+        Self {
+            hub,
+            client,
+            publishes,
+        }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Carries out a command, or starts to. Never waits.
+    pub(super) fn handle(&self, command: Command) -> Outcome {
+        Outcome::Now(match command {
+            Command::Ping => Ok(Done::Pong),
+            Command::Presence { channel } => self.presence(channel),
+            Command::Publish {
+                channel,
+                payload,
+                key,
+                echo,
+            } => self.publish(&channel, payload.into_message(key), echo),
+            Command::Subscribe {
+                channel,
+                since,
+                auth,
+            } => {
+                let future = self.subscribe(channel.clone(), since, auth);
+                return Outcome::Later { channel, future };
+            }
+            Command::Unsubscribe { channel } => self.unsubscribe(&channel),
+        })
+    }
+
+    fn presence(&self, channel: String) -> Result<Done, Fault> {
+        if ChannelKind::of(&channel) != ChannelKind::Presence {
+            let why = "only channels named presence-... have members";
+            return Err(Fault::new(ErrorCode::NotPresence, why).field("channel_id"));
+        }
+        self.check_subscribed(&channel)?;
+        let members = self.hub.presence(&channel);
+        Ok(Done::Roster { channel, members })
+    }
+
+    fn publish(&self, channel: &str, message: Message, echo: Echo) -> Result<Done, Fault> {
+        if self.publishes == ClientPublish::Refuse {
+            let why = "clients may not publish on this server";
+            return Err(Fault::new(ErrorCode::Forbidden, why).field("type"));
+        }
+        if ChannelKind::of(channel) != ChannelKind::Public {
+            self.check_subscribed(channel)?;
+        }
+        let delivery = match echo {
+            Echo::All => self.hub.publish(channel, message),
+            Echo::Others => self.hub.publish_except(channel, message, self.client.id()),
+        };
+        delivery
+            .map(Done::Published)
+            .map_err(|error| publish_fault(&error))
+    }
+
+    fn subscribe(
+        &self,
+        channel: String,
+        since: Option<Since>,
+        auth: Option<String>,
+    ) -> Subscribing {
+        let client = self.client.clone();
+        Box::pin(async move {
+            let mut options = SubscribeOptions::new();
+            if let Some(Since { sequence, epoch }) = since {
+                options = options.since(StreamPosition {
+                    offset: sequence,
+                    epoch,
+                });
+            }
+            if let Some(auth) = auth {
+                options = options.auth(auth);
+            }
+            match client.subscribe_with(&channel, options).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(subscribe_fault(&error)),
+            }
+        })
+    }
+
+    fn unsubscribe(&self, channel: &str) -> Result<Done, Fault> {
+        match self.client.unsubscribe(channel) {
+            Ok(()) => Ok(Done::Nothing),
+            Err(_) => Err(not_subscribed()),
+        }
+    }
+
+    fn check_subscribed(&self, channel: &str) -> Result<(), Fault> {
+        if self
+            .client
+            .subscriptions()
+            .iter()
+            .any(|name| **name == *channel)
+        {
+            Ok(())
+        } else {
+            Err(not_subscribed())
+        }
+    }
+}

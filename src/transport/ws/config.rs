@@ -1,0 +1,103 @@
+//! What can be set for a WebSocket connection, and what each setting costs.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use crate::transport::session::ClientPublish;
+
+/// How a WebSocket connection is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WsConfig {
+    /// Whether clients may publish. Default: they may.
+    pub client_publish: ClientPublish,
+    /// How long a closed connection waits for its peer to hang up. Default 2 s.
+    pub close_timeout: Duration,
+    /// The most commands a client may send in a second, beyond which they are refused with
+    /// `rate_limited`; a client that was silent may send one second's worth at once.
+    /// Default: no limit.
+    pub max_commands: Option<NonZeroU32>,
+    /// The largest message that a client may send, in bytes; a larger one closes the connection
+    /// with 1009. Default 64 KiB. At worst two of them are held for each connection.
+    pub max_message: usize,
+    /// How often the server pings, give or take a tenth, which differs from client to client.
+    /// Default 25 s; at least 1 ms.
+    pub ping_interval: Duration,
+    /// How long after a ping the client must have sent something, a pong or anything else.
+    /// Default 10 s. Then it is closed with 3012.
+    pub pong_timeout: Duration,
+    /// How long the socket may take no byte at all, and how long everything that was accepted
+    /// before a close may take to be written. Default 10 s. Then the connection is dropped.
+    pub write_timeout: Duration,
+}
+
+impl WsConfig {
+    /// The defaults.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            client_publish: ClientPublish::Allow,
+            close_timeout: Duration::from_secs(2),
+            max_commands: None,
+            max_message: 64 * 1024,
+            ping_interval: Duration::from_secs(25),
+            pong_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// Sets [`Self::client_publish`].
+    #[must_use]
+    pub const fn client_publish(mut self, publishes: ClientPublish) -> Self {
+        self.client_publish = publishes;
+        self
+    }
+
+    /// Sets [`Self::close_timeout`].
+    #[must_use]
+    pub const fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+
+    /// Sets [`Self::max_commands`].
+    #[must_use]
+    pub const fn max_commands(mut self, per_second: Option<NonZeroU32>) -> Self {
+        self.max_commands = per_second;
+        self
+    }
+
+    /// Sets [`Self::max_message`].
+    #[must_use]
+    pub const fn max_message(mut self, bytes: usize) -> Self {
+        self.max_message = bytes;
+        self
+    }
+
+    /// Sets [`Self::ping_interval`].
+    #[must_use]
+    pub const fn ping_interval(mut self, interval: Duration) -> Self {
+        self.ping_interval = interval;
+        self
+    }
+
+    /// Sets [`Self::pong_timeout`].
+    #[must_use]
+    pub const fn pong_timeout(mut self, timeout: Duration) -> Self {
+        self.pong_timeout = timeout;
+        self
+    }
+
+    /// Sets [`Self::write_timeout`].
+    #[must_use]
+    pub const fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
+        self
+    }
+}
+
+impl Default for WsConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,62 @@
+//! WebSocket frames of the server: unmasked, and so the same bytes for every client.
+
+use bytes::Bytes;
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::Control;
+use tungstenite::protocol::frame::coding::Data;
+use tungstenite::protocol::frame::coding::OpCode;
+
+use crate::disconnect::Disconnect;
+use crate::hub::Wire;
+use crate::protocol::Push;
+use crate::protocol::Timestamp;
+use crate::time::SystemClock;
+
+/// The slot in which a frame of the hub keeps its native JSON in a WebSocket frame.
+pub(super) const NATIVE: Wire = Wire::new(0);
+
+/// A ping without a payload.
+pub(super) const PING: Bytes = Bytes::from_static(&[0x89, 0x00]);
+
+/// The longest header of an unmasked frame.
+const HEADER: usize = 10;
+
+/// The text frame of a push, stamped with the present time.
+pub(super) fn text(push: Push<'_>) -> Bytes {
+    // The header goes in front once the length is known: room for the longest is left.
+    let mut frame = vec![0; HEADER];
+    let now = Timestamp::since_unix_epoch(SystemClock::new().since_unix_epoch());
+    push.write(now, &mut frame);
+    let header = header(OpCode::Data(Data::Text), frame.len() - HEADER);
+    let start = HEADER - header.len();
+    frame[start..HEADER].copy_from_slice(&header);
+    Bytes::from(frame).slice(start..)
+}
+
+/// The close frame of a disconnect.
+pub(super) fn close(why: &Disconnect) -> Bytes {
+    close_with(why.code(), why.reason())
+}
+
+/// A close frame of this code and reason, the reason cut to what fits.
+pub(super) fn close_with(code: u16, reason: &str) -> Bytes {
+    let mut end = reason.len().min(Disconnect::MAX_REASON);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut frame = header(OpCode::Control(Control::Close), 2 + end);
+    frame.extend_from_slice(&code.to_be_bytes());
+    frame.extend_from_slice(&reason.as_bytes()[..end]);
+    frame.into()
+}
+
+fn header(opcode: OpCode, length: usize) -> Vec<u8> {
+    let header = FrameHeader {
+        opcode,
+        ..FrameHeader::default()
+    };
+    let mut bytes = Vec::with_capacity(HEADER + Disconnect::MAX_REASON);
+    let written = header.format(length as u64, &mut bytes).is_ok();
+    debug_assert!(written, "a Vec takes every write");
+    bytes
+}

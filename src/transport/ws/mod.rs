@@ -1,0 +1,46 @@
+//! WebSocket: RFC 6455 on any byte stream of tokio, speaking [the native protocol](crate::protocol).
+//!
+//! [`upgrade`] answers the HTTP request, [`serve`] does everything after it.
+//!
+//! # Order
+//!
+//! Frames of the hub are written in the order of the client's outbox. Replies to commands are
+//! written in the order of the commands, and may overtake frames that were published before.
+//! The `joined` reply comes before everything that its subscription brings.
+//!
+//! # Writing
+//!
+//! All that waits in the outbox is written together; nothing waits for more to come. The bytes of
+//! a frame (WebSocket header and JSON) are made once and shared by all clients.
+//!
+//! # Closing
+//!
+//! Every close that the server begins has a code and a reason. What was accepted for the client
+//! before it is written first, within [`WsConfig::write_timeout`]; then the close frame; then the
+//! server waits [`WsConfig::close_timeout`] for the client to hang up.
+//!
+//! # Memory
+//!
+//! One command at a time: while one is being carried out, one more is held, and beyond it the
+//! socket is not read. So a connection holds at most two inbound messages and a read buffer of
+//! 4 KiB, and outbound its outbox and as much again that is being written.
+
+mod config;
+mod connection;
+mod framing;
+mod inbound;
+mod origin;
+mod output;
+mod timing;
+mod upgrade;
+
+pub use self::config::WsConfig;
+pub use self::connection::serve;
+pub use self::origin::Origins;
+pub use self::upgrade::Refusal;
+pub use self::upgrade::upgrade;
+
+pub use super::session::ClientPublish;
+
+#[cfg(test)]
+mod tests;

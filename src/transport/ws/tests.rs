@@ -1,0 +1,200 @@
+//! The parts of a connection that need no socket.
+
+use std::io::Cursor;
+use std::time::Duration;
+use std::time::Instant;
+
+use bytes::Bytes;
+use hyper::header;
+use hyper::header::HeaderMap;
+use hyper::header::HeaderValue;
+use tokio::io::AsyncReadExt;
+use tungstenite::protocol::frame::FrameHeader;
+
+use crate::disconnect::Disconnect;
+use crate::id::ClientId;
+use crate::protocol::ErrorCode;
+use crate::protocol::Fault;
+use crate::protocol::Push;
+use crate::time::Clock;
+use crate::time::SystemClock;
+use crate::transport::ws::Origins;
+use crate::transport::ws::WsConfig;
+use crate::transport::ws::framing;
+use crate::transport::ws::output::Output;
+use crate::transport::ws::timing::Due;
+use crate::transport::ws::timing::Timing;
+
+#[test]
+fn a_frame_of_any_length_has_its_header_right_before_it() {
+    for length in [0, 1, 100, 126, 65_000, 70_000] {
+        let fault = Fault::new(ErrorCode::InvalidJson, "x".repeat(length));
+        let frame = framing::text(Push::Error(&fault));
+        let mut cursor = Cursor::new(&frame);
+        let (header, payload) = FrameHeader::parse(&mut cursor).unwrap().unwrap();
+        assert!(header.is_final && header.mask.is_none());
+        assert_eq!(cursor.position() + payload, frame.len() as u64);
+        assert!(frame.ends_with(b"}"));
+    }
+}
+
+#[test]
+fn a_reason_is_cut_to_what_a_close_frame_holds() {
+    let close = framing::close_with(1002, &"é".repeat(100));
+    assert_eq!(
+        close.len(),
+        2 + 2 + 122,
+        "122 bytes are 61 characters; 123 would split one"
+    );
+    assert_eq!(
+        framing::close(&Disconnect::SHUTDOWN),
+        b"\x88\x0a\x0b\xb9shutdown".as_slice()
+    );
+}
+
+#[test]
+fn an_origin_is_the_same_host_and_port_or_listed() {
+    let list = Origins::List(vec!["https://friend.example".to_owned()]);
+    for (origin, host, same, listed) in [
+        (None, "a", true, true),
+        (Some("http://a:8080"), "a:8080", true, true),
+        (Some("http://A:8080"), "a:8080", true, true),
+        (Some("http://a"), "a:80", true, true),
+        (Some("https://a"), "a:443", true, true),
+        (Some("http://a:80"), "a", true, true),
+        (Some("https://a"), "a:80", false, false),
+        (Some("http://a:8081"), "a:8080", false, false),
+        (Some("http://b:8080"), "a:8080", false, false),
+        (Some("http://a.evil:8080"), "a:8080", false, false),
+        (Some("null"), "a:8080", false, false),
+        (Some("file://"), "", false, false),
+        (Some("https://friend.example"), "a:8080", false, true),
+        (Some("https://friend.example.evil"), "a:8080", false, false),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static(host));
+        if let Some(origin) = origin {
+            headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+        }
+        assert_eq!(Origins::Same.allow(&headers), same, "{origin:?} at {host}");
+        assert_eq!(list.allow(&headers), listed, "{origin:?} at {host}");
+        assert!(Origins::Any.allow(&headers));
+    }
+}
+
+#[test]
+fn two_origins_are_none_of_ours() {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::HOST, HeaderValue::from_static("a"));
+    headers.append(header::ORIGIN, HeaderValue::from_static("http://a"));
+    headers.append(header::ORIGIN, HeaderValue::from_static("http://evil"));
+    assert!(!Origins::Same.allow(&headers));
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn timing(now: Instant) -> Timing {
+    let config = WsConfig::new()
+        .ping_interval(25 * SECOND)
+        .pong_timeout(10 * SECOND);
+    Timing::new(config.write_timeout(5 * SECOND), ClientId::new(7), now)
+}
+
+fn due(timing: &mut Timing, now: Instant) -> Vec<Due> {
+    timing.due(now, true).collect()
+}
+
+#[test]
+fn a_ping_is_sent_and_its_answer_awaited_from_when_it_was_written() {
+    let start = SystemClock::new().now();
+    let mut timing = timing(start);
+    let first = timing.deadline();
+    assert!(
+        (22..=28).contains(&(first - start).as_secs()),
+        "give or take a tenth"
+    );
+    assert_eq!(due(&mut timing, first), [Due::Ping]);
+    let written = first + 3 * SECOND;
+    timing.watch(first, false, false);
+    timing.wrote(written, true);
+    assert_eq!(due(&mut timing, written + 9 * SECOND), []);
+    assert_eq!(due(&mut timing, written + 10 * SECOND), [Due::NoPong]);
+}
+
+#[test]
+fn whatever_the_client_sends_answers_a_ping() {
+    let start = SystemClock::new().now();
+    let mut timing = timing(start);
+    let first = timing.deadline();
+    assert_eq!(due(&mut timing, first), [Due::Ping]);
+    timing.wrote(first, true);
+    timing.heard();
+    assert_eq!(due(&mut timing, first + 10 * SECOND), []);
+    let second = timing.deadline();
+    assert_eq!(due(&mut timing, second), [Due::Ping]);
+}
+
+#[test]
+fn a_client_that_is_not_read_is_not_called_silent() {
+    let start = SystemClock::new().now();
+    let mut timing = timing(start);
+    let first = timing.deadline();
+    assert_eq!(due(&mut timing, first), [Due::Ping]);
+    timing.wrote(first, true);
+    assert_eq!(timing.due(first + 10 * SECOND, false).count(), 0);
+    assert_eq!(due(&mut timing, first + 20 * SECOND), [Due::NoPong]);
+}
+
+#[test]
+fn patience_with_a_socket_begins_anew_with_each_byte_but_not_while_closing() {
+    let start = SystemClock::new().now();
+    let mut timing = timing(start);
+    assert_eq!(timing.watch(start, false, false), start + 5 * SECOND);
+    timing.wrote(start + 4 * SECOND, false);
+    assert_eq!(
+        timing.watch(start + 4 * SECOND, false, false),
+        start + 9 * SECOND
+    );
+    assert_eq!(
+        timing.watch(start + 5 * SECOND, false, true),
+        start + 9 * SECOND
+    );
+    timing.wrote(start + 8 * SECOND, false);
+    timing.watch(start + 8 * SECOND, false, true);
+    assert_eq!(due(&mut timing, start + 9 * SECOND), []);
+    assert_eq!(due(&mut timing, start + 10 * SECOND), [Due::GiveUp]);
+}
+
+#[tokio::test]
+async fn output_is_written_whole_however_little_the_socket_takes() {
+    let frames: Vec<_> = (0..100_u8)
+        .map(|n| Bytes::from(vec![n; usize::from(n) + 1]))
+        .collect();
+    for room in [1, 7, 64, 100_000] {
+        let (mut writer, mut reader) = tokio::io::duplex(room);
+        let mut output = Output::default();
+        frames.iter().cloned().for_each(|frame| output.reply(frame));
+        let written = async {
+            while !output.is_empty() {
+                output.write_to(&mut writer).await.unwrap();
+            }
+            drop(writer);
+        };
+        let mut read = Vec::new();
+        let (_, count) = tokio::join!(written, reader.read_to_end(&mut read));
+        assert_eq!(count.unwrap(), read.len());
+        assert_eq!(read, frames.concat());
+    }
+}
+
+#[test]
+fn replies_that_are_not_taken_hold_up_commands() {
+    let mut output = Output::default();
+    output.push(Bytes::from(vec![0; 1 << 20]));
+    assert!(
+        output.takes_requests(),
+        "what the client did not ask for does not count"
+    );
+    output.reply(Bytes::from(vec![0; 64 * 1024]));
+    assert!(!output.takes_requests());
+}

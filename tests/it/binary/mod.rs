@@ -1,0 +1,158 @@
+//! The shipped binary, started on a free port, and clients to talk to it.
+//!
+//! Nothing here sleeps: what is waited for is read from a socket or a pipe, and a deadline on
+//! every read turns a hang into a failure.
+
+mod http;
+mod ws;
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::net::SocketAddr;
+use std::net::TcpStream;
+use std::process::Child;
+use std::process::Command;
+use std::process::ExitStatus;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+
+pub(crate) use self::http::Response;
+pub(crate) use self::ws::Ws;
+
+/// How long anything may take before the test fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running `throng`, killed when dropped.
+pub(crate) struct Throng {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Throng {
+    /// Starts the binary with these arguments, on a free port.
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", arguments)
+    }
+
+    /// Starts the binary with these arguments, at this address.
+    pub(crate) fn start_at(address: &str, arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_throng"))
+            .args(["--listen", address])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let address = line.trim().rsplit('/').next().unwrap().parse().unwrap();
+        Self { child, address }
+    }
+
+    /// The process's id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A plain connection.
+    pub(crate) fn tcp(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// A client that has been greeted.
+    pub(crate) fn ws(&self) -> Ws {
+        Ws::open(self.address, "/ws").greeted()
+    }
+
+    /// A client that has been greeted as this user.
+    pub(crate) fn ws_as(&self, user: &str) -> Ws {
+        Ws::open(self.address, &format!("/ws?user={user}")).greeted()
+    }
+
+    /// A client that is subscribed to this channel.
+    pub(crate) fn ws_joined(&self, channel: &str) -> Ws {
+        let mut client = self.ws();
+        client.join(channel);
+        client
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Response {
+        self.request("GET", path, &[], b"")
+    }
+
+    pub(crate) fn post(&self, path: &str, content_type: &str, body: impl AsRef<[u8]>) -> Response {
+        self.request(
+            "POST",
+            path,
+            &[("content-type", content_type)],
+            body.as_ref(),
+        )
+    }
+
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Response {
+        http::request(self.tcp(), method, path, headers, body)
+    }
+
+    /// Publishes a JSON value, and returns the delivery.
+    pub(crate) fn publish(&self, channel: &str, data: &Value) -> Value {
+        let body = format!(r#"{{"data":{data}}}"#);
+        let path = format!("/api/v1/channels/{channel}/publish");
+        let response = self.post(&path, "application/json", body);
+        assert_eq!(response.status, 200, "{response:?}");
+        response.json()
+    }
+
+    /// The counters of the hub.
+    pub(crate) fn stats(&self) -> Value {
+        self.get("/api/v1/stats").json()
+    }
+
+    /// Asks for the counters until `done` is content with them.
+    pub(crate) fn stats_until(&self, done: impl Fn(&Value) -> bool) -> Value {
+        let start = Instant::now();
+        loop {
+            let stats = self.stats();
+            if done(&stats) {
+                return stats;
+            }
+            assert!(start.elapsed() < PATIENCE, "still {stats}");
+        }
+    }
+
+    /// Sends a signal, as `kill` names it.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-s", name, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Waits until the process has ended by itself.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Throng {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

@@ -1,0 +1,147 @@
+//! A WebSocket client made by somebody else.
+
+use std::net::SocketAddr;
+use std::net::TcpStream;
+
+use serde_json::Value;
+use tungstenite::Bytes;
+use tungstenite::Message;
+use tungstenite::WebSocket;
+
+use crate::binary::PATIENCE;
+
+/// A client.
+pub(crate) struct Ws {
+    socket: WebSocket<TcpStream>,
+    greeting: Value,
+}
+
+impl Ws {
+    pub(crate) fn open(address: SocketAddr, path: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let (socket, _) = tungstenite::client(format!("ws://{address}{path}"), stream).unwrap();
+        Self {
+            socket,
+            greeting: Value::Null,
+        }
+    }
+
+    /// Reads the first push, which tells the client who it is.
+    pub(crate) fn greeted(mut self) -> Self {
+        self.greeting = self.expect("connected");
+        self
+    }
+
+    /// What the first push said.
+    pub(crate) fn greeting(&self) -> &Value {
+        &self.greeting["data"]
+    }
+
+    pub(crate) fn id(&self) -> String {
+        self.greeting()["client_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends a text, whatever it is.
+    pub(crate) fn say(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).unwrap();
+    }
+
+    pub(crate) fn send(&mut self, message: Message) {
+        self.socket.send(message).unwrap();
+    }
+
+    /// Sends a command and returns the next push.
+    pub(crate) fn ask(&mut self, command: &str) -> Value {
+        self.say(command);
+        self.push()
+    }
+
+    /// Subscribes, and returns the `joined`.
+    pub(crate) fn join(&mut self, channel: &str) -> Value {
+        self.say(&format!(
+            r#"{{"id":"join","type":"subscribe","channel_id":"{channel}"}}"#
+        ));
+        let joined = self.expect("joined");
+        assert_eq!(
+            (&joined["reply_to"], &joined["channel_id"]),
+            (&"join".into(), &channel.into())
+        );
+        joined
+    }
+
+    /// The next frame that is no ping.
+    pub(crate) fn read(&mut self) -> Message {
+        loop {
+            match self.socket.read().unwrap() {
+                Message::Ping(_) => self.socket.flush().unwrap(),
+                message => return message,
+            }
+        }
+    }
+
+    /// The next push.
+    pub(crate) fn push(&mut self) -> Value {
+        match self.read() {
+            Message::Text(text) => serde_json::from_str(&text).unwrap(),
+            other => panic!("not a push: {other:?}"),
+        }
+    }
+
+    /// The next push, which is of this type.
+    pub(crate) fn expect(&mut self, kind: &str) -> Value {
+        let push = self.push();
+        assert_eq!(push["type"], kind, "{push}");
+        push
+    }
+
+    /// Answers the close that comes next, and says what it said.
+    pub(crate) fn closed(&mut self) -> (u16, String) {
+        match self.read() {
+            Message::Close(Some(frame)) => {
+                // Answered by the next read, which finds that the server has hung up.
+                drop(self.socket.read());
+                (frame.code.into(), frame.reason.to_string())
+            }
+            other => panic!("not a close: {other:?}"),
+        }
+    }
+
+    /// Reads pushes until the close, and returns both.
+    pub(crate) fn rest(&mut self) -> (Vec<Value>, (u16, String)) {
+        let mut pushes = Vec::new();
+        loop {
+            match self.read() {
+                Message::Text(text) => pushes.push(serde_json::from_str(&text).unwrap()),
+                Message::Close(Some(frame)) => {
+                    return (pushes, (frame.code.into(), frame.reason.to_string()));
+                }
+                other => panic!("neither push nor close: {other:?}"),
+            }
+        }
+    }
+
+    /// Sends a ping and returns what the next pong carries.
+    pub(crate) fn ping(&mut self, payload: &'static [u8]) -> Bytes {
+        self.socket
+            .send(Message::Ping(Bytes::from_static(payload)))
+            .unwrap();
+        match self.read() {
+            Message::Pong(payload) => payload,
+            other => panic!("not a pong: {other:?}"),
+        }
+    }
+
+    /// Closes, and waits for the answer.
+    pub(crate) fn close(mut self) {
+        self.socket.close(None).unwrap();
+        while self.socket.read().is_ok() {}
+    }
+
+    /// The bare connection.
+    pub(crate) fn stream(&self) -> &TcpStream {
+        self.socket.get_ref()
+    }
+}

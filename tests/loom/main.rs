@@ -1,0 +1,350 @@
+//! loom models of the whole hub, through its public interface, each named for its race.
+//!
+//! TABLE
+//!
+//! # What loom does not see here
+//!
+//! The tables and the list of a client's channels stand behind loom's locks. `Arc`, `OnceLock` and
+//! the queue of channels to be reclaimed are the real ones: they switch no thread and order nothing
+//! in loom's eyes. So each model keeps a handle to all it shares until the others have ended.
+
+#![cfg(throng_loom)]
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use loom::model::Builder;
+use loom::thread;
+use throng::Channel;
+use throng::Client;
+use throng::Closed;
+use throng::ConnectOptions;
+use throng::Disconnect;
+use throng::Event;
+use throng::Hub;
+use throng::Message;
+use throng::Outbox;
+use throng::OutboxLimits;
+use throng::SlowConsumer;
+use throng::SubscribeError;
+use throng::TryRecvError;
+
+/// Explores `f`. A hub takes more steps than loom allows by default.
+fn model(f: impl Fn() + Send + Sync + 'static) {
+    let mut model = Builder::new();
+    model.max_branches = 20_000;
+    model.check(f);
+}
+
+/// A hub whose clients have room for so many messages.
+fn hub(messages: usize, policy: SlowConsumer) -> Hub {
+    Hub::builder()
+        .shards(1)
+        .outbox(OutboxLimits::new().messages(messages))
+        .slow_consumer(policy)
+        .build()
+        .expect("the settings are in range")
+}
+
+fn connected(hub: &Hub) -> (Client, Outbox) {
+    hub.connect(ConnectOptions::new())
+        .expect("the hub is open and has room")
+}
+
+/// A client in the channel `c`, and a handle to that.
+fn subscribed(hub: &Hub) -> (Client, Outbox, Channel) {
+    let (client, outbox) = connected(hub);
+    client.subscribe_blocking("c").expect("anyone may join");
+    (client, outbox, hub.channel("c").expect("it is there"))
+}
+
+/// Publishes `messages` on another thread, which says how many were delivered.
+fn publishes(channel: &Channel, messages: usize) -> thread::JoinHandle<usize> {
+    let channel = channel.clone();
+    thread::spawn(move || {
+        (0..messages)
+            .map(|_| channel.publish(Message::static_text("x")))
+            .map(|published| published.expect("the hub is open").delivered())
+            .sum()
+    })
+}
+
+/// The offsets of what is in the outbox.
+fn offsets(outbox: &mut Outbox) -> Vec<u64> {
+    std::iter::from_fn(|| outbox.try_recv().ok())
+        .map(|frame| frame.offset())
+        .collect()
+}
+
+/// The offsets of what arrives before the end, and the end.
+fn until_closed(outbox: &mut Outbox) -> (Vec<u64>, Closed) {
+    let mut offsets = Vec::new();
+    loop {
+        match outbox.recv_blocking() {
+            Ok(frame) => offsets.push(frame.offset()),
+            Err(closed) => return (offsets, closed),
+        }
+    }
+}
+
+/// A payload that counts when it is freed.
+fn counted(freed: &Arc<AtomicUsize>) -> Message {
+    Message::binary(Bytes::from_owner(Counted(Arc::clone(freed))))
+}
+
+struct Counted(Arc<AtomicUsize>);
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        b"counted"
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn join_races_publish() {
+    model(|| {
+        let hub = hub(2, SlowConsumer::DropNewest);
+        let (client, mut outbox) = connected(&hub);
+        let channel = hub.channel("c").expect("it is made");
+        let publisher = publishes(&channel, 2);
+        let joined = client.subscribe_blocking("c").expect("anyone may join");
+        publisher.join().expect("no panic");
+        let expected: Vec<_> = (joined.position.offset + 1..=2).collect();
+        assert_eq!(
+            offsets(&mut outbox),
+            expected,
+            "nothing lost, nothing doubled"
+        );
+    });
+}
+
+#[test]
+fn leave_races_publish() {
+    model(|| {
+        let hub = hub(2, SlowConsumer::DropNewest);
+        let (client, mut outbox, channel) = subscribed(&hub);
+        let publisher = publishes(&channel, 2);
+        client.unsubscribe("c").expect("it is in there");
+        let delivered = publisher.join().expect("no panic");
+        let received = offsets(&mut outbox);
+        assert_eq!(received, [1, 2][..received.len()], "no hole");
+        assert!(
+            delivered <= received.len(),
+            "what was reported was delivered"
+        );
+        assert_eq!(channel.subscriber_count(), 0);
+        let after = channel.publish(Message::static_text("x"));
+        assert_eq!(after.expect("the hub is open").delivered(), 0);
+    });
+}
+
+#[test]
+fn close_races_publish() {
+    model(|| {
+        let hub = hub(2, SlowConsumer::DropNewest);
+        let (client, mut outbox, channel) = subscribed(&hub);
+        let publisher = publishes(&channel, 2);
+        client.close(Disconnect::KICKED);
+        let (received, closed) = until_closed(&mut outbox);
+        publisher.join().expect("no panic");
+        assert_eq!(received, [1, 2][..received.len()], "no hole");
+        assert_eq!(closed.disconnect(), &Disconnect::KICKED);
+        assert_eq!(offsets(&mut outbox), [], "nothing after the end");
+        assert_eq!((channel.subscriber_count(), hub.client_count()), (0, 0));
+    });
+}
+
+#[test]
+fn close_races_recv() {
+    model(|| {
+        let hub = hub(1, SlowConsumer::DropNewest);
+        let (client, mut outbox, channel) = subscribed(&hub);
+        let closer = {
+            let client = client.clone();
+            thread::spawn(move || client.close(Disconnect::KICKED))
+        };
+        let (received, closed) = until_closed(&mut outbox);
+        closer.join().expect("no panic");
+        assert_eq!(received, []);
+        assert_eq!(closed.disconnect(), &Disconnect::KICKED, "with its reason");
+        assert_eq!((channel.subscriber_count(), hub.client_count()), (0, 0));
+    });
+}
+
+#[test]
+fn close_races_subscribe() {
+    model(|| {
+        let hub = hub(1, SlowConsumer::DropNewest);
+        let (client, _outbox) = connected(&hub);
+        let channel = hub.channel("c").expect("it is made");
+        let closer = {
+            let client = client.clone();
+            thread::spawn(move || client.close(Disconnect::KICKED))
+        };
+        let _joined_or_too_late = client.subscribe_blocking("c");
+        closer.join().expect("no panic");
+        assert_eq!(channel.subscriber_count(), 0);
+        assert_eq!(client.subscriptions(), []);
+    });
+}
+
+#[test]
+fn outbox_drop_races_publish() {
+    model(|| {
+        let freed = Arc::new(AtomicUsize::new(0));
+        let hub = hub(1, SlowConsumer::DropNewest);
+        let (_client, outbox, channel) = subscribed(&hub);
+        let publisher = {
+            let (channel, message) = (channel.clone(), counted(&freed));
+            thread::spawn(move || channel.publish(message).map(|_| ()))
+        };
+        drop(outbox);
+        let published = publisher.join().expect("no panic");
+        published.expect("the hub is open");
+        assert_eq!(freed.load(Ordering::Relaxed), 1, "nothing is left behind");
+        assert_eq!((channel.subscriber_count(), hub.client_count()), (0, 0));
+    });
+}
+
+#[test]
+fn outbox_drop_races_a_gap_notice() {
+    model(|| {
+        let hub = hub(1, SlowConsumer::DropNewest);
+        // The notice of the join makes the control lane before the race: an `OnceLock`.
+        let told = ConnectOptions::new().gap_notices(true).join_notices(true);
+        let (client, outbox) = hub.connect(told).expect("the hub is open");
+        client.subscribe_blocking("c").expect("anyone may join");
+        let channel = hub.channel("c").expect("it is there");
+        let first = channel.publish(Message::static_text("fills it"));
+        assert_eq!(first.expect("the hub is open").delivered(), 1);
+        let publisher = publishes(&channel, 1);
+        drop(outbox);
+        publisher.join().expect("no panic");
+        drop(channel);
+        assert_eq!(hub.channel_count(), 0, "no notice holds on to its channel");
+        drop(client);
+    });
+}
+
+#[test]
+fn unsubscribe_races_subscribe() {
+    model(|| {
+        let hub = hub(1, SlowConsumer::DropNewest);
+        let (client, _outbox) = connected(&hub);
+        let channel = hub.channel("c").expect("it is made");
+        let subscriber = {
+            let client = client.clone();
+            thread::spawn(move || client.subscribe_blocking("c").map(|_| ()))
+        };
+        let left = client.unsubscribe("c");
+        let joined = subscriber.join().expect("no panic");
+        let subscribers = usize::from(left.is_err());
+        assert_eq!(channel.subscriber_count(), subscribers);
+        assert_eq!(client.subscriptions().len(), subscribers);
+        match joined {
+            Ok(()) => {}
+            Err(SubscribeError::Unsubscribed) => assert_eq!(subscribers, 0),
+            Err(error) => panic!("{error}"),
+        }
+    });
+}
+
+#[test]
+fn hub_close_races_connect() {
+    model(|| {
+        let hub = hub(1, SlowConsumer::DropNewest);
+        let connecter = {
+            let hub = hub.clone();
+            thread::spawn(move || hub.connect(ConnectOptions::new()).ok())
+        };
+        hub.close(Disconnect::SHUTDOWN);
+        let connected = connecter.join().expect("no panic");
+        if let Some((client, mut outbox)) = connected {
+            assert_eq!(client.close_reason(), Some(&Disconnect::SHUTDOWN));
+            assert!(matches!(outbox.try_recv(), Err(TryRecvError::Closed(_))));
+        }
+        assert_eq!(hub.client_count(), 0);
+        assert_eq!(hub.subscriber_count("c"), 0);
+    });
+}
+
+#[test]
+fn publish_races_publish() {
+    model(|| {
+        let hub = hub(2, SlowConsumer::DropNewest);
+        let (_client, mut outbox, channel) = subscribed(&hub);
+        let other = publishes(&channel, 1);
+        let mine = channel.publish(Message::static_text("x"));
+        let theirs = other.join().expect("no panic");
+        let reported = mine.expect("the hub is open").delivered() + theirs;
+        assert!(reported <= 2);
+        assert_eq!(offsets(&mut outbox), [1, 2], "in the order of the offsets");
+        assert_eq!(channel.stats().delivered, 2);
+    });
+}
+
+#[test]
+fn a_slow_consumer_is_disconnected_while_it_receives() {
+    model(|| {
+        let hub = hub(1, SlowConsumer::DISCONNECT);
+        let (client, mut outbox, channel) = subscribed(&hub);
+        let publisher = publishes(&channel, 2);
+        let mut received = Vec::new();
+        let end = loop {
+            match outbox.recv_blocking() {
+                Ok(frame) => received.push(frame.offset()),
+                Err(closed) => break Some(closed),
+            }
+            if received.len() == 2 {
+                break None;
+            }
+        };
+        let delivered = publisher.join().expect("no panic");
+        assert_eq!(
+            received,
+            [1, 2][..delivered],
+            "what was delivered is received"
+        );
+        let left = usize::from(end.is_none());
+        assert_eq!(delivered, 1 + left);
+        assert_eq!(client.is_closed(), end.is_some());
+        if let Some(closed) = end {
+            assert_eq!(closed.disconnect(), &Disconnect::SLOW);
+        }
+        assert_eq!(
+            (channel.subscriber_count(), hub.client_count()),
+            (left, left)
+        );
+    });
+}
+
+#[test]
+fn losses_race_their_notices() {
+    model(|| {
+        let hub = hub(1, SlowConsumer::DropNewest);
+        let told = ConnectOptions::new().gap_notices(true).join_notices(true);
+        let (client, mut outbox) = hub.connect(told).expect("the hub is open");
+        client.subscribe_blocking("c").expect("anyone may join");
+        let channel = hub.channel("c").expect("it is there");
+        let publisher = publishes(&channel, 3);
+        let (mut received, mut missed) = (0, 0);
+        while received + missed < 3 {
+            let frame = outbox.recv_blocking().expect("it stays connected");
+            match frame.event() {
+                Event::Gap(gap) => missed += gap.missed,
+                Event::Message(_) => received += 1,
+                _ => {}
+            }
+        }
+        publisher.join().expect("no panic");
+        assert_eq!(received + missed, 3, "each is received or told of, once");
+    });
+}
