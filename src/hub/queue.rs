@@ -63,12 +63,20 @@ pub(super) struct Counters {
 
 /// What became of a message that did not fit.
 pub(super) enum Overflow {
-    /// It was put in after all; so many older ones were dropped or conflated for it.
-    Stored { evicted: usize },
-    /// It was dropped; perhaps as the first since the client had last emptied its queue.
-    Dropped { item: Shared<Body>, first: bool },
+    /// Somebody else has closed the client meanwhile: the message is not for it any more. So many
+    /// older ones were thrown away before that was seen.
+    Closed { item: Shared<Body>, evicted: usize },
     /// It was dropped, and the client is disconnected for it.
     Disconnected(Shared<Body>),
+    /// It was dropped, perhaps after so many older ones had been thrown away in vain, for others
+    /// took the room; perhaps as the first since the client had last emptied its queue.
+    Dropped {
+        item: Shared<Body>,
+        evicted: usize,
+        first: bool,
+    },
+    /// It was put in after all; so many older ones were dropped or conflated for it.
+    Stored { evicted: usize },
 }
 
 impl Queue {
@@ -92,7 +100,7 @@ impl Queue {
         now: impl FnOnce() -> u64,
     ) -> Overflow {
         match policy {
-            SlowConsumer::DropNewest => self.drop_newest(item, now),
+            SlowConsumer::DropNewest => self.drop_newest(item, 0, now),
             SlowConsumer::DropOldest => self.make_room(item, now, drop_oldest),
             SlowConsumer::KeepLatest => self.make_room(item, now, keep_latest),
             SlowConsumer::Disconnect { grace } if grace.is_zero() => self.disconnect_slow(item),
@@ -100,7 +108,7 @@ impl Queue {
                 let now = now();
                 let behind = u128::from(now.saturating_sub(self.behind_since(now)));
                 if behind < grace.as_millis() {
-                    return self.drop_newest(item, || now);
+                    return self.drop_newest(item, 0, || now);
                 }
                 self.disconnect_slow(item)
             }
@@ -117,7 +125,12 @@ impl Queue {
         }
     }
 
-    fn drop_newest(&self, item: Shared<Body>, now: impl FnOnce() -> u64) -> Overflow {
+    fn drop_newest(
+        &self,
+        item: Shared<Body>,
+        evicted: usize,
+        now: impl FnOnce() -> u64,
+    ) -> Overflow {
         count(&self.counters.dropped);
         let first = !self.ring.is_overflown();
         if first {
@@ -125,14 +138,20 @@ impl Queue {
             self.behind_since.store(now(), Ordering::Relaxed);
             self.ring.note_overflow();
         }
-        Overflow::Dropped { item, first }
+        Overflow::Dropped {
+            item,
+            evicted,
+            first,
+        }
     }
 
     fn disconnect_slow(&self, item: Shared<Body>) -> Overflow {
-        count(&self.counters.dropped);
         match self.close(Disconnect::SLOW) {
-            Closing::First => Overflow::Disconnected(item),
-            Closing::Again => Overflow::Dropped { item, first: false },
+            Closing::First => {
+                count(&self.counters.dropped);
+                Overflow::Disconnected(item)
+            }
+            Closing::Again => Overflow::Closed { item, evicted: 0 },
         }
     }
 
@@ -145,7 +164,7 @@ impl Queue {
         evict: fn(&mut Eviction<'_>),
     ) -> Overflow {
         if !self.ring.could_hold(item.weight()) {
-            return self.drop_newest(item, now);
+            return self.drop_newest(item, 0, now);
         }
         let mut evicted = 0;
         for _ in 0..ATTEMPTS {
@@ -165,12 +184,12 @@ impl Queue {
                 Err(refused) => {
                     item = refused.item;
                     if refused.why == Why::Closed {
-                        break;
+                        return Overflow::Closed { item, evicted };
                     }
                 }
             }
         }
-        self.drop_newest(item, now)
+        self.drop_newest(item, evicted, now)
     }
 
     /// Puts a frame into the control lane. A client that lets it fill is disconnected.

@@ -283,16 +283,18 @@ fn assert_disconnected_or_full(stalled: &[Resident]) {
 
 /// What the hub counted is what its clients counted.
 fn assert_accounted(hub: &Hub, clients: &[&Client]) {
-    let (mut delivered, mut dropped) = (0, 0);
+    let (mut delivered, mut dropped, mut evicted) = (0, 0, 0);
     for client in clients {
         let stats = client.stats();
         let kept = stats.received + stats.queued_messages as u64;
         delivered += kept + stats.evicted + stats.conflated;
         dropped += stats.dropped;
+        evicted += stats.evicted + stats.conflated;
     }
     let stats = hub.stats();
     assert_eq!(stats.delivered, delivered, "delivered");
     assert_eq!(stats.dropped, dropped, "dropped");
+    assert_eq!(stats.evicted, evicted, "evicted");
 }
 
 /// A client, and what it has received.

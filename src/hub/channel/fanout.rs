@@ -16,6 +16,7 @@ use crate::id::ClientId;
 use crate::raw::ring::Refused;
 use crate::raw::ring::Why;
 use crate::raw::shared::Loan;
+use crate::raw::shared::Shared;
 
 /// The subscribers of a channel, dense, in no order.
 #[derive(Default)]
@@ -127,9 +128,7 @@ impl Pass<'_> {
     fn refused(&mut self, subscriber: &Subscriber, refused: Refused<Body>) {
         let Refused { item, why } = refused;
         if why == Why::Closed {
-            self.loan.give_back(item);
-            self.dead.push(Arc::clone(&subscriber.membership));
-            return;
+            return self.closed(subscriber, item);
         }
         let common = &self.face.common;
         let client = &subscriber.client;
@@ -143,7 +142,16 @@ impl Pass<'_> {
                 self.delivery.delivered += 1;
                 self.delivery.evicted += evicted;
             }
-            Overflow::Dropped { item, first } => {
+            Overflow::Closed { item, evicted } => {
+                self.delivery.evicted += evicted;
+                self.closed(subscriber, item);
+            }
+            Overflow::Dropped {
+                item,
+                evicted,
+                first,
+            } => {
+                self.delivery.evicted += evicted;
                 self.loan.give_back(item);
                 if first {
                     client.report_drop(self.face.name.as_ref());
@@ -158,6 +166,11 @@ impl Pass<'_> {
                 common.after(Effect::Retire(Arc::clone(client)));
             }
         }
+    }
+
+    fn closed(&mut self, subscriber: &Subscriber, item: Shared<Body>) {
+        self.loan.give_back(item);
+        self.dead.push(Arc::clone(&subscriber.membership));
     }
 
     fn dropped(&mut self, subscriber: &Subscriber) {

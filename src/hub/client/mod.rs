@@ -214,8 +214,13 @@ impl Client {
                 delivery.evicted = evicted;
                 Ok(())
             }
-            Overflow::Dropped { first, .. } => {
+            Overflow::Closed { evicted, .. } => {
+                delivery.evicted = evicted;
+                Err(SendError::Closed(message))
+            }
+            Overflow::Dropped { evicted, first, .. } => {
                 delivery.dropped = 1;
+                delivery.evicted = evicted;
                 if first {
                     self.core.report_drop(None);
                     common.serve();
