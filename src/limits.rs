@@ -77,7 +77,8 @@ pub enum SlowConsumer {
     /// With a grace of zero, at the first message that does not fit: the client gets what was
     /// accepted before it, a gapless prefix, and then the close. With a longer grace, messages
     /// that do not fit are dropped, and the client is disconnected at the first one that finds it
-    /// still behind after that time. It is no longer behind once it has emptied its outbox.
+    /// still behind after that time. It is behind from the first message that did not fit, whatever
+    /// the policy was then, until it has emptied its outbox.
     Disconnect {
         /// How long it may be behind; whole milliseconds, at most 2^48 of them.
         grace: Duration,

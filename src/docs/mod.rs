@@ -3,6 +3,12 @@
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
 
+#[doc = include_str!("guarantees.md")]
+pub mod guarantees {}
+
+#[doc = include_str!("design.md")]
+pub mod design {}
+
 #[doc = include_str!("failures.md")]
 pub mod failures {}
 

@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
 
 use crossbeam_queue::SegQueue;
 
@@ -26,6 +24,7 @@ use crate::raw::combiner::Combiner;
 use crate::sync::atomic::AtomicU64;
 use crate::time::Clock;
 use crate::time::SystemClock;
+use crate::time::micros_since_1970;
 
 /// How a hub is set up; each setting has a default.
 ///
@@ -50,6 +49,10 @@ pub struct HubBuilder {
     logger: Option<Logger>,
     clock: Arc<dyn Clock>,
 }
+
+/// The largest integer that JavaScript reads without loss. Epochs begin at the microseconds since
+/// 1970, which no earlier process is likely to have used.
+const LARGEST_EPOCH: u64 = (1 << 53) - 1;
 
 /// The most shards a hub may have.
 const MOST_SHARDS: usize = 1 << 16;
@@ -104,6 +107,8 @@ impl HubBuilder {
     /// Called once for each coming and going of a member of a presence channel, for one channel in
     /// the order in which they happened, and never twice at a time. It runs on the thread that
     /// caused or found it, outside of every lock, so it should not take long; it may use the hub.
+    /// A panic in it reaches the call that it ran in, which may be another client's or a
+    /// publisher's; the hub goes on.
     pub fn on_presence(mut self, hook: impl Fn(&PresenceEvent) + Send + Sync + 'static) -> Self {
         self.on_presence = Some(Arc::new(hook));
         self
@@ -144,7 +149,7 @@ impl HubBuilder {
             logs,
             clock: self.clock,
             start,
-            epoch: AtomicU64::new(first_epoch()),
+            epoch: AtomicU64::new(micros_since_1970() & LARGEST_EPOCH),
             unheld: SegQueue::new(),
         };
         let shared = Shared::new(common, self.shards.next_power_of_two());
@@ -207,15 +212,6 @@ fn range(setting: &'static str, value: usize, least: usize, most: usize) -> Resu
         value: value as u128,
         allowed,
     })
-}
-
-/// A start for epochs that an earlier process is unlikely to have used: the microseconds since
-/// 1970, below 2^53 so that JavaScript can read them.
-fn first_epoch() -> u64 {
-    let since_1970 = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since_1970.as_micros()).unwrap_or_default() & ((1 << 53) - 1)
 }
 
 impl fmt::Debug for HubBuilder {

@@ -1,6 +1,7 @@
 //! What every part of a hub shares: the settings, the clock, the counters.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 use crossbeam_queue::SegQueue;
@@ -39,6 +40,14 @@ impl Common {
     /// Leaves something to be done by whoever leaves a channel next.
     pub(super) fn after(&self, effect: Effect) {
         self.after.post(effect);
+    }
+
+    /// Does what was left to be done. Not while this thread unwinds, perhaps from that very thing:
+    /// a second panic would abort the program. The next one does it then.
+    pub(super) fn serve(&self) {
+        if !thread::panicking() {
+            self.after.serve();
+        }
     }
 
     /// Whether anybody reads what is logged.

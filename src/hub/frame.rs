@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 
-use crate::hub::membership::Membership;
+use crate::hub::membership::OpenGap;
 use crate::id::ChannelName;
 use crate::message::Format;
 use crate::message::Message;
@@ -20,7 +20,11 @@ use crate::raw::shared::Shared;
 pub struct Frame(pub(super) Shared<Body>);
 
 /// What a frame holds.
+#[repr(C)]
 pub(crate) struct Body {
+    // First, beside the count: all that a fan-out reads.
+    /// See [`Weigh`].
+    weight: u64,
     pub(super) what: What,
     channel: Option<ChannelName>,
     position: StreamPosition,
@@ -31,7 +35,7 @@ pub(crate) struct Body {
 pub(super) enum What {
     Gap(Gap),
     /// A gap that may still grow; it becomes a [`What::Gap`] when it is taken.
-    GapIn(Arc<Membership>),
+    GapIn(Arc<OpenGap>),
     Joined(Joined),
     Left(Left),
     MemberAdded(Member),
@@ -41,13 +45,14 @@ pub(super) enum What {
 
 impl Frame {
     pub(super) fn new(what: What, channel: Option<&ChannelName>, position: StreamPosition) -> Self {
-        let wires = Default::default();
-        Self(Shared::new(Body {
+        let body = Body {
+            weight: what.weight(),
             what,
             channel: channel.cloned(),
             position,
-            wires,
-        }))
+            wires: Default::default(),
+        };
+        Self(Shared::new(body))
     }
 
     #[inline(always)]
@@ -144,10 +149,16 @@ impl fmt::Debug for Frame {
 impl Weigh for Body {
     #[inline(always)]
     fn weight(&self) -> u64 {
-        let bytes = match &self.what {
-            What::Message(message) => message.payload().len(),
-            What::MemberAdded(member) | What::MemberRemoved(member) => member.weight(),
-            What::Gap(_) | What::GapIn(_) | What::Joined(_) | What::Left(_) => 1,
+        self.weight
+    }
+}
+
+impl What {
+    fn weight(&self) -> u64 {
+        let bytes = match self {
+            Self::Message(message) => message.payload().len(),
+            Self::MemberAdded(member) | Self::MemberRemoved(member) => member.weight(),
+            Self::Gap(_) | Self::GapIn(_) | Self::Joined(_) | Self::Left(_) => 1,
         };
         bytes.max(1) as u64
     }

@@ -34,6 +34,7 @@ use std::sync::Arc;
 use crate::disconnect::Disconnect;
 use crate::id::ChannelName;
 use crate::id::ClientId;
+use crate::limits::OutboxLimits;
 use crate::message::Message;
 use crate::sync::atomic::Ordering;
 
@@ -131,11 +132,15 @@ impl Hub {
         Ok((shared.handle(&core), outbox))
     }
 
-    fn core(&self, options: ConnectOptions, limits: crate::limits::OutboxLimits) -> ClientCore {
+    fn core(&self, options: ConnectOptions, limits: OutboxLimits) -> ClientCore {
         let common = &self.shared.common;
         let policy = options.slow_consumer.unwrap_or(common.slow_consumer);
-        let max_losses = common.limits.max_subscriptions;
-        let queue = Queue::new(limits, policy, options.gap_notices, max_losses);
+        let max_losses = if options.gap_notices {
+            u32::try_from(common.limits.max_subscriptions).unwrap_or(u32::MAX)
+        } else {
+            0
+        };
+        let queue = Queue::new(limits, policy, max_losses);
         ClientCore::new(
             self.shared.next_client(),
             queue,
@@ -350,12 +355,14 @@ impl Hub {
     }
 
     /// The `n` clients that are furthest behind, worst first: by messages waiting, then by
-    /// messages lost. Clients that have never been behind are not listed. Looks at every client.
+    /// messages lost. Clients that have never been behind, and those that were closed, are not
+    /// listed. Looks at every client.
     #[must_use]
     pub fn slow_clients(&self, n: usize) -> Vec<SlowClient> {
         let clients = self.shared.clients();
         let mut slow: Vec<_> = clients
             .iter()
+            .filter(|core| !core.queue.is_closed())
             .map(|core| (core, core.stats()))
             .filter(|(_, stats)| lag(stats) > (0, 0))
             .collect();

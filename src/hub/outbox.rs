@@ -50,13 +50,10 @@ use crate::hub::frame::Gap;
 use crate::hub::frame::StreamPosition;
 use crate::hub::frame::What;
 use crate::hub::queue::Side;
-use crate::hub::stats::add;
 use crate::raw::ring::Consume;
 use crate::raw::ring::Park;
 use crate::raw::ring::Receiver;
 use crate::raw::ring::Seen;
-
-use crate::sync::atomic::Ordering;
 use crate::sync::block_on;
 use crate::sync::hint;
 use crate::sync::thread;
@@ -193,6 +190,15 @@ impl Outbox {
         self.core.queue.why()
     }
 
+    /// Asks the processor to fetch what receiving is going to touch, and does not wait for it.
+    ///
+    /// A hint for a thread that drains many outboxes in turn: called a few outboxes ahead, it
+    /// hides the time that each would otherwise wait for memory.
+    #[inline]
+    pub fn prefetch(&self) {
+        self.core.queue.ring.prefetch();
+    }
+
     /// How many messages wait, not counting control messages.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -207,6 +213,30 @@ impl Outbox {
 
     #[inline]
     fn try_take(&mut self, into: &mut impl Sink, max: usize) -> Result<usize, TryRecvError> {
+        match self.take_plainly(into, max) {
+            0 => self.try_take_anything(into, max),
+            frames => Ok(frames),
+        }
+    }
+
+    /// Takes what is there if that needs no more than taking; the shortest way, for the most
+    /// common case.
+    #[inline(always)]
+    fn take_plainly(&mut self, into: &mut impl Sink, max: usize) -> usize {
+        if self.called {
+            return 0;
+        }
+        let ring = &self.core.queue.ring;
+        let put = |item| into.put(Frame(item));
+        ring.take_plainly(&mut self.receiver, max.max(1), Option::is_none, put)
+    }
+
+    #[inline(never)]
+    fn try_take_anything(
+        &mut self,
+        into: &mut impl Sink,
+        max: usize,
+    ) -> Result<usize, TryRecvError> {
         loop {
             match self.take(into, max) {
                 Taken::Frames(frames) => return Ok(frames),
@@ -224,6 +254,10 @@ impl Outbox {
         max: usize,
     ) -> Poll<Result<usize, Closed>> {
         loop {
+            let plain = self.take_plainly(into, max);
+            if plain > 0 {
+                return Poll::Ready(Ok(plain));
+            }
             let seen = match self.take(into, max) {
                 Taken::Frames(frames) => return Poll::Ready(Ok(frames)),
                 Taken::Ended => return Poll::Ready(Err(self.closed())),
@@ -246,7 +280,6 @@ impl Outbox {
     }
 
     /// Takes at most `max` frames, control first.
-    #[inline]
     fn take(&mut self, into: &mut impl Sink, max: usize) -> Taken {
         let max = max.max(1);
         let Some(mut turn) = self.core.queue.ring.consume(&mut self.receiver) else {
@@ -256,26 +289,26 @@ impl Outbox {
             drop(turn);
             return self.take_control(into, max);
         }
-        let mut frames = 0;
+        let mut notices = 0;
+        let mut messages = 0;
         if turn.state(|side| side.is_some()) {
-            frames = take_side(&mut turn, into, max);
+            notices = take_losses(&mut turn, into, max);
+            messages = take_kept(&mut turn, into, max - notices);
         }
-        while frames < max
+        while notices + messages < max
             && let Some(item) = turn.pop()
         {
             into.put(Frame(item));
-            frames += 1;
+            messages += 1;
         }
-        if frames > 0 {
-            self.note(&mut turn, frames);
-            return Taken::Frames(frames);
+        turn.forget_overflow();
+        if notices + messages > 0 {
+            return Taken::Frames(notices + messages);
         }
         if turn.is_closed() && turn.is_drained() {
             return Taken::Ended;
         }
-        let seen = turn.finish();
-        self.core.caught_up();
-        Taken::Nothing(seen)
+        Taken::Nothing(turn.finish())
     }
 
     /// Takes what is in the control lane, or looks for data if nothing is.
@@ -310,20 +343,6 @@ impl Outbox {
         }
         let mut turn = lane.consume(self.control.as_mut()?)?;
         turn.pop().map(Frame)
-    }
-
-    /// Writes down what was received. What was there at most can only have been there now: the
-    /// number that waits shrinks only here.
-    #[inline]
-    fn note(&self, turn: &mut Consume<'_, Body, Side>, frames: usize) {
-        let counters = &self.core.queue.counters;
-        add(&counters.received, frames as u64);
-        let most = (turn.waiting() + frames) as u64;
-        // Relaxed: a figure for people, written here only.
-        if most > counters.high_water.load(Ordering::Relaxed) {
-            // Relaxed: as above.
-            counters.high_water.store(most, Ordering::Relaxed);
-        }
     }
 
     /// Drops what waits in the closed ring; a publisher in the middle of a push is waited for, as
@@ -366,25 +385,31 @@ impl Outbox {
     }
 }
 
-/// Takes from what an evicting policy has put beside the ring: first what was lost, then what
-/// was kept.
+/// Takes the notices of what an evicting policy has thrown away.
 #[cold]
-fn take_side(turn: &mut Consume<'_, Body, Side>, into: &mut impl Sink, max: usize) -> usize {
-    let mut frames = 0;
-    while frames < max {
+fn take_losses(turn: &mut Consume<'_, Body, Side>, into: &mut impl Sink, max: usize) -> usize {
+    let mut notices = 0;
+    while notices < max {
         let loss = turn.state(|side| side.as_mut().and_then(|side| side.take_loss()));
         let Some(gap) = loss else { break };
         into.put(notice(gap));
-        frames += 1;
+        notices += 1;
     }
-    while frames < max {
+    notices
+}
+
+/// Takes what an evicting policy has put beside the ring.
+#[cold]
+fn take_kept(turn: &mut Consume<'_, Body, Side>, into: &mut impl Sink, max: usize) -> usize {
+    let mut messages = 0;
+    while messages < max {
         let kept = turn.state(|side| side.as_mut().and_then(|side| side.next()));
         let Some(frame) = kept else { break };
         turn.settle(weight(&frame));
         into.put(frame);
-        frames += 1;
+        messages += 1;
     }
-    frames
+    messages
 }
 
 /// Lets a publisher that is in the middle of something go on.
@@ -396,7 +421,7 @@ fn pause() {
 /// Closes a gap that was still open while its notice was on the way.
 fn settle(frame: Frame) -> Option<Frame> {
     match &frame.0.what {
-        What::GapIn(membership) => membership.take_gap().map(notice),
+        What::GapIn(gap) => gap.take().map(notice),
         _ => Some(frame),
     }
 }

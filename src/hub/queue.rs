@@ -18,7 +18,10 @@ use crate::limits::OutboxLimits;
 use crate::limits::SlowConsumer;
 use crate::raw::ring::Consume;
 use crate::raw::ring::Held;
+use crate::raw::ring::MOST_BYTES;
+use crate::raw::ring::MOST_MESSAGES;
 use crate::raw::ring::Ring;
+use crate::raw::ring::Weigh;
 use crate::raw::ring::Why;
 use crate::raw::shared::Shared;
 use crate::sync::atomic::AtomicU64;
@@ -28,64 +31,56 @@ use crate::sync::atomic::fence;
 /// What goes with the consumer's part of the ring.
 pub(super) type Side = Option<Box<Backlog>>;
 
-/// How many control messages may wait; a client that lets more pile up is disconnected.
+/// How many control messages may wait, besides gap notices; a client that lets more pile up is
+/// disconnected.
 pub(super) const CONTROL_LIMIT: usize = 64;
 
 /// How often a push tries to make room before it drops the new message: others may take the room.
 const ATTEMPTS: usize = 4;
 
+/// The ring comes first, see [`Ring`].
+#[repr(C)]
 pub(super) struct Queue {
     pub(super) ring: Ring<Body, Side>,
     /// Made for the first control message; `None` if the outbox was dropped before.
     control: OnceLock<Option<Box<Ring<Body, ()>>>>,
-    why: OnceLock<Disconnect>,
-    gap_notices: bool,
-    /// How many channels gap notices are remembered for.
-    max_losses: usize,
     pub(super) counters: Counters,
-    /// Milliseconds since the hub began, plus one, at the first message that found the client
-    /// behind; 0 while it is not.
+    /// Milliseconds since the hub began, at the first message that did not fit since the client
+    /// had last emptied its queue.
     behind_since: AtomicU64,
+    why: OnceLock<Box<Disconnect>>,
+    /// How many channels gap notices are remembered for; none if they are not wanted.
+    max_losses: u32,
 }
 
 /// What happened to the messages of one client.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    /// Written by the consumer alone.
-    pub(super) received: AtomicU64,
     pub(super) dropped: AtomicU64,
     pub(super) evicted: AtomicU64,
     pub(super) conflated: AtomicU64,
-    /// The most messages that waited at a time, as the consumer found them.
-    pub(super) high_water: AtomicU64,
 }
 
 /// What became of a message that did not fit.
 pub(super) enum Overflow {
     /// It was put in after all; so many older ones were dropped or conflated for it.
     Stored { evicted: usize },
-    /// It was dropped.
-    Dropped(Shared<Body>),
+    /// It was dropped; perhaps as the first since the client had last emptied its queue.
+    Dropped { item: Shared<Body>, first: bool },
     /// It was dropped, and the client is disconnected for it.
     Disconnected(Shared<Body>),
 }
 
 impl Queue {
-    pub(super) fn new(
-        limits: OutboxLimits,
-        policy: SlowConsumer,
-        gap_notices: bool,
-        max_losses: usize,
-    ) -> Self {
+    pub(super) fn new(limits: OutboxLimits, policy: SlowConsumer, max_losses: u32) -> Self {
         let bytes = limits.max_bytes as u64;
         Self {
             ring: Ring::new(limits.max_messages, bytes, evicts(policy), None),
             control: OnceLock::new(),
-            why: OnceLock::new(),
-            gap_notices,
-            max_losses,
             counters: Counters::default(),
             behind_since: AtomicU64::new(0),
+            why: OnceLock::new(),
+            max_losses,
         }
     }
 
@@ -97,43 +92,61 @@ impl Queue {
         now: impl FnOnce() -> u64,
     ) -> Overflow {
         match policy {
-            SlowConsumer::DropNewest => self.drop_newest(item),
-            SlowConsumer::DropOldest => self.make_room(item, drop_oldest),
-            SlowConsumer::KeepLatest => self.make_room(item, keep_latest),
+            SlowConsumer::DropNewest => self.drop_newest(item, now),
+            SlowConsumer::DropOldest => self.make_room(item, now, drop_oldest),
+            SlowConsumer::KeepLatest => self.make_room(item, now, keep_latest),
             SlowConsumer::Disconnect { grace } if grace.is_zero() => self.disconnect_slow(item),
             SlowConsumer::Disconnect { grace } => {
                 let now = now();
-                // Relaxed: a time stamp; whichever of two racing first overflows wins is right.
-                let since = self.behind_since.load(Ordering::Relaxed);
-                if since == 0 {
-                    // Relaxed: as above.
-                    self.behind_since.store(now + 1, Ordering::Relaxed);
-                    return self.drop_newest(item);
-                }
-                let behind = u128::from((now + 1).saturating_sub(since));
+                let behind = u128::from(now.saturating_sub(self.behind_since(now)));
                 if behind < grace.as_millis() {
-                    return self.drop_newest(item);
+                    return self.drop_newest(item, || now);
                 }
                 self.disconnect_slow(item)
             }
         }
     }
 
-    fn drop_newest(&self, item: Shared<Body>) -> Overflow {
+    /// When the first message since the client had last emptied its queue did not fit.
+    fn behind_since(&self, now: u64) -> u64 {
+        if self.ring.is_overflown() {
+            // Relaxed: a time stamp; of two racing first overflows either will do.
+            self.behind_since.load(Ordering::Relaxed)
+        } else {
+            now
+        }
+    }
+
+    fn drop_newest(&self, item: Shared<Body>, now: impl FnOnce() -> u64) -> Overflow {
         count(&self.counters.dropped);
-        Overflow::Dropped(item)
+        let first = !self.ring.is_overflown();
+        if first {
+            // Relaxed: as in `behind_since`.
+            self.behind_since.store(now(), Ordering::Relaxed);
+            self.ring.note_overflow();
+        }
+        Overflow::Dropped { item, first }
     }
 
     fn disconnect_slow(&self, item: Shared<Body>) -> Overflow {
         count(&self.counters.dropped);
         match self.close(&Disconnect::SLOW) {
             Closing::First => Overflow::Disconnected(item),
-            Closing::Again => Overflow::Dropped(item),
+            Closing::Again => Overflow::Dropped { item, first: false },
         }
     }
 
-    /// Makes room with `evict` until `item` fits, or drops it if that can't be done now.
-    fn make_room(&self, mut item: Shared<Body>, evict: fn(&mut Eviction<'_>)) -> Overflow {
+    /// Makes room with `evict` until `item` fits, or drops it if that can't be done now, or ever:
+    /// a member may be larger than the outbox.
+    fn make_room(
+        &self,
+        mut item: Shared<Body>,
+        now: impl FnOnce() -> u64,
+        evict: fn(&mut Eviction<'_>),
+    ) -> Overflow {
+        if !self.ring.could_hold(item.weight()) {
+            return self.drop_newest(item, now);
+        }
         let mut evicted = 0;
         for _ in 0..ATTEMPTS {
             let Some(turn) = self.ring.steal() else { break };
@@ -157,18 +170,15 @@ impl Queue {
                 }
             }
         }
-        self.drop_newest(item)
+        self.drop_newest(item, now)
     }
 
     /// Puts a frame into the control lane. A client that lets it fill is disconnected.
     pub(super) fn control(&self, frame: Frame) -> Controlled {
         let lane = self.control.get_or_init(|| {
-            Some(Box::new(Ring::new(
-                CONTROL_LIMIT,
-                crate_max_bytes(),
-                false,
-                (),
-            )))
+            // Bounded by the number of messages alone: they are small.
+            let limit = self.control_limit();
+            Some(Box::new(Ring::new(limit, MOST_BYTES, false, ())))
         });
         let Some(lane) = lane else {
             return Controlled::Refused;
@@ -185,6 +195,13 @@ impl Queue {
         }
     }
 
+    /// Each channel may have a gap notice under way; those have places of their own.
+    fn control_limit(&self) -> usize {
+        CONTROL_LIMIT
+            .saturating_add(self.max_losses as usize)
+            .min(MOST_MESSAGES)
+    }
+
     pub(super) fn control_lane(&self) -> Option<&Ring<Body, ()>> {
         self.control.get()?.as_deref()
     }
@@ -198,7 +215,7 @@ impl Queue {
 
     /// Closes the queue; the first reason stands.
     pub(super) fn close(&self, why: &Disconnect) -> Closing {
-        self.why.get_or_init(|| why.clone());
+        self.why.get_or_init(|| Box::new(why.clone()));
         if self.ring.close() {
             Closing::First
         } else {
@@ -222,7 +239,7 @@ impl Queue {
 
     pub(super) fn why(&self) -> Option<&Disconnect> {
         if self.is_closed() {
-            self.why.get()
+            self.why.get().map(|why| &**why)
         } else {
             None
         }
@@ -233,16 +250,7 @@ impl Queue {
     }
 
     pub(super) fn wants_gap_notices(&self) -> bool {
-        self.gap_notices
-    }
-
-    /// The consumer has emptied the queue: it is no longer behind.
-    pub(super) fn caught_up(&self) {
-        // Relaxed: a time stamp, see `overflow`.
-        if self.behind_since.load(Ordering::Relaxed) != 0 {
-            // Relaxed: as above.
-            self.behind_since.store(0, Ordering::Relaxed);
-        }
+        self.max_losses > 0
     }
 }
 
@@ -270,7 +278,7 @@ struct Eviction<'a> {
 }
 
 impl Eviction<'_> {
-    fn fits(&mut self) -> bool {
+    fn fits(&self) -> bool {
         self.turn.would_admit(weight(self.frame))
     }
 
@@ -291,8 +299,8 @@ impl Eviction<'_> {
         };
         self.evicted += 1;
         count(&self.queue.counters.evicted);
-        if self.queue.gap_notices {
-            let most = self.queue.max_losses;
+        if self.queue.wants_gap_notices() {
+            let most = self.queue.max_losses as usize;
             self.turn
                 .state(|side| side.get_or_insert_default().note_loss(&frame, most));
         }
@@ -332,11 +340,6 @@ fn keep_latest(eviction: &mut Eviction<'_>) {
 fn count(counter: &AtomicU64) {
     // Relaxed: a figure for people.
     counter.fetch_add(1, Ordering::Relaxed);
-}
-
-/// The control lane is bounded by its number of messages; they are small.
-const fn crate_max_bytes() -> u64 {
-    crate::raw::ring::MOST_BYTES
 }
 
 /// Milliseconds since `start`.

@@ -37,6 +37,7 @@ impl<T: Clone + Send + Sync> Reply<T> {
     pub(crate) fn new() -> (Self, Awaited<T>) {
         let slot = Arc::new(Ring::new(1, 1, false, ()));
         #[expect(clippy::expect_used, reason = "the ring was made on the line above")]
+        // A ring gives its receiver out once, and nobody else has seen this one.
         let receiver = slot.receiver().expect("a new ring has its receiver");
         (
             Self {

@@ -118,6 +118,8 @@ impl Shared {
         if let Some(channel) = self.existing(&name) {
             return Ok(channel);
         }
+        // What closed clients held may be all that fills the table.
+        self.sweep();
         let mut channels = self.shard_of_channel(&name).channels.write();
         if let Some(core) = channels.get(&name) {
             return Ok(self.held(core));

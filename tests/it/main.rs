@@ -1,8 +1,26 @@
 //! The one integration test binary: what the crate promises, seen from outside, and how its
 //! source has to look.
 
+mod auto_traits;
+mod channel;
+mod examples;
+mod findings;
+mod guarantees;
+mod hub;
+mod lagodev;
 mod layering;
+#[path = "../support/model.rs"]
+mod model;
 mod orderings;
+mod outbox;
 mod panics;
+mod presence;
+mod properties;
+#[path = "../support/replay.rs"]
+mod replay;
+mod sizes;
+mod slow_consumer;
 mod source;
+mod stress;
+mod support;
 mod unsafe_code;

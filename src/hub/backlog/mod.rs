@@ -39,8 +39,8 @@ pub(super) struct Backlog {
     front: usize,
     /// Where in `pending` the message of a key is, in the numbers of `front`.
     places: HashMap<Key, usize, RandomState>,
-    /// Evicted publications that the client is still to be told of, by channel.
-    losses: Vec<Gap>,
+    /// Evicted publications that the client is still to be told of, by channel and epoch.
+    losses: Vec<(u64, Gap)>,
 }
 
 /// Messages of one channel with one key are conflated.
@@ -103,7 +103,10 @@ impl Backlog {
         let (Some(channel), offset) = (frame.channel(), frame.offset()) else {
             return;
         };
-        if let Some(gap) = self.losses.iter_mut().find(|gap| gap.channel == *channel) {
+        let epoch = frame.epoch();
+        let mut known = self.losses.iter_mut();
+        // Offsets of two lives of a channel make no range.
+        if let Some((_, gap)) = known.find(|(of, gap)| *of == epoch && gap.channel == *channel) {
             gap.last = offset;
             gap.missed += 1;
             return;
@@ -112,17 +115,18 @@ impl Backlog {
             self.losses.remove(0);
         }
         let channel = channel.clone();
-        self.losses.push(Gap {
+        let gap = Gap {
             channel,
             first: offset,
             last: offset,
             missed: 1,
-        });
+        };
+        self.losses.push((epoch, gap));
     }
 
     /// A loss to tell the client of.
     pub(super) fn take_loss(&mut self) -> Option<Gap> {
-        (!self.losses.is_empty()).then(|| self.losses.remove(0))
+        (!self.losses.is_empty()).then(|| self.losses.remove(0).1)
     }
 
     fn forget(&mut self, key: &Key) -> Option<Frame> {

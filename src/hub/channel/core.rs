@@ -102,7 +102,7 @@ impl Core {
     pub(crate) fn try_run(&self, op: Op, limit: usize) -> Run<Op, Output> {
         let run = self.state.run(op, limit);
         // What the channel left to be done outside it: closes, callbacks.
-        self.face.common.after.serve();
+        self.face.common.serve();
         run
     }
 }

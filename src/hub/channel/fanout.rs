@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::hub::after::Effect;
-use crate::hub::after::HubEvent;
 use crate::hub::channel::core::Face;
 use crate::hub::client::ClientCore;
 use crate::hub::delivery::Delivery;
@@ -11,7 +10,6 @@ use crate::hub::frame::Body;
 use crate::hub::frame::Frame;
 use crate::hub::frame::What;
 use crate::hub::membership::Membership;
-use crate::hub::membership::Notice;
 use crate::hub::queue::Controlled;
 use crate::hub::queue::Overflow;
 use crate::id::ClientId;
@@ -145,7 +143,13 @@ impl Pass<'_> {
                 self.delivery.delivered += 1;
                 self.delivery.evicted += evicted;
             }
-            Overflow::Dropped(item) => self.dropped(subscriber, item),
+            Overflow::Dropped { item, first } => {
+                self.loan.give_back(item);
+                if first {
+                    client.report_drop(self.face.name.as_ref());
+                }
+                self.dropped(subscriber);
+            }
             Overflow::Disconnected(item) => {
                 self.loan.give_back(item);
                 self.delivery.dropped += 1;
@@ -156,24 +160,16 @@ impl Pass<'_> {
         }
     }
 
-    fn dropped(&mut self, subscriber: &Subscriber, item: crate::raw::shared::Shared<Body>) {
-        self.loan.give_back(item);
+    fn dropped(&mut self, subscriber: &Subscriber) {
         self.delivery.dropped += 1;
         let client = &subscriber.client;
-        if self.face.common.logs() && client.note_first_drop() {
-            let channel = self.face.name.clone();
-            self.face.common.after(Effect::Log(HubEvent::Dropping {
-                client: client.id,
-                channel,
-            }));
-        }
         if !client.queue.wants_gap_notices() || self.frame.offset() == 0 {
             return;
         }
-        if subscriber.membership.note_loss(self.frame.offset()) == Notice::UnderWay {
+        let Some(gap) = subscriber.membership.note_loss(self.frame.offset()) else {
             return;
-        }
-        let what = What::GapIn(Arc::clone(&subscriber.membership));
+        };
+        let what = What::GapIn(Arc::clone(gap));
         let notice = Frame::new(what, self.face.name.as_ref(), Default::default());
         if client.queue.control(notice) == Controlled::Disconnected {
             self.dead.push(Arc::clone(&subscriber.membership));

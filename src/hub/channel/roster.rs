@@ -47,17 +47,16 @@ impl Roster {
         Some(Standing::Changed)
     }
 
-    /// Counts a connection of `member` off.
-    pub(super) fn remove(&mut self, member: &Member) -> Standing {
-        let Some(seat) = self.members.get_mut(member.id()) else {
-            return Standing::Same;
-        };
+    /// Counts a connection of `member` off. After the last, gives the member as it came, with the
+    /// info of its first connection.
+    pub(super) fn remove(&mut self, member: &Member) -> Option<Member> {
+        let seat = self.members.get_mut(member.id())?;
         seat.connections -= 1;
         if seat.connections > 0 {
-            return Standing::Same;
+            return None;
         }
-        self.members.remove(member.id());
-        Standing::Changed
+        let (MemberId(member), _) = self.members.remove_entry(member.id())?;
+        Some(member)
     }
 
     pub(super) fn members(&self) -> Arc<[Member]> {

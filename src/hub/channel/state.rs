@@ -183,8 +183,8 @@ impl State {
         let (Some(member), Some(roster)) = (membership.member(), &mut self.roster) else {
             return;
         };
-        if roster.remove(member) == Standing::Changed {
-            self.change(member, PresenceChange::Left);
+        if let Some(member) = roster.remove(member) {
+            self.change(&member, PresenceChange::Left);
         }
     }
 

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::disconnect::Disconnect;
+use crate::hub::after::Effect;
+use crate::hub::after::HubEvent;
 use crate::hub::channel::Core;
 use crate::hub::channel::Op;
 use crate::hub::common::Common;
@@ -17,21 +19,22 @@ use crate::hub::queue::Closing;
 use crate::hub::queue::Queue;
 use crate::hub::stats::ClientStats;
 use crate::hub::stats::read;
+use crate::id::ChannelName;
 use crate::id::ClientId;
 use crate::sync::Mutex;
-use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::Ordering;
+use crate::sync::atomic::fence;
 
 /// A client.
-#[repr(C)]
+///
+/// The queue comes first and is aligned for the ring in it.
+#[repr(C, align(64))]
 pub(crate) struct ClientCore {
     pub(in crate::hub) queue: Queue,
     pub(in crate::hub) policy: PolicyCell,
     pub(in crate::hub) id: ClientId,
     pub(in crate::hub) identity: Option<Box<Identity>>,
     join_notices: bool,
-    /// Whether the log has a line about the client being behind.
-    reported: AtomicBool,
     /// The channels the client is in or about to be in.
     subscriptions: Mutex<Subscriptions>,
     pub(in crate::hub) common: Arc<Common>,
@@ -62,7 +65,6 @@ impl ClientCore {
             id,
             identity,
             join_notices,
-            reported: AtomicBool::new(false),
             subscriptions: Mutex::default(),
             common,
         }
@@ -108,7 +110,9 @@ impl ClientCore {
             return Err(SubscribeError::AlreadySubscribed);
         }
         let limit = self.common.limits.max_subscriptions;
-        if subscriptions.len() >= limit {
+        // The channel of all clients, which has no name, is no subscription of theirs.
+        let named = subscriptions.iter().filter(|held| held.name().is_some());
+        if channel.name().is_some() && named.count() >= limit {
             return Err(SubscribeError::TooManySubscriptions { limit });
         }
         let membership = Arc::new(Membership::new(Arc::clone(channel), member));
@@ -161,7 +165,7 @@ impl ClientCore {
     /// instead, after letting go of it.
     fn detach(&self) {
         // SeqCst: see `Queue::is_closed_for_sure`.
-        crate::sync::atomic::fence(Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         let Some(mut subscriptions) = self.subscriptions.try_lock() else {
             return;
         };
@@ -178,34 +182,31 @@ impl ClientCore {
         }
     }
 
-    /// Whether this is the first message dropped since the client had last caught up.
-    pub(crate) fn note_first_drop(&self) -> bool {
-        // Relaxed: a line in a log more or less.
-        !self.reported.load(Ordering::Relaxed) && !self.reported.swap(true, Ordering::Relaxed)
-    }
-
-    /// The client has emptied its outbox.
-    pub(in crate::hub) fn caught_up(&self) {
-        self.queue.caught_up();
-        // Relaxed: as in `note_first_drop`.
-        if self.reported.load(Ordering::Relaxed) {
-            // Relaxed: as above.
-            self.reported.store(false, Ordering::Relaxed);
+    /// Has it logged that the client begins to lose messages.
+    pub(in crate::hub) fn report_drop(&self, channel: Option<&ChannelName>) {
+        if self.common.logs() {
+            self.common.after(Effect::Log(HubEvent::Dropping {
+                client: self.id,
+                channel: channel.cloned(),
+            }));
         }
     }
 
     pub(in crate::hub) fn stats(&self) -> ClientStats {
         let held = self.queue.held();
         let counters = &self.queue.counters;
-        let high_water = usize::try_from(read(&counters.high_water)).unwrap_or(usize::MAX);
+        // What is gone was received, evicted or conflated; the counts of the latter may be a
+        // little ahead.
+        let gone = self.queue.ring.gone();
+        let lost = read(&counters.evicted) + read(&counters.conflated);
         ClientStats {
             conflated: read(&counters.conflated),
             dropped: read(&counters.dropped),
             evicted: read(&counters.evicted),
-            high_water: high_water.max(held.messages),
+            high_water: self.queue.ring.high_water().max(held.messages),
             queued_bytes: held.bytes,
             queued_messages: held.messages,
-            received: read(&counters.received),
+            received: gone.saturating_sub(lost),
         }
     }
 }

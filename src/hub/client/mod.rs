@@ -214,8 +214,12 @@ impl Client {
                 delivery.evicted = evicted;
                 Ok(())
             }
-            Overflow::Dropped(_) => {
+            Overflow::Dropped { first, .. } => {
                 delivery.dropped = 1;
+                if first {
+                    self.core.report_drop(None);
+                    common.serve();
+                }
                 Err(SendError::Full(message))
             }
             Overflow::Disconnected(_) => {
@@ -276,7 +280,7 @@ impl Client {
         self.core
             .common
             .after(Effect::Retire(Arc::clone(&self.core)));
-        self.core.common.after.serve();
+        self.core.common.serve();
     }
 
     async fn authorize(
@@ -346,7 +350,7 @@ impl Client {
             reason: Arc::clone(&reason),
         };
         common.after(Effect::Log(event));
-        common.after.serve();
+        common.serve();
         SubscribeError::Unauthorized { reason }
     }
 }

@@ -1,6 +1,7 @@
 //! One client's hold on one channel.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use crate::hub::channel::Core;
 use crate::hub::frame::Gap;
@@ -22,7 +23,8 @@ pub(crate) struct Membership {
     wanted: AtomicBool,
     /// The index of the subscriber in the channel, or [`ABSENT`]. The channel's owner writes it.
     index: AtomicU32,
-    gap: GapCell,
+    /// Made with the first loss that the client is to be told of.
+    gap: OnceLock<Arc<OpenGap>>,
 }
 
 const ABSENT: u32 = u32::MAX;
@@ -35,7 +37,7 @@ impl Membership {
             member,
             wanted: AtomicBool::new(true),
             index: AtomicU32::new(ABSENT),
-            gap: GapCell::default(),
+            gap: OnceLock::new(),
         }
     }
 
@@ -75,22 +77,12 @@ impl Membership {
         self.index.store(index, Ordering::Relaxed);
     }
 
-    /// Notes that the publication at `offset` was dropped. Says whether a notice has to be sent:
-    /// not if one is on its way, since it is going to tell of this loss too.
-    pub(super) fn note_loss(&self, offset: u64) -> Notice {
-        self.gap.note(offset)
-    }
-
-    /// What was lost since the last notice.
-    pub(super) fn take_gap(&self) -> Option<Gap> {
-        let (first, last, missed) = self.gap.take()?;
-        let channel = self.name()?.clone();
-        Some(Gap {
-            channel,
-            first,
-            last,
-            missed,
-        })
+    /// Notes that the publication at `offset` was dropped. Gives what a notice has to be sent of:
+    /// nothing if one is on its way, since it is going to tell of this loss too.
+    pub(super) fn note_loss(&self, offset: u64) -> Option<&Arc<OpenGap>> {
+        let channel = self.name()?;
+        let gap = self.gap.get_or_init(|| OpenGap::new(channel));
+        (gap.cell.note(offset) == Notice::Send).then_some(gap)
     }
 }
 
@@ -100,9 +92,37 @@ impl Drop for Membership {
     }
 }
 
+/// What a membership has lost, while its notice is on the way. It knows the channel by its name
+/// only: a notice that is never received must not hold the channel.
+#[derive(Debug)]
+pub(super) struct OpenGap {
+    channel: ChannelName,
+    cell: GapCell,
+}
+
+impl OpenGap {
+    fn new(channel: &ChannelName) -> Arc<Self> {
+        Arc::new(Self {
+            channel: channel.clone(),
+            cell: GapCell::default(),
+        })
+    }
+
+    /// What was lost since the last notice.
+    pub(super) fn take(&self) -> Option<Gap> {
+        let (first, last, missed) = self.cell.take()?;
+        Some(Gap {
+            channel: self.channel.clone(),
+            first,
+            last,
+            missed,
+        })
+    }
+}
+
 /// Whether a gap notice has to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Notice {
+enum Notice {
     Send,
     UnderWay,
 }

@@ -1,10 +1,11 @@
 //! A bounded queue of many producers and one consumer, with the wake-up folded in.
 //!
 //! The bounded array queue of Dmitry Vyukov ("Bounded MPMC queue", 1024cores.net), changed in
-//! four ways: slots hold tagged pointers and no stamp of their own ([`slots`]); the bound is in
-//! messages *and* bytes, both kept in one word ([`word`]); that word also says whether the
-//! consumer is parked, so that the one compare-exchange of a push learns whether to wake it; and
-//! the consumer's part can be taken, for a moment, by a producer that wants to make room.
+//! four ways: slots hold pointers and no stamp, and there are few of them while the consumer keeps
+//! up ([`slots`]); the bound is in messages *and* bytes, both kept in one word ([`word`]); that word
+//! also says whether the consumer is parked, so that the one compare-exchange of a push learns
+//! whether to wake it; and the consumer's part can be taken, for a moment, by a producer that
+//! wants to make room ([`role`]).
 //!
 //! ```text
 //!            head ── what the consumer has given back            tail ── next to be claimed
@@ -33,14 +34,14 @@
 //!
 //! # Memory
 //!
-//! 8 bytes a message, rounded up to a power of two of messages, from the first push on.
+//! Two cache lines, until more than eight items wait at a time; from then on also 8 bytes for each
+//! message of the limit, rounded up to a power of two.
 //!
 //! # Invariants
 //!
 //! 1. `head` ≤ `read` ≤ `tail`, and `tail − head` is within the limits.
 //! 2. A position is claimed by the compare-exchange that moves the tail over it, and filled by
-//!    that producer alone. It is claimed only when its slot's previous item was taken, since
-//!    the slots are at least as many as the message limit.
+//!    that producer alone. It is claimed only when the item that had its slot before was taken.
 //! 3. The consumer's part (`read`, `owed`, the state beside them, and taking slots) belongs to
 //!    whom [`role`] says, to one at a time.
 //! 4. The waker cell belongs to the consumer while the tail has neither PARKED nor NOTIFYING;
@@ -56,6 +57,8 @@ mod word;
 use std::task::Waker;
 
 use crate::sync::UnsafeCell;
+use crate::sync::atomic::AtomicBool;
+use crate::sync::atomic::AtomicU32;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering;
 
@@ -71,7 +74,10 @@ pub(crate) use self::word::MOST_MESSAGES;
 
 use self::consume::Local;
 use self::role::Role;
-use self::slots::Slots;
+use self::slots::FEW;
+use self::slots::Few;
+use self::slots::Many;
+use self::slots::Shape;
 use self::word::Word;
 
 /// How many bytes of a ring's limit an item takes.
@@ -81,17 +87,27 @@ pub(crate) trait Weigh {
 }
 
 /// The queue. `S` is a state that goes with the consumer's part.
-#[repr(C, align(64))]
+///
+/// Whoever embeds it aligns it to 64 bytes, so that its first two cache lines are two and not
+/// three; it does not do so itself, for then it would end in padding.
+#[repr(C)]
 pub(crate) struct Ring<T, S> {
-    // One cache line: all that a push or a drain touches besides the slot.
+    // One cache line, and the next: all that a push or a drain touches while the few slots do.
+    // Producers and consumer share them on purpose: an outbox is served by one of them at a time, and with many outboxes
+    // the number of lines counts, not who had them last.
     tail: AtomicU64,
     head: AtomicU64,
-    slots: Slots,
+    many: Many,
     max_bytes: u64,
-    max_messages: u32,
-    role: Role,
-    // The consumer's.
     local: UnsafeCell<Local<S>>,
+    max_messages: u32,
+    high_water: AtomicU32,
+    laps: AtomicU32,
+    shape: Shape,
+    overflown: AtomicBool,
+    role: Role,
+    few: Few,
+    // Touched only when the consumer parks.
     waker: UnsafeCell<Option<Waker>>,
     _items: std::marker::PhantomData<Shared<T>>,
 }
@@ -128,15 +144,20 @@ impl<T: Weigh, S> Ring<T, S> {
         Self {
             tail: AtomicU64::new(0),
             head: AtomicU64::new(0),
-            slots: Slots::new(max_messages),
+            many: Many::new(),
             max_bytes,
+            local: UnsafeCell::new(Local::new(state)),
+            high_water: AtomicU32::new(0),
+            laps: AtomicU32::new(0),
+            shape: Shape::of(max_messages),
+            overflown: AtomicBool::new(false),
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "at most 2^20, asserted above"
             )]
             max_messages: max_messages as u32,
             role: Role::new(stealable),
-            local: UnsafeCell::new(Local::new(state)),
+            few: Few::new(),
             waker: UnsafeCell::new(None),
             _items: std::marker::PhantomData,
         }
@@ -152,7 +173,7 @@ impl<T: Weigh, S> Ring<T, S> {
         let weight = item.weight();
         // Relaxed: only a guess; the compare-exchange below settles it.
         let mut tail = Word(self.tail.load(Ordering::Relaxed));
-        loop {
+        let claimed = loop {
             if tail.has(Word::CLOSED) {
                 return Err(Refused {
                     item,
@@ -176,12 +197,13 @@ impl<T: Weigh, S> Ring<T, S> {
                 tail = again;
                 continue;
             }
-            let next = tail.forward(1, weight);
-            let next = if next.has(Word::PARKED) {
-                notifying(next)
-            } else {
-                next
-            };
+            let mut next = tail.forward(1, weight);
+            if held.messages >= FEW {
+                next = next.with(Word::DEEP);
+            }
+            if next.has(Word::PARKED) {
+                next = notifying(next);
+            }
             // Acquire: pairs with the Release in `Ring::park`; whoever clears PARKED sees the
             // waker. The item itself is published by its slot, not by this word.
             // Relaxed (on failure): again only a guess.
@@ -192,12 +214,18 @@ impl<T: Weigh, S> Ring<T, S> {
                 Ordering::Relaxed,
             );
             match claim {
-                Ok(_) => break,
+                Ok(_) => break next,
                 Err(now) => tail = Word(now),
             }
+        };
+        let position = tail.position();
+        if claimed.has(Word::DEEP) {
+            // SAFETY: the compare-exchange claimed this position in the many (invariant 2).
+            unsafe { self.many.put(self.shape, position, item) };
+        } else {
+            // SAFETY: the compare-exchange claimed this position in the few (invariant 2).
+            unsafe { self.few.put(position, item) };
         }
-        // SAFETY: the compare-exchange claimed this position (invariant 2).
-        unsafe { self.slots.fill(tail.position(), item) };
         if tail.has(Word::PARKED) {
             self.notify();
         }
@@ -208,6 +236,45 @@ impl<T: Weigh, S> Ring<T, S> {
     #[inline(always)]
     pub(crate) fn prefetch(&self) {
         prefetch(std::ptr::from_ref(self).cast());
+        prefetch(std::ptr::from_ref(&self.few).cast());
+    }
+
+    /// Notes that something did not fit; forgotten when the receiver has emptied the ring.
+    pub(crate) fn note_overflow(&self) {
+        // Relaxed: a note; nothing is read on the strength of it.
+        self.overflown.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something did not fit since the receiver had last emptied the ring.
+    pub(crate) fn is_overflown(&self) -> bool {
+        // Relaxed: as above.
+        self.overflown.load(Ordering::Relaxed)
+    }
+
+    /// The most that waited at a time, as the consumer found it. Exact, since what waits becomes
+    /// less only by the consumer, and it looks before it takes.
+    pub(crate) fn high_water(&self) -> usize {
+        // Relaxed: a figure for people.
+        self.high_water.load(Ordering::Relaxed) as usize
+    }
+
+    /// How many items have come and gone again: taken and not kept.
+    pub(crate) fn gone(&self) -> u64 {
+        loop {
+            // Relaxed: a figure for people; a lap that ends meanwhile is looked at again.
+            let laps = self.laps.load(Ordering::Relaxed);
+            // Relaxed: as above.
+            let head = Word(self.head.load(Ordering::Relaxed));
+            // Relaxed: as above.
+            if self.laps.load(Ordering::Relaxed) == laps {
+                return u64::from(laps) << word::POSITION_BITS | head.position() as u64;
+            }
+        }
+    }
+
+    /// Whether an item of this weight would fit if the ring were empty.
+    pub(crate) fn could_hold(&self, weight: u64) -> bool {
+        weight <= self.max_bytes
     }
 
     /// How much waits, as the limits count it.
@@ -293,16 +360,34 @@ impl<T, S> Drop for Ring<T, S> {
         // Relaxed: `&mut self` is handed over by whatever made it exclusive.
         let tail = Word(self.tail.load(Ordering::Relaxed));
         // SAFETY: `&mut self`, so nobody has the consumer's part.
-        let read = self.local.with(|local| unsafe { (*local).read });
-        let mut left = tail.since(read).messages;
-        let mut position = read;
-        while left > 0 {
+        let mut read = self.local.with(|local| unsafe { (*local).read });
+        while read.position() != tail.position() {
             // SAFETY: every producer has finished, and the consumer got no further than `read`.
-            let item: Option<Shared<T>> = unsafe { self.slots.take(position.position()) };
+            let item: Option<Shared<T>> = unsafe { self.take(read.position(), tail) };
             drop(item);
-            position = position.forward(1, 0);
-            left -= 1;
+            read = read.forward(1, 0);
         }
+        self.many.free(self.shape);
+    }
+}
+
+impl<T, S> Ring<T, S> {
+    /// Takes the item of `position`, unless its producer has not finished.
+    ///
+    /// # Safety
+    ///
+    /// The caller has the consumer's part, `position` is before `tail`, a tail seen in this turn,
+    /// and has not been taken, and all before it have.
+    #[inline(always)]
+    unsafe fn take(&self, position: usize, tail: Word) -> Option<Shared<T>> {
+        // SAFETY: the caller's promise.
+        let item = unsafe { self.few.take(position) };
+        if item.is_some() || !tail.has(Word::DEEP) {
+            return item;
+        }
+        // What is not in the few is in the many, or not yet put anywhere.
+        // SAFETY: the caller's promise, and the ring's one shape.
+        unsafe { self.many.take(self.shape, position) }
     }
 }
 

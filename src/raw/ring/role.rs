@@ -71,18 +71,20 @@ impl Role {
         self.begin_other()
     }
 
+    #[inline]
     fn begin_other(&self) -> Option<Turn> {
+        // Acquire: pairs with the Release in `end`; the last holder's writes are visible.
+        if self.change(FREE, HELD, Ordering::Acquire) {
+            return Some(Turn::Shared);
+        }
+
         // Relaxed (on failure, here and below): the next attempt decides.
         // Relaxed: FRESH says that nobody has written anything yet.
         if self.change(FRESH, OWNED, Ordering::Relaxed) {
             return Some(Turn::Owned);
         }
         // Relaxed: in ASKED the receiver still has the part, and wrote all itself.
-        if self.change(ASKED, HELD, Ordering::Relaxed) {
-            return Some(Turn::Shared);
-        }
-        // Acquire: pairs with the Release in `end`; the last holder's writes are visible.
-        self.change(FREE, HELD, Ordering::Acquire)
+        self.change(ASKED, HELD, Ordering::Relaxed)
             .then_some(Turn::Shared)
     }
 

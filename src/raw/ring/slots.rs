@@ -1,32 +1,88 @@
-//! The slots of a ring: pointers tagged with the parity of the lap that filled them.
+//! The slots of a ring: a few beside its words, and many more for when those are full.
 //!
-//! A consumer knows a slot is filled by its tag alone: lap 0 writes tag 1, lap 1 writes tag 0,
-//! and so on, and fresh memory is all zero. So a taken slot need not be cleared, eight slots
-//! share a cache line, and slots are not allocated before the first push.
+//! A client that keeps up has a handful of messages waiting at most. Those go through the [`Few`]
+//! slots, one cache line next to the ring's own, so that serving the client touches two lines
+//! and no other memory, however large its limit. When the few are full, the push that finds them so
+//! makes the ring *deep*, and everything goes to the [`Many`] until the consumer has emptied the
+//! ring.
+//!
+//! # Invariants
+//!
+//! 1. A slot is null, or holds the item of one position between the head and the tail.
+//! 2. While the ring is not deep, all items are in the few. It becomes deep by the push that also
+//!    claims the first position in the many, and shallow again only when it is empty.
+//! 3. Both kinds have at least as many slots as they hold positions at a time, so that two
+//!    positions in use never share a slot.
 
 use std::ptr::null_mut;
 
+use crate::raw::shared::Shared;
 use crate::sync::atomic::AtomicPtr;
 use crate::sync::atomic::Ordering;
 
-use crate::raw::shared::Shared;
-
-/// The slots of one ring, allocated when first pushed to.
-pub(super) struct Slots {
-    /// The first of `1 << log2` slots, or null. Set once, from null.
-    first: AtomicPtr<Slot>,
-    /// Log2 of the number of slots.
-    log2: u32,
-}
+/// How many slots stand beside the ring's words: as many as a cache line holds. Under loom so
+/// few that every model with two messages goes deep.
+pub(super) const FEW: usize = if cfg!(throng_loom) { 1 } else { 8 };
 
 type Slot = AtomicPtr<()>;
 
-impl Slots {
+/// The slots beside the ring's words.
+pub(super) struct Few([Slot; FEW]);
+
+impl Few {
+    pub(super) fn new() -> Self {
+        Self(std::array::from_fn(|_| AtomicPtr::new(null_mut())))
+    }
+
+    /// Puts `item` where `position` says.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed `position` in the few.
+    #[inline(always)]
+    pub(super) unsafe fn put<T>(&self, position: usize, item: Shared<T>) {
+        put(&self.0[position % FEW], item);
+    }
+
+    /// Takes what is at `position`, or nothing if it is elsewhere or has not been put there yet.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the consumer, `position` is before the tail and has not been taken, and all
+    /// before it have.
+    #[inline(always)]
+    pub(super) unsafe fn take<T>(&self, position: usize) -> Option<Shared<T>> {
+        // SAFETY: the caller's promise; by invariant 3 the slot is no other position's.
+        unsafe { take(&self.0[position % FEW]) }
+    }
+}
+
+/// The slots of a ring that has become deep once: allocated then, and kept.
+pub(super) struct Many {
+    /// The first of the slots, or null. Set once, from null.
+    first: AtomicPtr<Slot>,
+}
+
+/// How many slots the many are: log2 of it.
+#[derive(Clone, Copy)]
+pub(super) struct Shape(u8);
+
+impl Shape {
     /// Room for at least `messages`.
-    pub(super) fn new(messages: usize) -> Self {
+    pub(super) fn of(messages: usize) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a logarithm is at most 63")]
+        Self(messages.next_power_of_two().ilog2() as u8)
+    }
+
+    fn count(self) -> usize {
+        1 << self.0
+    }
+}
+
+impl Many {
+    pub(super) fn new() -> Self {
         Self {
             first: AtomicPtr::new(null_mut()),
-            log2: messages.next_power_of_two().ilog2(),
         }
     }
 
@@ -34,102 +90,104 @@ impl Slots {
     ///
     /// # Safety
     ///
-    /// The caller has claimed `position`, so nobody else writes to its slot until the consumer
-    /// has passed it.
+    /// The caller has claimed `position` in the many; `shape` is the ring's.
     #[inline(always)]
-    pub(super) unsafe fn fill<T>(&self, position: usize, item: Shared<T>) {
+    pub(super) unsafe fn put<T>(&self, shape: Shape, position: usize, item: Shared<T>) {
         // Acquire: pairs with the Release of `allocate`, so the slots are seen initialised.
         let mut first = self.first.load(Ordering::Acquire);
         if first.is_null() {
-            first = self.allocate();
+            first = self.allocate(shape);
         }
-        let tag = self.tag(position);
-        let tagged = item.into_raw().map_addr(|address| address | tag);
-        // SAFETY: `first` is the slots', which live as long as `self`.
-        let slot = unsafe { self.slot(first, position) };
-        // Release: pairs with the Acquire in `take`; the consumer that sees the pointer sees
-        // what it points to.
-        slot.store(tagged, Ordering::Release);
+        // SAFETY: `first` is not null, and the shape is the ring's.
+        put(unsafe { self.slot(first, shape, position) }, item);
     }
 
-    /// Takes what is at `position`, or nothing if it has not been filled yet.
+    /// Takes what is at `position`, or nothing if it is elsewhere or has not been put there yet.
     ///
     /// # Safety
     ///
-    /// The caller is the consumer, has not taken `position` before, and has taken all before it.
+    /// As [`Few::take`]; `shape` is the ring's.
     #[inline(always)]
-    pub(super) unsafe fn take<T>(&self, position: usize) -> Option<Shared<T>> {
-        // Acquire: pairs with the Release of `allocate`, as in `fill`.
+    pub(super) unsafe fn take<T>(&self, shape: Shape, position: usize) -> Option<Shared<T>> {
+        // Acquire: pairs with the Release of `allocate`, as in `put`.
         let first = self.first.load(Ordering::Acquire);
         if first.is_null() {
             return None;
         }
-        // SAFETY: `first` is the slots', which live as long as `self`.
-        let slot = unsafe { self.slot(first, position) };
-        // Acquire: pairs with the Release in `fill`.
-        let tagged = slot.load(Ordering::Acquire);
-        let tag = self.tag(position);
-        if tagged.addr() & 1 != tag || tagged.is_null() {
-            return None;
+        // SAFETY: `first` is not null, and the shape is the ring's.
+        let slot = unsafe { self.slot(first, shape, position) };
+        // SAFETY: the caller's promise; by invariant 3 the slot is no other position's.
+        unsafe { take(slot) }
+    }
+
+    /// Frees the slots; what they point to is not dropped. `shape` is the ring's.
+    pub(super) fn free(&mut self, shape: Shape) {
+        // Relaxed: `&mut self` is handed over by whatever made it exclusive.
+        let first = self.first.load(Ordering::Relaxed);
+        // Relaxed: as above.
+        self.first.store(null_mut(), Ordering::Relaxed);
+        if !first.is_null() {
+            // SAFETY: set once by `allocate`, from a box of as many slots as the ring's one shape
+            // says, and forgotten above.
+            unsafe { free(first, shape.count()) }
         }
-        let raw = tagged.map_addr(|address| address & !1);
-        // SAFETY: the tag says that the producer which claimed `position` has put its owner here,
-        // and the caller takes each position once.
-        Some(unsafe { Shared::from_raw(raw) })
-    }
-
-    /// The tag of a filled slot at `position`: 1 in even laps, 0 in odd ones.
-    #[inline(always)]
-    fn tag(&self, position: usize) -> usize {
-        !(position >> self.log2) & 1
-    }
-
-    fn count(&self) -> usize {
-        1 << self.log2
     }
 
     /// The slot of `position`.
     ///
     /// # Safety
     ///
-    /// `first` is what `self.first` holds, and is not null.
+    /// `first` is what `self.first` holds, and is not null; `shape` is the ring's.
     #[inline(always)]
-    unsafe fn slot(&self, first: *mut Slot, position: usize) -> &Slot {
-        let index = position & (self.count() - 1);
+    unsafe fn slot(&self, first: *mut Slot, shape: Shape, position: usize) -> &Slot {
+        let index = position & (shape.count() - 1);
         // SAFETY: the index is below the number of slots allocated.
         let slot = unsafe { first.add(index) };
-        // SAFETY: slots are initialised before `first` is published, and freed with `self`.
+        // SAFETY: slots are initialised before `first` is published, and freed with the ring.
         unsafe { &*slot }
     }
 
     #[cold]
-    fn allocate(&self) -> *mut Slot {
-        let fresh = Box::into_raw(empty_slots(self.count())).cast::<Slot>();
+    fn allocate(&self, shape: Shape) -> *mut Slot {
+        let fresh = Box::into_raw(empty_slots(shape.count())).cast::<Slot>();
         // Release: whoever sees the pointer sees the slots empty.
         // Acquire (on failure): sees the slots that another producer has put here first.
-        let set =
-            self.first
-                .compare_exchange(null_mut(), fresh, Ordering::Release, Ordering::Acquire);
-        match set {
+        let (won, lost) = (Ordering::Release, Ordering::Acquire);
+        match self.first.compare_exchange(null_mut(), fresh, won, lost) {
             Ok(_) => fresh,
             Err(first) => {
                 // SAFETY: `fresh` came from a box of this many slots and was shown to nobody.
-                unsafe { free(fresh, self.count()) };
+                unsafe { free(fresh, shape.count()) };
                 first
             }
         }
     }
 }
 
-impl Drop for Slots {
-    fn drop(&mut self) {
-        // Relaxed: `&mut self` is handed over by whatever made it exclusive.
-        let first = self.first.load(Ordering::Relaxed);
-        if !first.is_null() {
-            // SAFETY: set once by `allocate`, from a box of this many slots.
-            unsafe { free(first, self.count()) }
-        }
+#[inline(always)]
+fn put<T>(slot: &Slot, item: Shared<T>) {
+    // Release: pairs with the Acquire in `take`; the consumer that sees the pointer sees what it
+    // points to.
+    slot.store(item.into_raw(), Ordering::Release);
+}
+
+/// Takes what is in `slot`, if anything is.
+///
+/// # Safety
+///
+/// The caller is the consumer, and what is in the slot was [`put`] there as a `Shared<T>`.
+#[inline(always)]
+unsafe fn take<T>(slot: &Slot) -> Option<Shared<T>> {
+    // Acquire: pairs with the Release in `put`.
+    let raw = slot.load(Ordering::Acquire);
+    if raw.is_null() {
+        return None;
     }
+    // Relaxed: no producer looks; the next to put something here has seen the head move past
+    // this position, and that comes after.
+    slot.store(null_mut(), Ordering::Relaxed);
+    // SAFETY: the caller's promise, and the slot was emptied, so it is taken once.
+    Some(unsafe { Shared::from_raw(raw) })
 }
 
 /// Frees slots made by [`empty_slots`]; what they point to is not dropped.

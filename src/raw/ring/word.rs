@@ -1,33 +1,36 @@
 //! The two words of a ring: where its ends are, in messages and in bytes.
 //!
 //! ```text
-//!  63                              28 27                  4  3  2  1  0
-//! ┌──────────────────────────────────┬─────────────────────┬──┬──┬──┬──┐
-//! │ bytes ever pushed, modulo 2^36   │ messages, mod 2^24  │ C│ L│ N│ P│  tail
-//! └──────────────────────────────────┴─────────────────────┴──┴──┴──┴──┘
-//!  C: CALLED  L: CLOSED  N: NOTIFYING  P: PARKED     (the head word has no flags)
+//!  63                              29 28                  5  4  3  2  1  0
+//! ┌──────────────────────────────────┬─────────────────────┬──┬──┬──┬──┬──┐
+//! │ bytes ever pushed, modulo 2^35   │ messages, mod 2^24  │ D│ C│ L│ N│ P│  tail
+//! └──────────────────────────────────┴─────────────────────┴──┴──┴──┴──┴──┘
+//!  D: DEEP  C: CALLED  L: CLOSED  N: NOTIFYING  P: PARKED     (the head word has no flags)
 //! ```
 //!
 //! Both halves count up for ever and wrap; only differences are meaningful. They fit because a
-//! ring holds at most 2^20 messages and 2^34 bytes.
+//! ring holds at most 2^20 messages and 2^34 bytes. When the messages wrap, they carry one into the
+//! bytes; so it is with the other end, and the difference of the two is exact all the same. So
+//! an end moves by one addition, and two ends differ by one subtraction.
 //!
 //! # A word that comes back
 //!
 //! A producer that stops between reading the tail and its compare-exchange could in theory find
 //! the same word again after others have gone once round: exactly a multiple of 2^24 messages
-//! *and* of 2^36 bytes later. An empty payload weighs one byte, so that takes at least 2^24
-//! messages of 4 KiB, 64 GiB through this one client, during one stall, and then an exact hit.
+//! later, with just so many bytes that the sum is a multiple of 2^64. An empty payload weighs one
+//! byte, so that takes at least 32 GiB, or 2^35 messages, through this one client, during one
+//! stall, and then an exact hit.
 
 /// The most messages a ring may hold.
 pub(crate) const MOST_MESSAGES: usize = 1 << 20;
 /// The most bytes a ring may hold.
 pub(crate) const MOST_BYTES: u64 = 1 << 34;
 
-const POSITION_SHIFT: u32 = 4;
-const POSITION_BITS: u32 = 24;
-const POSITION_MASK: u64 = ((1 << POSITION_BITS) - 1) << POSITION_SHIFT;
+const POSITION_SHIFT: u32 = 5;
+/// After so many bits of messages, positions begin again.
+pub(super) const POSITION_BITS: u32 = 24;
+const POSITION_MASK: u64 = (1 << POSITION_BITS) - 1;
 const BYTES_SHIFT: u32 = POSITION_SHIFT + POSITION_BITS;
-const BYTES_MASK: u64 = !0 << BYTES_SHIFT;
 const BYTES_BITS: u32 = 64 - BYTES_SHIFT;
 
 const _: () = assert!(
@@ -52,6 +55,8 @@ impl Word {
     pub(super) const CLOSED: u64 = 1 << 2;
     /// Somebody wants the consumer to look beside the ring.
     pub(super) const CALLED: u64 = 1 << 3;
+    /// Pushes go to the many slots, since the few were full: see [`slots`](super::slots).
+    pub(super) const DEEP: u64 = 1 << 4;
 
     pub(super) const fn has(self, flag: u64) -> bool {
         self.0 & flag != 0
@@ -66,43 +71,42 @@ impl Word {
     }
 
     /// The number of the next message, modulo 2^24.
+    #[inline(always)]
     pub(super) const fn position(self) -> usize {
         #[expect(
             clippy::cast_possible_truncation,
             reason = "24 bits fit any usize of 32"
         )]
-        let position = ((self.0 & POSITION_MASK) >> POSITION_SHIFT) as usize;
+        let position = (self.0 >> POSITION_SHIFT & POSITION_MASK) as usize;
         position
     }
 
     /// This end after `messages` more messages of together `bytes`; flags stay.
+    #[inline(always)]
     pub(super) const fn forward(self, messages: usize, bytes: u64) -> Self {
-        let position = self.0.wrapping_add((messages as u64) << POSITION_SHIFT) & POSITION_MASK;
-        let bytes = (self.0 & BYTES_MASK).wrapping_add(bytes << BYTES_SHIFT);
-        Self(bytes | position | self.0 & !(POSITION_MASK | BYTES_MASK))
+        Self(self.0.wrapping_add(step(messages, bytes)))
     }
 
     /// This end before `messages` messages of together `bytes` came; flags stay.
+    #[inline(always)]
     pub(super) const fn back(self, messages: usize, bytes: u64) -> Self {
-        let position = self.0.wrapping_sub((messages as u64) << POSITION_SHIFT) & POSITION_MASK;
-        let bytes = (self.0 & BYTES_MASK).wrapping_sub(bytes << BYTES_SHIFT);
-        Self(bytes | position | self.0 & !(POSITION_MASK | BYTES_MASK))
+        Self(self.0.wrapping_sub(step(messages, bytes)))
     }
 
     /// What lies between `head` and this tail.
+    #[inline(always)]
     pub(super) const fn since(self, head: Self) -> Held {
-        let positions = (self.0 & POSITION_MASK).wrapping_sub(head.0 & POSITION_MASK);
-        let bytes = (self.0 & BYTES_MASK).wrapping_sub(head.0 & BYTES_MASK);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "24 bits fit any usize of 32"
-        )]
-        let messages = ((positions & POSITION_MASK) >> POSITION_SHIFT) as usize;
+        let between = Self(self.0.wrapping_sub(head.0));
         Held {
-            messages,
-            bytes: bytes >> BYTES_SHIFT,
+            messages: between.position(),
+            bytes: between.0 >> BYTES_SHIFT,
         }
     }
+}
+
+#[inline(always)]
+const fn step(messages: usize, bytes: u64) -> u64 {
+    ((messages as u64) << POSITION_SHIFT).wrapping_add(bytes << BYTES_SHIFT)
 }
 
 /// How much a ring holds.

@@ -1,6 +1,7 @@
 use super::Shared;
 use super::release_runs;
 use crate::sync::Arc;
+use crate::sync::UnsafeCell;
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering;
 use crate::sync::thread;
@@ -59,7 +60,7 @@ fn model_runs_of_equal_owners_are_released_whatever_their_order() {
 #[test]
 fn model_the_last_of_racing_owners_drops_the_value_once() {
     model(|| {
-        let cell = crate::sync::UnsafeCell::new(0_u32);
+        let cell = UnsafeCell::new(0_u32);
         let shared = Shared::new(Touched { cell });
         let mut loan = shared.lend(2);
         let others: Vec<_> = (0..2)
@@ -78,7 +79,7 @@ fn model_the_last_of_racing_owners_drops_the_value_once() {
 
 /// Reads its cell while shared and writes it when dropped: both at once is a race.
 struct Touched {
-    cell: crate::sync::UnsafeCell<u32>,
+    cell: UnsafeCell<u32>,
 }
 
 impl Touched {

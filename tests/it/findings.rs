@@ -1,0 +1,189 @@
+//! What comparing the hub with the model has found, each in the fewest steps.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use throng::AuthRequest;
+use throng::Authorization;
+use throng::Batch;
+use throng::Client;
+use throng::ConnectOptions;
+use throng::Disconnect;
+use throng::Event;
+use throng::Frame;
+use throng::Hub;
+use throng::Limits;
+use throng::ManualClock;
+use throng::Member;
+use throng::Message;
+use throng::Outbox;
+use throng::OutboxLimits;
+use throng::SlowConsumer;
+use throng::SubscribeError;
+
+/// A client with an outbox of `messages`.
+fn narrow(hub: &Hub, messages: usize, policy: SlowConsumer) -> (Client, Outbox) {
+    let limits = OutboxLimits::new().messages(messages);
+    let options = ConnectOptions::new()
+        .outbox(limits)
+        .slow_consumer(policy)
+        .gap_notices(true);
+    hub.connect(options).unwrap()
+}
+
+fn publish(hub: &Hub, channel: &str, times: usize) {
+    for _ in 0..times {
+        let _delivery = hub.publish(channel, Message::text("x")).unwrap();
+    }
+}
+
+fn drain(outbox: &mut Outbox) -> Vec<Frame> {
+    std::iter::from_fn(|| outbox.try_recv().ok()).collect()
+}
+
+#[test]
+fn the_limit_of_subscriptions_counts_what_the_client_is_in() {
+    let limits = Limits::new().subscriptions(1);
+    let hub = Hub::builder().limits(limits).build().unwrap();
+    let (client, _outbox) = hub.connect(ConnectOptions::new()).unwrap();
+    client.subscribe_blocking("a").unwrap();
+    let error = client.subscribe_blocking("b").unwrap_err();
+    assert!(matches!(
+        error,
+        SubscribeError::TooManySubscriptions { limit: 1 }
+    ));
+}
+
+#[test]
+fn gap_notices_do_not_count_as_messages() {
+    let hub = Hub::new();
+    let (client, mut outbox) = narrow(&hub, 1, SlowConsumer::DropOldest);
+    client.subscribe_blocking("a").unwrap();
+    publish(&hub, "a", 2);
+    let mut batch = Batch::new();
+    assert_eq!(
+        outbox.try_recv_batch(&mut batch, 8),
+        Ok(2),
+        "a gap, a message"
+    );
+    let stats = client.stats();
+    assert_eq!((stats.received, stats.high_water), (1, 1));
+}
+
+#[test]
+fn the_high_water_mark_knows_what_was_evicted() {
+    let hub = Hub::new();
+    let limits = OutboxLimits::new().messages(4);
+    let options = ConnectOptions::new().outbox(limits);
+    let (client, mut outbox) = hub
+        .connect(options.slow_consumer(SlowConsumer::KeepLatest))
+        .unwrap();
+    client.subscribe_blocking("a").unwrap();
+    for _ in 0..5 {
+        let _delivery = hub.publish("a", Message::text("x").key("k")).unwrap();
+    }
+    assert_eq!(drain(&mut outbox).len(), 1);
+    assert_eq!(client.stats().high_water, 4);
+}
+
+#[test]
+fn whoever_empties_the_outbox_is_no_longer_behind() {
+    let clock = ManualClock::new();
+    let hub = Hub::builder().clock(clock.clone()).build().unwrap();
+    let grace = Duration::from_secs(1);
+    let (client, mut outbox) = narrow(&hub, 1, SlowConsumer::Disconnect { grace });
+    for _ in 0..3 {
+        let _first = hub.broadcast(Message::text("fits")).unwrap();
+        let second = hub.broadcast(Message::text("does not")).unwrap();
+        assert_eq!((second.dropped(), second.disconnected()), (1, 0));
+        outbox.try_recv().unwrap();
+        clock.advance(grace);
+    }
+    assert!(!client.is_closed());
+}
+
+#[test]
+fn a_gap_stays_in_one_life_of_the_channel() {
+    let hub = Hub::new();
+    let (client, mut outbox) = narrow(&hub, 1, SlowConsumer::DropOldest);
+    client.subscribe_blocking("a").unwrap();
+    publish(&hub, "a", 3);
+    client.unsubscribe("a").unwrap();
+    client.subscribe_blocking("a").unwrap();
+    publish(&hub, "a", 2);
+    let frames = drain(&mut outbox);
+    let gaps: Vec<_> = frames
+        .iter()
+        .filter_map(|frame| match frame.event() {
+            Event::Gap(gap) => Some((gap.first, gap.last, gap.missed)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(gaps, [(1, 3, 3), (1, 1, 1)]);
+}
+
+#[test]
+fn a_notice_under_way_does_not_hold_the_channel() {
+    let hub = Hub::new();
+    let (client, _outbox) = narrow(&hub, 1, SlowConsumer::DropNewest);
+    client.subscribe_blocking("a").unwrap();
+    publish(&hub, "a", 2);
+    client.unsubscribe("a").unwrap();
+    assert_eq!(hub.channel_count(), 0);
+}
+
+#[test]
+fn nothing_is_evicted_for_what_never_fits() {
+    let limits = Limits::new().payload(8);
+    let hub = Hub::builder()
+        .limits(limits)
+        .authorizer(|_: &AuthRequest| Authorization::Allow)
+        .build()
+        .unwrap();
+    let limits = OutboxLimits::new().bytes(8);
+    let options = ConnectOptions::new().user("ada").outbox(limits);
+    let (client, mut outbox) = hub
+        .connect(options.slow_consumer(SlowConsumer::DropOldest))
+        .unwrap();
+    client.subscribe_blocking("presence-a").unwrap();
+    let _joined = outbox.try_recv().unwrap();
+    publish(&hub, "presence-a", 2);
+    let options = ConnectOptions::new().user("a name of more than 8 bytes");
+    let (other, _other_outbox) = hub.connect(options).unwrap();
+    other.subscribe_blocking("presence-a").unwrap();
+    let stats = client.stats();
+    assert_eq!((stats.evicted, stats.dropped), (0, 1));
+    assert_eq!(drain(&mut outbox).len(), 2);
+}
+
+#[test]
+fn a_channel_nobody_is_in_makes_room_for_another() {
+    let limits = Limits::new().channels(1);
+    let hub = Hub::builder().limits(limits).build().unwrap();
+    let (client, _outbox) = hub.connect(ConnectOptions::new()).unwrap();
+    client.subscribe_blocking("a").unwrap();
+    client.close(Disconnect::CLOSED);
+    hub.channel("b").unwrap();
+}
+
+#[test]
+fn who_left_is_who_joined() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&heard);
+    let hub = Hub::builder()
+        .authorizer(|request: &AuthRequest| {
+            Authorization::AllowAs(Member::new("ada", request.auth().clone()))
+        })
+        .on_presence(move |event| hears.lock().unwrap().push(event.member.clone()))
+        .build()
+        .unwrap();
+    let (first, _first_outbox) = hub.connect(ConnectOptions::new().auth("one")).unwrap();
+    let (second, _second_outbox) = hub.connect(ConnectOptions::new().auth("two")).unwrap();
+    first.subscribe_blocking("presence-a").unwrap();
+    second.subscribe_blocking("presence-a").unwrap();
+    first.unsubscribe("presence-a").unwrap();
+    second.unsubscribe("presence-a").unwrap();
+    let member = Member::new("ada", "one");
+    assert_eq!(*heard.lock().unwrap(), [member.clone(), member]);
+}
