@@ -1,8 +1,78 @@
-//! loom models of the ring. Each is named for the race, and was seen to fail:
+//! loom models of the ring, each named for its race.
 //!
-//! TABLE
+//! # What was seen failing
 //!
-//! What loom does not see: time, so spinning is cut to two looks; and more than a few threads.
+//! Each change was made alone, and each model was run alone on it (preemption bound 3). A model is
+//! red by a causality violation, a deadlock, an assertion, or a path without an end. The models
+//! have short names here: *push*, *last* (`push_races_push..`), *park*, *slot* (`park_races_..`),
+//! *waker*, *close*, *shut* (`close_races_park`), *call*, *calls* (`calls_race_their_answers`),
+//! *look*, *tail* (`an_old_tail_..`), *thief* (`..races_the_receiver`), *room*, *share* (`a_wish..`),
+//! *sleep* (`a_thief_races_park`), *kept*, *left*, and *owners* (in `shared/tests.rs`).
+//!
+//! | change | red |
+//! |---|---|
+//! | `push`: head by Acquire to Relaxed | tail left |
+//! | `push`: claim by Acquire to Relaxed | waker sleep park slot |
+//! | `is_closed`: Acquire to Relaxed | look |
+//! | `raise`: AcqRel to Release | call sleep calls shut slot |
+//! | `raise`: AcqRel to Acquire | calls |
+//! | `raise`: AcqRel to Relaxed | call sleep calls shut slot |
+//! | `fill`: `first` by Acquire to Relaxed | tail push left |
+//! | `fill`: Release to Relaxed | sleep slot |
+//! | `take`: `first` by Acquire to Relaxed | waker sleep park slot |
+//! | `take`: slot by Acquire to Relaxed | sleep slot |
+//! | `allocate`: Release to Relaxed | tail waker sleep park slot push left |
+//! | `allocate`: Acquire on failure to Relaxed | tail push left |
+//! | `answer`: Acquire to Relaxed | calls |
+//! | `turn`: Acquire to Relaxed | sleep calls slot |
+//! | `Consume::drop`: Release to Relaxed | tail left |
+//! | `park`: Acquire to Relaxed | sleep calls slot |
+//! | `try_park`: Release to Relaxed | call waker sleep calls shut park slot |
+//! | `notify`: Release to Relaxed | sleep calls slot |
+//! | `begin_other`: FREE by Acquire to Relaxed | sleep thief share |
+//! | `Role::steal`: FREE by Acquire to Relaxed | sleep share |
+//! | `Role::end`: Release to Relaxed | sleep thief share |
+//! | `Shared::lower`: Release to Relaxed | owners |
+//! | `Shared::lower`: without the fence | owners |
+//! | `try_park`: PARKED by `fetch_or` | call waker sleep calls shut park slot |
+//! | `push`: leaves PARKED | sleep slot |
+//! | `push`: does not notify | waker sleep park slot |
+//! | `raise`: leaves PARKED | calls |
+//! | `raise`: does not notify | call sleep calls shut slot |
+//! | `push`: full without the second look at the tail | tail |
+//! | the consumer answers after it acted | calls |
+//! | `tag`: the same in all laps | sleep slot |
+//! | `notifying`: without NOTIFYING | sleep calls slot |
+//! | `park`: although NOTIFYING | sleep calls slot |
+//! | `pop`: gives the head back before it takes | room sleep slot kept |
+//! | `begin_other`: takes a HELD part | sleep thief share |
+//! | `Role::steal`: takes a HELD part | sleep share |
+//! | `Role::steal`: takes an OWNED part | thief share |
+//! | `Role::steal`: leaves a part FRESH | thief |
+//! | `Role::end`: frees nothing | room sleep thief share kept |
+//! | `Ring::drop`: drops nothing, or one too few | kept left |
+//! | `Ring::drop`: drops what was taken again | all but shut call calls look kept |
+//! | `park`: although something was pushed | waker park |
+//! | `park`: although CALLED | call calls |
+//! | `park`: although CLOSED | sleep shut slot |
+//! | `try_park`: writes the cell while PARKED | call waker sleep calls shut park slot |
+//! | `unpark`: PARKED taken back by `fetch_and` | call waker sleep calls shut park slot |
+//! | `Consume::drop`: what is kept does not count | kept |
+//! | `Consume::drop`: gives nothing back | room sleep kept |
+//! | `push`: although CLOSED | close |
+//! | `push`: a store instead of a compare-exchange | all but shut call calls look thief share kept |
+//! | `allocate`: a second time | push left tail |
+//!
+//! # What loom does not see
+//!
+//! * Time, so spinning is cut to two looks; and more than a few threads.
+//! * A load that moves behind a later store of its thread. That `take` has read a slot before its
+//!   place is claimed again rests on the Release of `Consume::drop` and the Acquire in `push`, which
+//!   the old tail also needs; likewise the waker's cell on `notify` and `park`.
+//! * Some orders of a load of one thread and a load and a compare-exchange of another: it compares
+//!   each access with the last one only. Where that hid a race, one waits for the other.
+//! * An old value, once the thread that has made or seen it yields. There the waiting one is a
+//!   thread of its own.
 
 use std::future::poll_fn;
 use std::task::Context;
@@ -334,8 +404,7 @@ fn a_thief_makes_room_while_another_pushes() {
     });
 }
 
-/// loom forgets that a load and another thread's load followed by a compare-exchange of the same
-/// word may be swapped. So here the one waits for the other, in a way that orders nothing.
+/// The late push waits in a way that orders nothing, so that it may see the tail as it was.
 #[test]
 fn an_old_tail_races_a_new_head() {
     loom::model(|| {
