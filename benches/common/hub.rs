@@ -119,6 +119,9 @@ impl Publish for Publisher {
     }
 }
 
+/// How many outboxes ahead of the one being drained the next is fetched.
+const AHEAD: usize = 8;
+
 struct Batched {
     outboxes: Parted<Outbox>,
     batch: Batch,
@@ -134,8 +137,12 @@ impl Batched {
 impl Drain for Batched {
     fn drain(&mut self) -> usize {
         let mut drained = 0;
-        for outbox in &mut self.outboxes.healthy {
-            drained += outbox
+        let outboxes = &mut self.outboxes.healthy;
+        for index in 0..outboxes.len() {
+            if let Some(later) = outboxes.get(index + AHEAD) {
+                later.prefetch();
+            }
+            drained += outboxes[index]
                 .try_recv_batch(&mut self.batch, CAPACITY)
                 .unwrap_or(0);
             if self.batch.len() >= BATCH {

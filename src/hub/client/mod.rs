@@ -132,7 +132,8 @@ impl Client {
         block_on(self.subscribe(channel))
     }
 
-    /// Leaves a channel. Publications that are in the outbox already are still received.
+    /// Leaves a channel. Publications that are in the outbox already are still received, and so is
+    /// what a publisher that is in the middle of the channel had begun to deliver.
     ///
     /// # Errors
     ///
