@@ -115,6 +115,9 @@ impl SlowConsumer {
 pub struct Limits {
     /// Publications of one channel that may wait while another publisher is in the middle of it.
     /// Default 4,096; at least 1. Beyond it a publish is refused and the message given back.
+    ///
+    /// The same number bounds what callbacks are still to be told: beyond it, joins of presence
+    /// channels are refused, and lines of the log are dropped.
     pub max_backlog: usize,
     /// Bytes in a channel's name. Default 164 (Pusher's); 1 to 65,535.
     pub max_channel_name: usize,

@@ -38,8 +38,20 @@ pub(crate) struct Common {
 
 impl Common {
     /// Leaves something to be done by whoever leaves a channel next.
+    ///
+    /// A line for the log is dropped when as much waits as may. What has to happen is never
+    /// dropped, and is bounded by those it happens to: a presence channel lets nobody in while
+    /// [`Common::is_backlogged`], and a client is retired once.
     pub(super) fn after(&self, effect: Effect) {
-        self.after.post(effect);
+        let may_be_dropped = matches!(effect, Effect::Log(_));
+        if !(may_be_dropped && self.is_backlogged()) {
+            self.after.post(effect);
+        }
+    }
+
+    /// Whether as much is left to be done as may be, since a callback takes long.
+    pub(super) fn is_backlogged(&self) -> bool {
+        self.after.queued() >= self.limits.max_backlog
     }
 
     /// Does what was left to be done. Not while this thread unwinds, perhaps from that very thing:

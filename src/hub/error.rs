@@ -124,6 +124,9 @@ impl Error for ChannelError {
 pub enum SubscribeError {
     /// It is in the channel, or about to be.
     AlreadySubscribed,
+    /// The application's callbacks are behind by [`Limits::max_backlog`](crate::Limits::max_backlog)
+    /// events, so no presence channel lets anybody in just now.
+    Backlogged,
     /// The channel could not be had.
     Channel(ChannelError),
     /// The client was disconnected.
@@ -160,6 +163,7 @@ impl fmt::Display for SubscribeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AlreadySubscribed => f.write_str("already subscribed"),
+            Self::Backlogged => f.write_str("the callbacks for presence are behind"),
             Self::Channel(_) => f.write_str("the channel could not be had"),
             Self::Closed(why) => write!(f, "the client was disconnected: {why}"),
             Self::Member { field, len, max } => {

@@ -26,6 +26,7 @@ pub(crate) fn publish_fault(error: &PublishError) -> Fault {
 pub(crate) fn subscribe_fault(error: &SubscribeError) -> Fault {
     let code = match error {
         SubscribeError::AlreadySubscribed => ErrorCode::AlreadySubscribed,
+        SubscribeError::Backlogged => ErrorCode::Backlogged,
         SubscribeError::Channel(error) => channel_code(error),
         SubscribeError::Closed(_) => return Fault::new(ErrorCode::Closed, error.to_string()),
         SubscribeError::Member { .. } => ErrorCode::TooLarge,

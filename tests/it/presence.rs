@@ -3,12 +3,16 @@
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
+use std::sync::Barrier;
 use std::sync::Mutex;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::thread;
 
+use throng::AuthRequest;
+use throng::Authorization;
 use throng::Client;
 use throng::ConnectOptions;
 use throng::Disconnect;
@@ -16,10 +20,12 @@ use throng::Event;
 use throng::Frame;
 use throng::Hub;
 use throng::HubBuilder;
+use throng::Limits;
 use throng::Message;
 use throng::Outbox;
 use throng::PresenceChange;
 use throng::PresenceEvent;
+use throng::SubscribeError;
 
 use crate::support::built;
 use crate::support::drain;
@@ -332,4 +338,42 @@ fn a_join_that_is_dropped_in_its_turn_leaves_no_ghost() {
         "{lines:?}"
     );
     assert!(texts(&mut outbox).is_empty());
+}
+
+/// G2 holds for what the hooks are still to be told, too.
+#[test]
+fn while_the_hook_is_behind_nobody_new_is_let_in() {
+    let (entered, leave) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let first = AtomicBool::new(true);
+    let hook = {
+        let (entered, leave) = (Arc::clone(&entered), Arc::clone(&leave));
+        move |_: &PresenceEvent| {
+            if first.swap(false, Ordering::Relaxed) {
+                entered.wait();
+                leave.wait();
+            }
+        }
+    };
+    let hub = Hub::builder()
+        .authorizer(|_: &AuthRequest| Authorization::Allow)
+        .on_presence(hook)
+        .limits(Limits::new().backlog(2))
+        .build()
+        .unwrap();
+    let clients: Vec<_> = (0..4)
+        .map(|_| hub.connect(ConnectOptions::new()).unwrap())
+        .collect();
+    thread::scope(|scope| {
+        // Stands in the hook until it is told to go on.
+        scope.spawn(|| clients[0].0.subscribe_blocking("presence-c").unwrap());
+        entered.wait();
+        for (client, _) in &clients[1..3] {
+            client.subscribe_blocking("presence-c").unwrap();
+        }
+        let refused = clients[3].0.subscribe_blocking("presence-c");
+        assert_eq!(refused.err(), Some(SubscribeError::Backlogged));
+        leave.wait();
+    });
+    clients[3].0.subscribe_blocking("presence-c").unwrap();
+    assert_eq!(hub.presence("presence-c").len(), 4);
 }

@@ -118,6 +118,9 @@ impl Client {
         let name = ChannelName::parse(channel, self.hub.common.limits.max_channel_name)
             .map_err(|error| SubscribeError::Channel(ChannelError::Name(error)))?;
         let member = self.authorize(&name, options.auth).await?;
+        if member.is_some() && self.core.common.is_backlogged() {
+            return Err(SubscribeError::Backlogged);
+        }
         let channel = self.hub.channel(name).map_err(SubscribeError::Channel)?;
         let joining = Joining::begin(self, channel.core(), member)?;
         joining.join(options.since).await

@@ -223,7 +223,6 @@ impl<M: Machine> Combiner<M> {
     /// How many operations are handed over and not yet begun, for limits and statistics.
     ///
     /// A caller about to hand over, or to be refused, is counted for a moment.
-    #[cfg(test)]
     pub(crate) fn queued(&self) -> usize {
         // Relaxed: a count and no more, out of date when it is read.
         self.queued.load(Ordering::Relaxed)
