@@ -3,7 +3,7 @@
 //! # Where to go from here
 //!
 //! * [`Hub`] is the root of everything; [`Channel`] and [`Outbox`] are the two ends of the hot
-//!   path, and [`hub::outbox`] says what an outbox promises.
+//!   path, and the latter says what an outbox promises.
 //! * [`SlowConsumer`], [`OutboxLimits`] and [`Limits`] are what there is to tune.
 //! * [`Authorizer`] decides who may join, [`HubBuilder::on_presence`] tells who has.
 //! * [`docs::architecture`] is the map of the code, [`docs::design`] says why it is so,
@@ -35,7 +35,7 @@ mod raw;
 
 pub mod docs;
 
-pub mod hub;
+mod hub;
 
 #[cfg(feature = "ws")]
 pub mod protocol;

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// is refused, and the [`SlowConsumer`] policy applies, before either would be exceeded.
 ///
 /// Worst case per client: `max_bytes` of payloads it alone still holds, and 8 bytes per message
-/// of `max_messages`, rounded up to a power of two, from its first message on.
+/// of `max_messages`, rounded up to a power of two, once more than eight messages have waited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutboxLimits {

@@ -21,7 +21,7 @@ mod delivery;
 mod error;
 mod frame;
 mod membership;
-pub mod outbox;
+mod outbox;
 mod policy;
 mod queue;
 mod reply;

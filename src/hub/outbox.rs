@@ -1,30 +1,7 @@
 //! What waits for one client, and the one who receives it.
 //!
-//! Any number of publishers push; one receiver, the [`Outbox`], takes.
-//!
-//! # Slow consumers
-//!
-//! An outbox holds at most its [`OutboxLimits`](crate::OutboxLimits), in messages and in bytes.
-//! What becomes of a message that would exceed them is the [`SlowConsumer`] policy's to say, and
-//! nothing else happens: the publisher does not wait, and other clients notice nothing.
-//!
-//! # Order
-//!
-//! Messages of a channel arrive in the order of their offsets. Messages of different channels
-//! arrive in the order in which they were put in. Control messages (joined, left, gaps) have a
-//! small lane of their own, which data can't fill, and arrive before the data that waits.
-//!
-//! # Closing
-//!
-//! When the client has been closed, what was accepted before still arrives, and then an error
-//! that says why. Dropping the outbox closes the client and leaves nothing behind.
-//!
-//! # Memory
-//!
-//! Nothing is allocated before the first message; then 8 bytes a message of the limit, and the
-//! payloads that nobody else holds any more.
-//!
-//! [`SlowConsumer`]: crate::SlowConsumer
+//! Any number of publishers push; one receiver, the [`Outbox`], takes. The queue between them, and
+//! the policies, are in [`queue`](super::queue).
 
 use std::fmt;
 use std::future::poll_fn;
@@ -60,7 +37,30 @@ use crate::sync::thread;
 
 /// The receiving end of a client: there is one, and dropping it disconnects the client.
 ///
-/// See the [module](self) for what it promises.
+/// # Slow consumers
+///
+/// An outbox holds at most its [`OutboxLimits`](crate::OutboxLimits), in messages and in bytes.
+/// What becomes of a message that would exceed them is the [`SlowConsumer`] policy's to say, and
+/// nothing else happens: the publisher does not wait, and other clients notice nothing.
+///
+/// # Order
+///
+/// Messages of a channel arrive in the order of their offsets. Messages of different channels
+/// arrive in the order in which they were put in. Control messages (joined, left, gaps) have a
+/// small lane of their own, which data can't fill, and arrive before the data that waits.
+///
+/// # Closing
+///
+/// When the client has been closed, what was accepted before still arrives, and then an error
+/// that says why. Dropping the outbox closes the client and leaves nothing behind.
+///
+/// # Memory
+///
+/// Nothing is allocated for the queue until more than eight messages wait; then, once, 8 bytes for
+/// each message of the limit, rounded up to a power of two. Besides, what waits keeps payloads alive
+/// that nobody else holds any more.
+///
+/// [`SlowConsumer`]: crate::SlowConsumer
 pub struct Outbox {
     core: Arc<ClientCore>,
     hub: Arc<Shared>,

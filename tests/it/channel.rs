@@ -331,8 +331,11 @@ fn subscribers_come_and_go_while_others_publish() {
         scope.spawn(move || {
             let channel = hub.channel("c").unwrap();
             while !done.load(Ordering::Relaxed) {
-                let delivery = channel.publish(Message::static_text("x")).unwrap();
-                assert!(delivery.addressed() <= 3);
+                match channel.publish(Message::static_text("x")) {
+                    Ok(delivery) => assert!(delivery.addressed() <= 3),
+                    // Whoever is in the middle may be stopped there for long.
+                    Err(error) => assert!(matches!(error, PublishError::Backlogged(_))),
+                }
                 thread::yield_now();
             }
         });
