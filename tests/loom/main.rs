@@ -242,22 +242,21 @@ fn outbox_drop_races_publish() {
 }
 
 #[test]
-fn outbox_drop_races_a_gap_notice() {
+fn outbox_drop_races_expel() {
     model(|| {
         let hub = hub(1, SlowConsumer::DropNewest);
         // The notice of the join makes the control lane before the race: an `OnceLock`.
-        let told = ConnectOptions::new().gap_notices(true).join_notices(true);
+        let told = ConnectOptions::new().join_notices(true);
         let (client, outbox) = hub.connect(told).expect("the hub is open");
         client.subscribe_blocking("c").expect("anyone may join");
-        let channel = hub.channel("c").expect("it is there");
-        let first = channel.publish(Message::static_text("fills it"));
-        assert_eq!(first.expect("the hub is open").delivered(), 1);
-        let publisher = publishes(&channel, 1);
+        let reason: Arc<str> = Arc::from("because");
+        let expeller = {
+            let (client, reason) = (client.clone(), Arc::clone(&reason));
+            thread::spawn(move || client.expel("c", reason))
+        };
         drop(outbox);
-        publisher.join().expect("no panic");
-        drop(channel);
-        assert_eq!(hub.channel_count(), 0, "no notice holds on to its channel");
-        drop(client);
+        let _expelled_or_gone = expeller.join().expect("no panic");
+        assert_eq!(Arc::strong_count(&reason), 1, "no notice is left behind");
     });
 }
 

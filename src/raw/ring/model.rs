@@ -220,6 +220,39 @@ fn push_races_push() {
 }
 
 #[test]
+fn the_first_deep_pushes_race() {
+    loom::model(|| {
+        let (ring, mut receiver, drops) = ring(4);
+        assert!(ring.push(Item::shared(1, &drops)).is_ok());
+        let other = pushes(&ring, 2, &drops);
+        assert!(ring.push(Item::shared(3, &drops)).is_ok());
+        let mut taken = drain(&ring, &mut receiver);
+        assert!(other.join().expect("no panic"));
+        taken.append(&mut drain(&ring, &mut receiver));
+        assert_eq!(taken[0], 1, "the few come before the many");
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2, 3], "nothing is lost or doubled");
+    });
+}
+
+/// The receiver takes while the slots are made.
+#[test]
+fn the_first_deep_push_races_the_receiver() {
+    loom::model(|| {
+        let (ring, mut receiver, drops) = ring(4);
+        assert!(ring.push(Item::shared(1, &drops)).is_ok());
+        let other = pushes(&ring, 2, &drops);
+        let mut taken = drain(&ring, &mut receiver);
+        while taken.len() < 2 {
+            thread::yield_now();
+            taken.append(&mut drain(&ring, &mut receiver));
+        }
+        assert!(other.join().expect("no panic"));
+        assert_eq!(taken, [1, 2]);
+    });
+}
+
+#[test]
 fn push_races_push_for_the_last_place() {
     loom::model(|| {
         let (ring, mut receiver, drops) = ring(1);
