@@ -1,6 +1,28 @@
 //! loom models of the whole hub, through its public interface, each named for its race.
 //!
-//! TABLE
+//! # What was seen failing
+//!
+//! Each change was made alone (preemption bound 3).
+//!
+//! | change | red |
+//! |---|---|
+//! | `Hub::connect`: no second look whether the hub is closed | `hub_close_races_connect` |
+//! | `State::join`: `Membership::is_wanted` not asked | `unsubscribe_races_subscribe` |
+//! | `leave`: the wish not taken back | `unsubscribe_races_subscribe` |
+//! | `ClientCore::detach`: no fence | `close_races_subscribe` |
+//! | `Queue::is_closed_for_sure`: no fence | `close_races_subscribe` |
+//! | `ClientCore::hold`: a closer is not looked for afterwards | `close_races_subscribe` |
+//! | `Queue::close`: the reason after the close | `close_races_recv`, `a_slow_consumer_..` |
+//! | `Outbox::drop`: discards nothing, or does not wait for a push | `outbox_drop_races_publish` |
+//! | `Outbox::drop`: the control lane left open, or not emptied | `outbox_drop_races_expel` |
+//! | the position of a join read after it | `join_races_publish` |
+//! | a slow consumer is not retired | `a_slow_consumer_..` |
+//! | `Ring::park`: although CLOSED | `close_races_recv`, `a_slow_consumer_..` |
+//! | `Combiner::elect`: claims an owned word | all that publish, subscribe, or connect in a race |
+//!
+//! Green were: `State::join` without its look whether the client is closed (`is_wanted` decides
+//! then); `ClientCore::release` without a look for a closer (its section has no step at which loom
+//! could switch); `Outbox::take_control` that answers afterwards (red in the ring's `calls_race_..`).
 //!
 //! # What loom does not see here
 //!
