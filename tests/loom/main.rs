@@ -18,6 +18,7 @@
 //! | the position of a join read after it | `join_races_publish` |
 //! | a slow consumer is not retired | `a_slow_consumer_..` |
 //! | `Ring::park`: although CLOSED | `close_races_recv`, `a_slow_consumer_..` |
+//! | `Ring::park`: although CALLED | `losses_race_their_notices` |
 //! | `Combiner::elect`: claims an owned word | all that publish, subscribe, or connect in a race |
 //!
 //! Green were: `State::join` without its look whether the client is closed (`is_wanted` decides
