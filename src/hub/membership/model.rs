@@ -1,6 +1,20 @@
 //! A loom model of the gap cell: the channel's owner loses publications, the client is told.
 //!
-//! TABLE
+//! # What was seen failing
+//!
+//! | change | |
+//! |---|---|
+//! | `note`: `fetch_add` by AcqRel to Acquire | red |
+//! | `note`: a load and a store instead of `fetch_add` | red |
+//! | `take`: Acquire to Relaxed | red |
+//! | `take`: Acquire (on failure) to Relaxed | red |
+//! | `take`: a store where the compare-exchange failed | red |
+//! | `note`: `fetch_add` by AcqRel to Release, its Acquire to Relaxed; `take`: Release to Relaxed | green |
+//! | `note`: the stores of 1 by Release to Relaxed | green |
+//!
+//! The first green row keeps the owner from writing `first` before the client has read it: a load
+//! that moves behind a store, which loom does not do. In the second the notice, which is sent after
+//! the store, orders it as well; the cell does not rely on how it is told.
 
 use super::GapCell;
 use super::Notice;

@@ -4,64 +4,69 @@
 //!
 //! Each change was made alone, and each model was run alone on it (preemption bound 3). A model is
 //! red by a causality violation, a deadlock, an assertion, or a path without an end. The models
-//! have short names here: *push*, *last* (`push_races_push..`), *park*, *slot* (`park_races_..`),
-//! *waker*, *close*, *shut* (`close_races_park`), *call*, *calls* (`calls_race_their_answers`),
-//! *look*, *tail* (`an_old_tail_..`), *thief* (`..races_the_receiver`), *room*, *share* (`a_wish..`),
-//! *sleep* (`a_thief_races_park`), *kept*, *left*, and *owners* (in `shared/tests.rs`).
+//! have short names here: *push*, *last* (`push_races_push..`), *deep*, *first* (`the_first_..`),
+//! *park*, *slot* (`park_races_..`), *waker*, *close*, *shut* (`close_races_park`), *call*, *calls*
+//! (`calls_race_their_answers`), *look*, *tail* (`an_old_tail_..`), *thief*
+//! (`..races_the_receiver`), *room*, *share* (`a_wish..`), *sleep* (`a_thief_races_park`), *kept*,
+//! *left*, and *owners* (in `shared/tests.rs`).
 //!
 //! | change | red |
 //! |---|---|
-//! | `push`: head by Acquire to Relaxed | tail left |
+//! | `push`: head by Acquire to Relaxed | room sleep tail slot first deep left |
 //! | `push`: claim by Acquire to Relaxed | waker sleep park slot |
 //! | `is_closed`: Acquire to Relaxed | look |
 //! | `raise`: AcqRel to Release | call sleep calls shut slot |
-//! | `raise`: AcqRel to Acquire | calls |
-//! | `raise`: AcqRel to Relaxed | call sleep calls shut slot |
-//! | `fill`: `first` by Acquire to Relaxed | tail push left |
-//! | `fill`: Release to Relaxed | sleep slot |
-//! | `take`: `first` by Acquire to Relaxed | waker sleep park slot |
-//! | `take`: slot by Acquire to Relaxed | sleep slot |
-//! | `allocate`: Release to Relaxed | tail waker sleep park slot push left |
-//! | `allocate`: Acquire on failure to Relaxed | tail push left |
+//! | `raise`: AcqRel to Acquire | look calls |
+//! | `raise`: AcqRel to Relaxed | call look sleep calls shut slot |
+//! | `Many::put`: Acquire to Relaxed | deep |
+//! | `put`: Release to Relaxed | waker sleep park slot first deep left |
+//! | `Many::take`: Acquire to Relaxed | first |
+//! | `take`: Acquire to Relaxed | waker sleep park slot first deep left |
+//! | `allocate`: Release to Relaxed | first deep |
+//! | `allocate`: Acquire (on failure) to Relaxed | deep |
 //! | `answer`: Acquire to Relaxed | calls |
 //! | `turn`: Acquire to Relaxed | sleep calls slot |
-//! | `Consume::drop`: Release to Relaxed | tail left |
+//! | `Consume::drop`: Release to Relaxed | room sleep tail slot first deep left |
 //! | `park`: Acquire to Relaxed | sleep calls slot |
 //! | `try_park`: Release to Relaxed | call waker sleep calls shut park slot |
 //! | `notify`: Release to Relaxed | sleep calls slot |
 //! | `begin_other`: FREE by Acquire to Relaxed | sleep thief share |
 //! | `Role::steal`: FREE by Acquire to Relaxed | sleep share |
 //! | `Role::end`: Release to Relaxed | sleep thief share |
-//! | `Shared::lower`: Release to Relaxed | owners |
-//! | `Shared::lower`: without the fence | owners |
 //! | `try_park`: PARKED by `fetch_or` | call waker sleep calls shut park slot |
 //! | `push`: leaves PARKED | sleep slot |
 //! | `push`: does not notify | waker sleep park slot |
 //! | `raise`: leaves PARKED | calls |
 //! | `raise`: does not notify | call sleep calls shut slot |
-//! | `push`: full without the second look at the tail | tail |
-//! | the consumer answers after it acted | calls |
-//! | `tag`: the same in all laps | sleep slot |
+//! | `push`: full without the second look at the tail | tail deep left |
+//! | `take`: leaves the slot as it is | sleep thief share slot push first deep left |
+//! | `push`: never deep | thief share tail push first deep left |
+//! | `push`: deep one too late | thief share tail push first deep left |
+//! | `surface`: although something is left | thief share push first deep left |
+//! | `surface`: by `fetch_and` | deep |
+//! | `Ring::take`: the few alone | thief share tail push first deep left |
 //! | `notifying`: without NOTIFYING | sleep calls slot |
 //! | `park`: although NOTIFYING | sleep calls slot |
-//! | `pop`: gives the head back before it takes | room sleep slot kept |
+//! | `pop`: gives the head back before it takes | room sleep tail slot first kept left |
 //! | `begin_other`: takes a HELD part | sleep thief share |
 //! | `Role::steal`: takes a HELD part | sleep share |
 //! | `Role::steal`: takes an OWNED part | thief share |
 //! | `Role::steal`: leaves a part FRESH | thief |
 //! | `Role::end`: frees nothing | room sleep thief share kept |
-//! | `Ring::drop`: drops nothing, or one too few | kept left |
-//! | `Ring::drop`: drops what was taken again | all but shut call calls look kept |
+//! | `Ring::drop`: drops nothing | kept left |
+//! | `Ring::drop`: drops one too few | kept left |
 //! | `park`: although something was pushed | waker park |
 //! | `park`: although CALLED | call calls |
 //! | `park`: although CLOSED | sleep shut slot |
 //! | `try_park`: writes the cell while PARKED | call waker sleep calls shut park slot |
 //! | `unpark`: PARKED taken back by `fetch_and` | call waker sleep calls shut park slot |
-//! | `Consume::drop`: what is kept does not count | kept |
+//! | `keep`: what is kept does not count | kept |
 //! | `Consume::drop`: gives nothing back | room sleep kept |
 //! | `push`: although CLOSED | close |
-//! | `push`: a store instead of a compare-exchange | all but shut call calls look thief share kept |
-//! | `allocate`: a second time | push left tail |
+//! | `push`: a store instead of a compare-exchange | waker room sleep tail close park slot push last deep left |
+//! | `allocate`: a second time | deep |
+//! | the consumer answers after it acted | calls |
+//! | `Shared::lower`: Release to Relaxed, or no fence | owners |
 //!
 //! # What loom does not see
 //!
@@ -216,6 +221,39 @@ fn push_races_push() {
         taken.sort_unstable();
         assert_eq!(taken, [1, 2], "nothing is lost or doubled");
         assert_eq!(drops.load(Ordering::Relaxed), 2);
+    });
+}
+
+#[test]
+fn the_first_deep_pushes_race() {
+    loom::model(|| {
+        let (ring, mut receiver, drops) = ring(4);
+        assert!(ring.push(Item::shared(1, &drops)).is_ok());
+        let other = pushes(&ring, 2, &drops);
+        assert!(ring.push(Item::shared(3, &drops)).is_ok());
+        let mut taken = drain(&ring, &mut receiver);
+        assert!(other.join().expect("no panic"));
+        taken.append(&mut drain(&ring, &mut receiver));
+        assert_eq!(taken[0], 1, "the few come before the many");
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2, 3], "nothing is lost or doubled");
+    });
+}
+
+/// The receiver takes while the slots are made.
+#[test]
+fn the_first_deep_push_races_the_receiver() {
+    loom::model(|| {
+        let (ring, mut receiver, drops) = ring(4);
+        assert!(ring.push(Item::shared(1, &drops)).is_ok());
+        let other = pushes(&ring, 2, &drops);
+        let mut taken = drain(&ring, &mut receiver);
+        while taken.len() < 2 {
+            thread::yield_now();
+            taken.append(&mut drain(&ring, &mut receiver));
+        }
+        assert!(other.join().expect("no panic"));
+        assert_eq!(taken, [1, 2]);
     });
 }
 
