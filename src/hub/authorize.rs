@@ -25,6 +25,7 @@ use crate::id::ClientId;
 ///         None => Authorization::deny("log in first"),
 ///     })
 ///     .build()?;
+/// # let _ = hub;
 /// # Ok::<(), throng::BuildError>(())
 /// ```
 ///

@@ -35,6 +35,7 @@ use crate::time::SystemClock;
 ///     .slow_consumer(SlowConsumer::KeepLatest)
 ///     .limits(Limits::new().clients(10_000))
 ///     .build()?;
+/// # let _ = hub;
 /// # Ok::<(), throng::BuildError>(())
 /// ```
 #[must_use]

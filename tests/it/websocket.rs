@@ -352,6 +352,32 @@ fn every_refusal_names_itself() {
 }
 
 #[test]
+fn the_limits_of_the_server_are_named_when_they_are_reached() {
+    let throng = Throng::start(&[
+        "--authorize",
+        "open",
+        "--max-channels",
+        "2",
+        "--max-members",
+        "1",
+        "--max-channel-name",
+        "12",
+    ]);
+    let (mut one, mut other) = (throng.ws_as("ada"), throng.ws_as("bob"));
+    one.join("presence-a");
+    one.join("b");
+    for (channel_id, code) in [
+        ("presence-a", "too_many_members"),
+        ("c", "too_many_channels"),
+        ("thirteen-long", "invalid_channel"),
+    ] {
+        let command = json!({"id": 1, "type": "subscribe", "channel_id": channel_id});
+        let refused = refusal(&mut other, &command.to_string());
+        assert_eq!(refused, (code.to_owned(), json!("channel_id"), json!(1)));
+    }
+}
+
+#[test]
 fn clients_may_be_kept_from_publishing() {
     let throng = Throng::start(&["--client-publish", "refuse"]);
     let mut client = throng.ws();

@@ -80,6 +80,22 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "BYTES", default_value = "65536")]
     pub(crate) max_message: NonZeroUsize,
 
+    /// Channels at a time.
+    #[arg(long, value_name = "N", default_value = "1000000")]
+    pub(crate) max_channels: NonZeroUsize,
+
+    /// Bytes in the name of a channel, at most 65535.
+    #[arg(long, value_name = "BYTES", default_value = "164")]
+    pub(crate) max_channel_name: NonZeroUsize,
+
+    /// Members of one presence channel; a newcomer is told all of them.
+    #[arg(long, value_name = "N", default_value = "10000")]
+    pub(crate) max_members: NonZeroUsize,
+
+    /// Publications of one channel that may wait while another publisher is in the middle of it.
+    #[arg(long, value_name = "N", default_value = "4096")]
+    pub(crate) max_backlog: NonZeroUsize,
+
     /// Channels that one client may be subscribed to.
     #[arg(long, value_name = "N", default_value = "128")]
     pub(crate) max_subscriptions: NonZeroUsize,

@@ -89,6 +89,10 @@ fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
     let limits = Limits::new()
         .clients(options.max_clients.get())
         .payload(options.max_payload())
+        .channels(options.max_channels.get())
+        .channel_name(options.max_channel_name.get())
+        .members(options.max_members.get())
+        .backlog(options.max_backlog.get())
         .subscriptions(options.max_subscriptions.get());
     let outbox = OutboxLimits::new()
         .messages(options.outbox_messages.get())

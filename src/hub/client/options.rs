@@ -21,6 +21,7 @@ use crate::limits::SlowConsumer;
 ///     .slow_consumer(SlowConsumer::DropOldest);
 /// let (client, outbox) = hub.connect(options)?;
 /// assert_eq!(client.user(), Some("ada"));
+/// assert!(outbox.is_empty());
 /// # Ok::<(), throng::ConnectError>(())
 /// ```
 #[derive(Debug, Default)]
