@@ -33,7 +33,7 @@ pub(super) struct Subscriber {
 }
 
 /// How many subscribers ahead of the one being served the next outbox is fetched.
-const AHEAD: usize = 8;
+const AHEAD: usize = 16;
 
 impl Subscriber {
     pub(super) fn new(client: Arc<ClientCore>, membership: Arc<Membership>) -> Self {
