@@ -16,6 +16,10 @@ use std::error::Error;
 use std::fmt;
 
 /// Why a client was disconnected: a code whose range says whether to come back, and a reason.
+///
+/// Codes 3000-3499 (throng's) and 4000-4499 (the application's) tell the client to reconnect, with
+/// jitter; 3500-3999 and 4500-4999 tell it to stay away. The ranges are those of the Centrifuge
+/// client protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Disconnect {
     code: u16,

@@ -7,8 +7,9 @@ use crate::raw::shared::release_runs;
 
 /// Frames received together.
 ///
-/// It belongs to no outbox, keeps its memory when cleared, and lowers the reference count of a frame once for each run of it: who drains many outboxes into one batch
-/// pays for a broadcast's count once, not once per client.
+/// It belongs to no outbox, keeps its memory when cleared, and lowers the reference count of a
+/// frame once for each run of it: who drains many outboxes into one batch pays for a broadcast's
+/// count once, not once per client.
 ///
 /// ```
 /// use throng::{Batch, ConnectOptions, Hub, Message};

@@ -68,14 +68,15 @@ impl HubBuilder {
     }
 
     /// Into how many shards the tables of clients and of channels are split. Default 64; 1 to
-    /// 65,536, rounded up to a power of two. About 300 bytes each. Only connecting, disconnecting
-    /// and looking up by name or id use the tables.
+    /// 65,536, rounded up to a power of two. About 256 bytes each while empty. Only connecting,
+    /// disconnecting and looking up by name or id use the tables.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = shards;
         self
     }
 
-    /// How much may wait for a client that does not bring limits of its own.
+    /// How much may wait for a client that does not bring limits of its own. Default 64 messages
+    /// and 1 MiB.
     pub fn outbox(mut self, limits: OutboxLimits) -> Self {
         self.outbox = limits;
         self
@@ -88,7 +89,7 @@ impl HubBuilder {
         self
     }
 
-    /// The bounds of the hub as a whole.
+    /// The bounds of the hub as a whole. Default [`Limits::new`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self

@@ -67,8 +67,8 @@ impl Delivery {
         self.evicted
     }
 
-    /// Its position in the channel; `None` if the channel did not exist, and while it is not
-    /// known because it was [handed over](Self::is_handed_over).
+    /// Its position in the channel; `None` for a broadcast, if the channel did not exist, and while
+    /// it is not known because the message was [handed over](Self::is_handed_over).
     #[must_use]
     pub fn position(&self) -> Option<StreamPosition> {
         self.position

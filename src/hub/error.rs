@@ -124,8 +124,9 @@ impl Error for ChannelError {
 pub enum SubscribeError {
     /// It is in the channel, or about to be.
     AlreadySubscribed,
-    /// The application's callbacks are behind by [`Limits::max_backlog`](crate::Limits::max_backlog)
-    /// events, so no presence channel lets anybody in just now.
+    /// The application's callbacks are behind by
+    /// [`Limits::max_backlog`](crate::Limits::max_backlog) events, so no presence channel lets
+    /// anybody in just now.
     Backlogged,
     /// The channel could not be had.
     Channel(ChannelError),

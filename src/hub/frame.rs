@@ -107,7 +107,7 @@ impl Frame {
         self.message().map_or(&EMPTY, Message::payload)
     }
 
-    /// The format of the payload.
+    /// The format of the payload; text for every other event.
     #[must_use]
     pub fn format(&self) -> Format {
         self.message().map_or(Format::Text, Message::format)
@@ -125,13 +125,16 @@ impl Frame {
         self.0.channel.as_ref()
     }
 
-    /// The position in the channel, counted from 1; 0 for what has no channel.
+    /// The position in the channel, counted from 1; 0 for what has no channel, and for a
+    /// [gap](Event::Gap) and a [`Left`]. That of a [`Joined`] is its
+    /// [position](Joined::position).
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.0.position.offset
     }
 
-    /// The life of the channel that the offset belongs to.
+    /// The life of the channel that the offset belongs to; of no use where the frame has no
+    /// position.
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.0.position.epoch

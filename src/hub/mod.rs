@@ -256,7 +256,8 @@ impl Hub {
         Ok(reports)
     }
 
-    /// Sends a message to every client, whatever it is subscribed to.
+    /// Sends a message to every client, whatever it is subscribed to. It has no channel and no
+    /// position. Never waits.
     ///
     /// # Errors
     ///
@@ -281,7 +282,7 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`UnknownClient`] if there is none of this id.
+    /// [`UnknownClient`] if there is none of this id, or it was closed already.
     pub fn disconnect(&self, client: ClientId, why: Disconnect) -> Result<(), UnknownClient> {
         let client = self.client(client).ok_or(UnknownClient)?;
         client.close(why);
@@ -350,7 +351,7 @@ impl Hub {
     ///
     /// # Progress
     ///
-    /// Waits for whoever is in the middle of the channel.
+    /// As [`Channel::presence`].
     #[must_use]
     pub fn presence(&self, channel: &str) -> Arc<[Member]> {
         let channel = self.shared.existing(channel);
@@ -358,8 +359,8 @@ impl Hub {
     }
 
     /// The `n` clients that are furthest behind, worst first: by messages waiting, then by
-    /// messages lost. Clients that have never been behind, and those that were closed, are not
-    /// listed. Looks at every client.
+    /// messages dropped, evicted or conflated so far. Clients of which all these are zero, and
+    /// those that were closed, are not listed. Looks at every client.
     #[must_use]
     pub fn slow_clients(&self, n: usize) -> Vec<SlowClient> {
         let clients = self.shared.clients();

@@ -57,8 +57,15 @@ use crate::sync::thread;
 /// # Memory
 ///
 /// Nothing is allocated for the queue until more than eight messages wait; then, once, 8 bytes for
-/// each message of the limit, rounded up to a power of two. Besides, what waits keeps payloads alive
-/// that nobody else holds any more.
+/// each message of the limit, rounded up to a power of two. Besides, what waits keeps payloads
+/// alive that nobody else holds any more.
+///
+/// # Progress
+///
+/// Receiving takes no lock. Under a policy that evicts, a publisher may be making room at that
+/// very moment: `try_recv` and `try_recv_batch` then spin until it is done, and `recv` and its
+/// kin yield to their executor. Dropping the outbox waits for publishers that are in the middle of
+/// a push.
 ///
 /// [`SlowConsumer`]: crate::SlowConsumer
 pub struct Outbox {
@@ -116,7 +123,7 @@ impl Outbox {
     }
 
     /// Receives what is there, at most `max` frames, waiting only for the first. They are
-    /// appended to `batch`; the number of them is returned.
+    /// appended to `batch`; the number of them is returned. A `max` of 0 counts as 1.
     ///
     /// # Errors
     ///
@@ -151,7 +158,7 @@ impl Outbox {
     }
 
     /// Receives what is there, at most `max` frames, appending them to `batch`; the number of
-    /// them is returned, and is at least 1.
+    /// them is returned, and is at least 1. A `max` of 0 counts as 1.
     ///
     /// # Errors
     ///

@@ -24,7 +24,8 @@ use super::field::check_depth;
     reason = "an id and a command, and nothing else"
 )]
 pub struct Request {
-    /// What the client calls this request; without it only errors are answered.
+    /// What the client calls this request, to be named in the reply; without it, an unsubscribe and
+    /// a publish are answered only when they fail.
     pub id: Option<RequestId>,
     /// What the client asks.
     pub command: Command,

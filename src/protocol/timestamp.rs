@@ -42,7 +42,8 @@ impl Serialize for Timestamp {
 /// The year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
 ///
 /// Years are counted from March, so that the leap day is the last of its year and the lengths of
-/// the months before it are regular: 153 days in every five months.
+/// the months before it are regular: 153 days in every five months. After `civil_from_days` in
+/// Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms".
 fn date(days_since_1970: u64) -> (u64, u64, u64) {
     let days = days_since_1970 + DAYS_FROM_YEAR_0;
     let era = days / DAYS_PER_400_YEARS;

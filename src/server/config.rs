@@ -35,7 +35,8 @@ pub enum Users {
     /// Nobody: clients have no user.
     #[default]
     Anonymous,
-    /// Whoever it says it is: the `user` of the query, unchecked. For development only.
+    /// Whoever it says it is: the `user` of the query, of at most 128 bytes, unchecked. For
+    /// development only.
     Claimed,
 }
 

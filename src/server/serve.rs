@@ -33,6 +33,10 @@ use crate::server::socket::Afterwards;
 /// The hub stays open: who made it closes it. Its clients that came over this server are closed
 /// with 3001.
 ///
+/// # Panics
+///
+/// Outside a tokio runtime whose time driver is enabled.
+///
 /// # Cancel safety
 ///
 /// Dropped early, every connection is dropped with it, without a close frame.

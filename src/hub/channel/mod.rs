@@ -122,6 +122,10 @@ impl Channel {
     ///
     /// The message is published when the future is first polled; dropping the future afterwards
     /// loses the report only.
+    ///
+    /// # Progress
+    ///
+    /// Waits for whoever is in the middle of the channel, for the report only.
     pub async fn publish_confirmed(&self, message: Message) -> Result<Delivery, PublishError> {
         self.publish_confirmed_except(message, None).await
     }
@@ -133,6 +137,10 @@ impl Channel {
     /// As [`Channel::publish`].
     ///
     /// # Cancel safety
+    ///
+    /// As [`Channel::publish_confirmed`].
+    ///
+    /// # Progress
     ///
     /// As [`Channel::publish_confirmed`].
     pub async fn publish_confirmed_except(
@@ -166,7 +174,8 @@ impl Channel {
     ///
     /// # Progress
     ///
-    /// Waits for whoever is in the middle of the channel.
+    /// Parks the thread until whoever is in the middle of the channel has answered. Never call it
+    /// from a waker: one that runs in the middle of this channel would wait for its own thread.
     #[must_use]
     pub fn presence(&self) -> Arc<[Member]> {
         roster(&self.core)

@@ -92,6 +92,7 @@ impl Client {
     /// # Cancel safety
     ///
     /// Cancel safe: if the future is dropped before it is done, the client is not in the channel.
+    /// The members of a presence channel may have been told of a coming and a going.
     ///
     /// # Progress
     ///
@@ -108,6 +109,10 @@ impl Client {
     /// As [`Client::subscribe`].
     ///
     /// # Cancel safety
+    ///
+    /// As [`Client::subscribe`].
+    ///
+    /// # Progress
     ///
     /// As [`Client::subscribe`].
     pub async fn subscribe_with(
@@ -131,6 +136,11 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::subscribe`].
+    ///
+    /// # Progress
+    ///
+    /// As [`Client::subscribe`]. Never call it from a waker: one that runs in the middle of this
+    /// channel would wait for the thread that it is on.
     pub fn subscribe_blocking(&self, channel: &str) -> Result<Joined, SubscribeError> {
         block_on(self.subscribe(channel))
     }

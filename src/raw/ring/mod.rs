@@ -2,8 +2,8 @@
 //!
 //! The bounded array queue of Dmitry Vyukov ("Bounded MPMC queue", 1024cores.net), changed in
 //! four ways: slots hold pointers and no stamp, and there are few of them while the consumer keeps
-//! up ([`slots`]); the bound is in messages *and* bytes, both kept in one word ([`word`]); that word
-//! also says whether the consumer is parked, so that the one compare-exchange of a push learns
+//! up ([`slots`]); the bound is in messages *and* bytes, both kept in one word ([`word`]); that
+//! word also says whether the consumer is parked, so that the one compare-exchange of a push learns
 //! whether to wake it; and the consumer's part can be taken, for a moment, by a producer that
 //! wants to make room ([`role`]).
 //!

@@ -54,6 +54,13 @@ use crate::transport::ws::timing::Timing;
 /// `buffered` is what was read from `io` behind the handshake. When `shutdown` completes, the
 /// client is closed with [`Disconnect::SHUTDOWN`].
 ///
+/// Gap notices and join notices are turned on whatever `options` says, for the protocol tells of
+/// both. A peer that the hub does not let in gets a close frame that says why.
+///
+/// # Panics
+///
+/// Outside a tokio runtime whose time driver is enabled.
+///
 /// # Cancel safety
 ///
 /// Dropped early, the client is disconnected from the hub and the socket closed without a close

@@ -1,4 +1,4 @@
-//! WebSocket: RFC 6455 on any byte stream of tokio, speaking [the native protocol](crate::protocol).
+//! WebSocket (RFC 6455) on any byte stream of tokio: [the native protocol](crate::protocol).
 //!
 //! [`upgrade`] answers the HTTP request, [`serve`] does everything after it.
 //!
@@ -10,8 +10,9 @@
 //!
 //! # Writing
 //!
-//! All that waits in the outbox is written together; nothing waits for more to come. The bytes of
-//! a frame (WebSocket header and JSON) are made once and shared by all clients.
+//! What waits in the outbox is written together, up to 256 frames at a time and 32 in one system
+//! call; nothing waits for more to come. The bytes of a frame (WebSocket header and JSON) are made
+//! once and shared by all clients.
 //!
 //! # Closing
 //!
@@ -23,7 +24,8 @@
 //!
 //! One command at a time: while one is being carried out, one more is held, and beyond it the
 //! socket is not read. So a connection holds at most two inbound messages and a read buffer of
-//! 4 KiB, and outbound its outbox and as much again that is being written.
+//! 4 KiB, and outbound its outbox and as much again that is being written. While 64 KiB of replies
+//! wait to be written, no more commands are read.
 
 mod config;
 mod connection;
