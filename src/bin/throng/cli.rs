@@ -92,6 +92,10 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N", default_value = "10000")]
     pub(crate) max_members: NonZeroUsize,
 
+    /// Bytes in the id of a member.
+    #[arg(long, value_name = "BYTES", default_value = "128")]
+    pub(crate) max_member_id: NonZeroUsize,
+
     /// Publications of one channel that may wait while another publisher is in the middle of it.
     #[arg(long, value_name = "N", default_value = "4096")]
     pub(crate) max_backlog: NonZeroUsize,
@@ -128,6 +132,14 @@ pub(crate) struct ServeOptions {
     /// Milliseconds for which a socket may take nothing before it is dropped.
     #[arg(long, value_name = "MS", default_value = "10000", value_parser = millis)]
     pub(crate) write_timeout: Duration,
+
+    /// Milliseconds that a client may take to hang up after a close.
+    #[arg(long, value_name = "MS", default_value = "2000", value_parser = millis)]
+    pub(crate) close_timeout: Duration,
+
+    /// Milliseconds that a client may take to send the head of a request.
+    #[arg(long, value_name = "MS", default_value = "10000", value_parser = millis)]
+    pub(crate) head_timeout: Duration,
 
     /// Milliseconds that draining may take once the server is told to stop.
     #[arg(long, value_name = "MS", default_value = "15000", value_parser = millis)]

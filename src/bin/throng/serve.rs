@@ -92,6 +92,7 @@ fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
         .channels(options.max_channels.get())
         .channel_name(options.max_channel_name.get())
         .members(options.max_members.get())
+        .member_id(options.max_member_id.get())
         .backlog(options.max_backlog.get())
         .subscriptions(options.max_subscriptions.get());
     let outbox = OutboxLimits::new()
@@ -119,7 +120,8 @@ fn config(options: ServeOptions) -> ServerConfig {
         .max_message(options.max_message.get())
         .ping_interval(options.ping_interval)
         .pong_timeout(options.pong_timeout)
-        .write_timeout(options.write_timeout);
+        .write_timeout(options.write_timeout)
+        .close_timeout(options.close_timeout);
     let origins = match options.allow_origin {
         list if list.is_empty() => Origins::Same,
         list if list.iter().any(|origin| origin == "*") => Origins::Any,
@@ -127,6 +129,7 @@ fn config(options: ServeOptions) -> ServerConfig {
     };
     ServerConfig::new()
         .drain_timeout(options.drain_timeout)
+        .head_timeout(options.head_timeout)
         .max_body(max_body)
         // Beyond the clients, room for requests: clients over the limit are told so.
         .max_connections(options.max_clients.get().saturating_add(1024))

@@ -93,8 +93,8 @@ pub(crate) trait Weigh {
 #[repr(C)]
 pub(crate) struct Ring<T, S> {
     // One cache line, and the next: all that a push or a drain touches while the few slots do.
-    // Producers and consumer share them on purpose: an outbox is served by one of them at a time, and with many outboxes
-    // the number of lines counts, not who had them last.
+    // Producers and consumer share them on purpose: an outbox is served by one of them at a time,
+    // and with many outboxes the number of lines counts, not who had them last.
     tail: AtomicU64,
     head: AtomicU64,
     many: Many,
