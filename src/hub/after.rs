@@ -38,8 +38,9 @@ impl Machine for After {
     fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::Retire(client) => {
-                self.log(&HubEvent::Disconnected { client: client.id });
+                // First, for a logger that panics must not keep the client from leaving.
                 client.retire();
+                self.log(&HubEvent::Disconnected { client: client.id });
             }
             Effect::Log(event) => self.log(&event),
             Effect::Presence(event) => {

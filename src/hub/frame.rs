@@ -173,6 +173,9 @@ impl Weigh for Body {
     }
 }
 
+/// No control message weighs more, so that each fits an empty control lane.
+const HEAVIEST: usize = 1 << 20;
+
 impl What {
     fn key_hash(&self, channel: &ChannelName) -> Option<u64> {
         static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -187,7 +190,9 @@ impl What {
         let bytes = match self {
             Self::Message(message) => message.payload().len(),
             Self::MemberAdded(member) | Self::MemberRemoved(member) => member.weight(),
-            Self::Gap(_) | Self::GapIn(_) | Self::Joined(_) | Self::Left(_) => 1,
+            Self::Joined(joined) => (joined.members.len() * size_of::<Member>()).min(HEAVIEST),
+            Self::Left(left) => left.reason.len().min(HEAVIEST),
+            Self::Gap(_) | Self::GapIn(_) => 1,
         };
         bytes.max(1) as u64
     }

@@ -440,12 +440,14 @@ fn notice(gap: Gap) -> Frame {
 
 impl Drop for Outbox {
     fn drop(&mut self) {
-        let _first = self.core.close(Disconnect::GONE);
+        self.core.close_quietly(Disconnect::GONE);
         self.hub.forget(self.core.id);
         self.core.queue.close_control();
         self.discard_control();
         self.discard();
         self.hub.sweep();
+        // Last, for a callback that panics must find nothing left behind.
+        self.core.common.serve();
     }
 }
 

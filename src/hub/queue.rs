@@ -18,7 +18,6 @@ use crate::limits::OutboxLimits;
 use crate::limits::SlowConsumer;
 use crate::raw::ring::Consume;
 use crate::raw::ring::Held;
-use crate::raw::ring::MOST_BYTES;
 use crate::raw::ring::MOST_MESSAGES;
 use crate::raw::ring::Ring;
 use crate::raw::ring::Weigh;
@@ -34,6 +33,10 @@ pub(super) type Side = Option<Box<Backlog>>;
 /// How many control messages may wait, besides gap notices; a client that lets more pile up is
 /// disconnected.
 pub(super) const CONTROL_LIMIT: usize = 64;
+
+/// How many bytes of control messages may wait. Only rosters are large: 8 bytes a member, counted
+/// as 1 MiB at most.
+const CONTROL_BYTES: u64 = 16 << 20;
 
 /// How often a push tries to make room before it drops the new message: others may take the room.
 const ATTEMPTS: usize = 4;
@@ -195,9 +198,8 @@ impl Queue {
     /// Puts a frame into the control lane. A client that lets it fill is disconnected.
     pub(super) fn control(&self, frame: Frame) -> Controlled {
         let lane = self.control.get_or_init(|| {
-            // Bounded by the number of messages alone: they are small.
             let limit = self.control_limit();
-            Some(Box::new(Ring::new(limit, MOST_BYTES, false, ())))
+            Some(Box::new(Ring::new(limit, CONTROL_BYTES, false, ())))
         });
         let Some(lane) = lane else {
             return Controlled::Refused;

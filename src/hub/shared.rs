@@ -68,15 +68,16 @@ impl Shared {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Ends every client, and lets none in any more. Says whether it was the first to.
+    /// Ends every client, and lets none in any more.
     pub(super) fn close(&self, why: &Disconnect) {
         // SeqCst: a client that is in a table after we have looked there sees this, since it looks
         // after it went in: one of the two of us closes it.
         self.closed.store(true, Ordering::SeqCst);
         for client in self.clients() {
-            let _first = client.close(why.clone());
+            client.close_quietly(why.clone());
         }
         self.sweep();
+        self.common.serve();
     }
 
     pub(super) fn clients(&self) -> Vec<Arc<ClientCore>> {

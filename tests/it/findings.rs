@@ -1,7 +1,12 @@
-//! What comparing the hub with the model has found, each in the fewest steps.
+//! What comparing the hub with the model, and reading it again, has found, each in few steps.
 
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 
 use throng::AuthRequest;
@@ -13,12 +18,15 @@ use throng::Disconnect;
 use throng::Event;
 use throng::Frame;
 use throng::Hub;
+use throng::HubEvent;
 use throng::Limits;
 use throng::ManualClock;
 use throng::Member;
 use throng::Message;
 use throng::Outbox;
 use throng::OutboxLimits;
+use throng::PresenceChange;
+use throng::PresenceEvent;
 use throng::SlowConsumer;
 use throng::SubscribeError;
 
@@ -186,4 +194,117 @@ fn who_left_is_who_joined() {
     second.unsubscribe("presence-a").unwrap();
     let member = Member::new("ada", "one");
     assert_eq!(*heard.lock().unwrap(), [member.clone(), member]);
+}
+
+/// Each of many that one publish disconnects is found once, and told of once, not by all the others
+/// that are still to be removed.
+#[test]
+fn many_who_go_at_once_are_each_told_of_once() {
+    const CLIENTS: usize = 300;
+    let left = Arc::new(AtomicUsize::new(0));
+    let hub = Hub::builder()
+        .authorizer(|_: &AuthRequest| Authorization::Allow)
+        .slow_consumer(SlowConsumer::DISCONNECT)
+        .outbox(OutboxLimits::new().messages(CLIENTS))
+        .on_presence({
+            let left = Arc::clone(&left);
+            move |event: &PresenceEvent| {
+                let gone = event.change == PresenceChange::Left;
+                left.fetch_add(usize::from(gone), Ordering::Relaxed);
+            }
+        })
+        .build()
+        .unwrap();
+    let mut clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let (client, outbox) = hub.connect(ConnectOptions::new()).unwrap();
+            client.subscribe_blocking("presence-c").unwrap();
+            (client, outbox)
+        })
+        .collect();
+    for (_, outbox) in &mut clients {
+        drain(outbox);
+    }
+    let channel = hub.channel("presence-c").unwrap();
+    for _ in 0..CLIENTS {
+        let delivery = channel.publish(Message::static_text("x")).unwrap();
+        assert_eq!(delivery.delivered(), CLIENTS);
+    }
+    let last = channel.publish(Message::static_text("too much")).unwrap();
+    assert_eq!(last.disconnected(), CLIENTS);
+    assert_eq!(left.load(Ordering::Relaxed), CLIENTS);
+    assert_eq!(
+        channel.stats().published,
+        2 * CLIENTS as u64 + CLIENTS as u64 + 1
+    );
+    assert_eq!((hub.client_count(), channel.subscriber_count()), (0, 0));
+}
+
+/// A logger that panics does not keep a slow client from leaving.
+#[test]
+fn a_logger_that_panics_leaves_no_ghost() {
+    let hub = Hub::builder()
+        .slow_consumer(SlowConsumer::DISCONNECT)
+        .outbox(OutboxLimits::new().messages(1))
+        .logger(|event: &HubEvent| assert!(!matches!(event, HubEvent::Disconnected { .. })))
+        .build()
+        .unwrap();
+    let (client, _outbox) = hub.connect(ConnectOptions::new()).unwrap();
+    client.subscribe_blocking("a").unwrap();
+    client.subscribe_blocking("b").unwrap();
+    let _first = hub.publish("a", Message::static_text("fits")).unwrap();
+    let second = || hub.publish("a", Message::static_text("does not"));
+    assert!(catch_unwind(AssertUnwindSafe(second)).is_err());
+    assert_eq!(hub.client_count(), 0);
+    assert_eq!(hub.subscriber_count("b"), 0);
+}
+
+/// A hook that panics for one channel does not keep a client in another, nor its payloads.
+#[test]
+fn a_hook_that_panics_leaves_no_ghost_elsewhere() {
+    let hub = Hub::builder()
+        .authorizer(|_: &AuthRequest| Authorization::Allow)
+        .on_presence(|event: &PresenceEvent| assert!(event.change != PresenceChange::Left))
+        .build()
+        .unwrap();
+    let (client, outbox) = hub.connect(ConnectOptions::new()).unwrap();
+    for channel in ["presence-a", "presence-b", "presence-c"] {
+        client.subscribe_blocking(channel).unwrap();
+    }
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(outbox))).is_err());
+    assert_eq!(hub.client_count(), 0);
+    assert!(hub.client(client.id()).is_none());
+    for channel in ["presence-a", "presence-b", "presence-c"] {
+        assert!(hub.presence(channel).is_empty(), "{channel}");
+    }
+    assert_eq!(hub.channel_count(), 0);
+}
+
+/// Whoever leaves and whoever joins for one client race; nothing ever arrives twice.
+#[test]
+fn a_join_does_not_overtake_a_leave() {
+    let hub = Hub::builder()
+        .outbox(OutboxLimits::new().messages(1 << 16))
+        .build()
+        .unwrap();
+    let (client, mut outbox) = hub.connect(ConnectOptions::new()).unwrap();
+    let channel = hub.channel("c").unwrap();
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..2_000 {
+                    let _joined = client.subscribe_blocking("c");
+                    if let Ok(delivery) = channel.publish(Message::static_text("x")) {
+                        assert!(delivery.addressed() <= 1, "one client is there once");
+                    }
+                    let _left = client.unsubscribe("c");
+                }
+            });
+        }
+    });
+    let mut last = 0;
+    while let Ok(frame) = outbox.try_recv() {
+        assert!(frame.offset() > last, "nothing arrives twice");
+        last = frame.offset();
+    }
 }

@@ -97,6 +97,11 @@ impl Core {
         }
     }
 
+    /// Like [`Core::run`] without an answer, and leaves callbacks to the caller.
+    pub(crate) fn run_quietly(&self, op: Op) {
+        let _applied_or_handed_over = self.state.run(op, usize::MAX);
+    }
+
     /// Like [`Core::run`], but gives `op` back when `limit` operations wait already.
     #[inline]
     pub(crate) fn try_run(&self, op: Op, limit: usize) -> Run<Op, Output> {

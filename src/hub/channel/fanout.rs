@@ -72,8 +72,9 @@ impl Subscribers {
         true
     }
 
-    pub(super) fn next_dead(&mut self) -> Option<Arc<Membership>> {
-        self.dead.pop()
+    /// Those that were found closed since the last call, each once.
+    pub(super) fn take_dead(&mut self) -> Vec<Arc<Membership>> {
+        std::mem::take(&mut self.dead)
     }
 
     /// Puts `frame` into every outbox but that of `except`.
@@ -162,15 +163,21 @@ impl Pass<'_> {
                 self.loan.give_back(item);
                 self.delivery.dropped += 1;
                 self.delivery.disconnected += 1;
-                self.dead.push(Arc::clone(&subscriber.membership));
+                self.found_dead(subscriber);
                 common.after(Effect::Retire(Arc::clone(client)));
             }
         }
     }
 
+    fn found_dead(&mut self, subscriber: &Subscriber) {
+        if subscriber.membership.note_dead() {
+            self.dead.push(Arc::clone(&subscriber.membership));
+        }
+    }
+
     fn closed(&mut self, subscriber: &Subscriber, item: Shared<Body>) {
         self.loan.give_back(item);
-        self.dead.push(Arc::clone(&subscriber.membership));
+        self.found_dead(subscriber);
     }
 
     fn dropped(&mut self, subscriber: &Subscriber) {
@@ -185,7 +192,7 @@ impl Pass<'_> {
         let what = What::GapIn(Arc::clone(gap));
         let notice = Frame::new(what, self.face.name.as_ref(), Default::default());
         if client.queue.control(notice) == Controlled::Disconnected {
-            self.dead.push(Arc::clone(&subscriber.membership));
+            self.found_dead(subscriber);
             self.face.common.after(Effect::Retire(Arc::clone(client)));
         }
     }

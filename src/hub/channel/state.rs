@@ -176,16 +176,18 @@ impl State {
     }
 
     fn leave(&mut self, membership: &Membership) {
-        if !self.subscribers.remove(membership) {
-            return;
-        }
-        self.face.counters.count_subscribers(self.subscribers.len());
-        let (Some(member), Some(roster)) = (membership.member(), &mut self.roster) else {
-            return;
-        };
-        if let Some(member) = roster.remove(member) {
+        if let Some(member) = self.remove(membership) {
             self.change(&member, PresenceChange::Left);
         }
+    }
+
+    /// Removes a subscriber, and gives the member that has gone with it.
+    fn remove(&mut self, membership: &Membership) -> Option<Member> {
+        if !self.subscribers.remove(membership) {
+            return None;
+        }
+        self.face.counters.count_subscribers(self.subscribers.len());
+        self.roster.as_mut()?.remove(membership.member()?)
     }
 
     /// Tells the members and the application that somebody has come or gone.
@@ -206,11 +208,19 @@ impl State {
         }
     }
 
-    /// Removes the subscribers that were found closed. Removing one may tell others, and so find
-    /// more of them.
+    /// Removes the subscribers that were found closed, all of them before anybody is told: else
+    /// each that is told of would be looked for among those that are still to be removed. Telling
+    /// may find more.
     fn bury(&mut self) {
-        while let Some(membership) = self.subscribers.next_dead() {
-            self.leave(&membership);
+        loop {
+            let dead = self.subscribers.take_dead();
+            if dead.is_empty() {
+                return;
+            }
+            let gone: Vec<_> = dead.iter().filter_map(|it| self.remove(it)).collect();
+            for member in gone {
+                self.change(&member, PresenceChange::Left);
+            }
         }
     }
 

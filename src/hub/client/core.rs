@@ -126,15 +126,23 @@ impl ClientCore {
         which: impl Fn(&Membership) -> bool,
     ) -> Option<Arc<Membership>> {
         let membership = {
-            let mut subscriptions = self.subscriptions.lock();
-            let index = subscriptions
-                .iter()
-                .position(|membership| which(membership));
-            index.map(|index| subscriptions.swap_remove(index))
+            let subscriptions = self.subscriptions.lock();
+            let mut found = subscriptions.iter().filter(|held| which(held));
+            found.find(|held| held.renounce()).map(Arc::clone)
         };
         self.detach_if_closed();
         let membership = membership?;
         leave(&membership);
+        // Only now: until the leave is on its way, a new join must not overtake it.
+        let forgotten = {
+            let mut subscriptions = self.subscriptions.lock();
+            let mut held = subscriptions.iter();
+            let index = held.position(|held| Arc::ptr_eq(held, &membership));
+            index.map(|index| subscriptions.swap_remove(index))
+        };
+        drop(forgotten);
+        self.detach_if_closed();
+        self.common.serve();
         Some(membership)
     }
 
@@ -144,14 +152,18 @@ impl ClientCore {
         memberships
     }
 
-    /// Closes the queue, and has the client taken off its channels. Says whether it was the
-    /// first to.
-    pub(in crate::hub) fn close(&self, why: Disconnect) -> Closing {
-        let closing = self.queue.close(why);
-        if closing == Closing::First {
+    /// Closes the queue, and has the client taken off its channels.
+    pub(in crate::hub) fn close(&self, why: Disconnect) {
+        self.close_quietly(why);
+        self.common.serve();
+    }
+
+    /// [`ClientCore::close`], but leaves it to the caller to have the callbacks called: one that
+    /// panics must find everything done.
+    pub(in crate::hub) fn close_quietly(&self, why: Disconnect) {
+        if self.queue.close(why) == Closing::First {
             self.retire();
         }
-        closing
     }
 
     /// What follows the first close: the client no longer counts, and leaves its channels.
@@ -179,6 +191,7 @@ impl ClientCore {
     fn detach_if_closed(&self) {
         if self.queue.is_closed_for_sure() {
             self.detach();
+            self.common.serve();
         }
     }
 
@@ -211,8 +224,9 @@ impl ClientCore {
     }
 }
 
-/// Leaves a channel; done once it is this operation's turn there.
+/// Leaves a channel; done once it is this operation's turn there. Callbacks are left to the caller.
 fn leave(membership: &Arc<Membership>) {
-    membership.renounce();
-    let _done_or_handed_over = membership.channel().run(Op::Leave(Arc::clone(membership)));
+    let _first = membership.renounce();
+    let leave = Op::Leave(Arc::clone(membership));
+    membership.channel().run_quietly(leave);
 }

@@ -186,6 +186,7 @@ impl Client {
         let memberships = self.core.memberships();
         memberships
             .iter()
+            .filter(|membership| membership.is_wanted())
             .filter_map(|membership| membership.name().cloned())
             .collect()
     }
@@ -273,7 +274,7 @@ impl Client {
     /// Disconnects the client: it leaves its channels, nothing more is accepted for it, and its
     /// outbox, after what was accepted before, says why. The first reason stands.
     pub fn close(&self, why: Disconnect) {
-        let _first = self.core.close(why);
+        self.core.close(why);
     }
 
     /// Whether the client was disconnected.

@@ -21,6 +21,8 @@ pub(crate) struct Membership {
     channel: Arc<Core>,
     member: Option<Member>,
     wanted: AtomicBool,
+    /// Whether the channel's owner has found the client closed.
+    dead: AtomicBool,
     /// The index of the subscriber in the channel, or [`ABSENT`]. The channel's owner writes it.
     index: AtomicU32,
     /// Made with the first loss that the client is to be told of.
@@ -36,6 +38,7 @@ impl Membership {
             channel,
             member,
             wanted: AtomicBool::new(true),
+            dead: AtomicBool::new(false),
             index: AtomicU32::new(ABSENT),
             gap: OnceLock::new(),
         }
@@ -58,11 +61,21 @@ impl Membership {
         self.wanted.load(Ordering::Relaxed)
     }
 
-    /// Takes the wish back. The leave that follows is handed to the channel afterwards, with a
-    /// Release of its own: a join that is applied after that leave sees this.
-    pub(super) fn renounce(&self) {
+    /// Takes the wish back, and says whether it was there. The leave that follows is handed to the
+    /// channel afterwards, with a Release of its own: a join that is applied after that leave sees
+    /// this.
+    pub(super) fn renounce(&self) -> bool {
         // Relaxed: published by handing over the leave.
-        self.wanted.store(false, Ordering::Relaxed);
+        self.wanted.swap(false, Ordering::Relaxed)
+    }
+
+    /// Notes that the client was found closed, and says whether that is news.
+    pub(super) fn note_dead(&self) -> bool {
+        // Relaxed: only the owner of the channel's state reads and writes it.
+        let news = !self.dead.load(Ordering::Relaxed);
+        // Relaxed: as above.
+        self.dead.store(true, Ordering::Relaxed);
+        news
     }
 
     pub(super) fn index(&self) -> Option<usize> {

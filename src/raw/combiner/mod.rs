@@ -250,7 +250,7 @@ impl<M: Machine> Combiner<M> {
             // Relaxed: on failure the word is only a guess again.
             let (won, lost) = (Ordering::Acquire, Ordering::Relaxed);
             match self.word.compare_exchange_weak(word, owned, won, lost) {
-                Ok(_) => return Some(Turn::begin(self, list_of(word))),
+                Ok(was) => return Some(Turn::begin(self, list_of(was))),
                 Err(now) => word = now,
             }
         }

@@ -44,7 +44,7 @@ impl<T: Weigh, S> Ring<T, S> {
     /// Begins the receiver's turn. `None` while a thief is in the middle of one.
     #[inline(always)]
     #[expect(clippy::needless_pass_by_ref_mut, reason = "one turn at a time")]
-    pub(crate) fn consume(&self, receiver: &mut Receiver) -> Option<Consume<'_, T, S>> {
+    pub(crate) fn consume<'a>(&'a self, receiver: &'a mut Receiver) -> Option<Consume<'a, T, S>> {
         receiver.check(self.address());
         self.role.begin().map(|turn| self.turn(turn))
     }

@@ -241,14 +241,14 @@ impl<T: Weigh, S> Ring<T, S> {
 
     /// Notes that something did not fit; forgotten when the receiver has emptied the ring.
     pub(crate) fn note_overflow(&self) {
-        // Relaxed: a note; nothing is read on the strength of it.
-        self.overflown.store(true, Ordering::Relaxed);
+        // Release: who sees the note sees when it was made.
+        self.overflown.store(true, Ordering::Release);
     }
 
     /// Whether something did not fit since the receiver had last emptied the ring.
     pub(crate) fn is_overflown(&self) -> bool {
-        // Relaxed: as above.
-        self.overflown.load(Ordering::Relaxed)
+        // Acquire: pairs with the Release in `note_overflow`.
+        self.overflown.load(Ordering::Acquire)
     }
 
     /// The most that waited at a time, as the consumer found it. Exact, since what waits becomes
@@ -261,7 +261,8 @@ impl<T: Weigh, S> Ring<T, S> {
     /// How many items have come and gone again: taken and not kept.
     pub(crate) fn gone(&self) -> u64 {
         loop {
-            // Relaxed: a figure for people; a lap that ends meanwhile is looked at again.
+            // Relaxed: a figure for people. A lap that ends meanwhile is looked at again; for the
+            // moment between its two stores, the figure is a lap too high.
             let laps = self.laps.load(Ordering::Relaxed);
             // Relaxed: as above.
             let head = Word(self.head.load(Ordering::Relaxed));
