@@ -310,12 +310,20 @@ impl Model {
     }
 
     pub(crate) fn drop_outbox(&mut self, client: usize) {
-        self.close(client, &Disconnect::GONE);
+        self.close_quietly(client, &Disconnect::GONE);
         self.clients[client].clear();
+        self.serve();
         self.sweep();
     }
 
     pub(crate) fn close(&mut self, client: usize, why: &Disconnect) {
+        self.close_quietly(client, why);
+        self.serve();
+        self.sweep();
+    }
+
+    /// Callbacks are left to the caller.
+    fn close_quietly(&mut self, client: usize, why: &Disconnect) {
         if self.clients[client].closed.is_none() {
             self.clients[client].closed = Some(why.clone());
             self.retire(client);
@@ -325,8 +333,9 @@ impl Model {
     pub(crate) fn close_hub(&mut self, why: &Disconnect) {
         self.is_closed = true;
         for client in 0..self.clients.len() {
-            self.close(client, why);
+            self.close_quietly(client, why);
         }
+        self.serve();
         self.sweep();
     }
 
@@ -684,21 +693,23 @@ impl Model {
     }
 
     fn leave(&mut self, life: usize, client: usize, membership: usize) {
-        self.remove(life, client, membership);
+        if let Some(member) = self.remove(life, client, membership) {
+            self.tell_left(life, member);
+        }
         self.bury(life);
     }
 
-    fn remove(&mut self, life: usize, client: usize, membership: usize) {
+    /// Removes a subscriber, and gives the member that has gone with it.
+    fn remove(&mut self, life: usize, client: usize, membership: usize) -> Option<Member> {
         let user = self.clients[client].options.member.user;
         let channel = self.channel(life);
         let place = channel
             .subscribers
             .iter()
             .position(|(_, held)| *held == membership);
-        let Some(index) = place else { return };
-        channel.subscribers.swap_remove(index);
+        channel.subscribers.swap_remove(place?);
         if !channel.is_presence() {
-            return;
+            return None;
         }
         let place = channel
             .roster
@@ -706,18 +717,27 @@ impl Model {
             .position(|seat| seat.member.user == user);
         let place = place.unwrap();
         channel.roster[place].connections -= 1;
-        if channel.roster[place].connections == 0 {
-            let member = channel.roster.remove(place).member;
-            let name = channel.name.unwrap();
-            self.announce(life, What::Removed(member), None);
-            self.tell(Line::Left(name, member));
-        }
+        let is_gone = channel.roster[place].connections == 0;
+        is_gone.then(|| channel.roster.remove(place).member)
     }
 
-    /// Removes the subscribers that were found closed.
+    fn tell_left(&mut self, life: usize, member: Member) {
+        let name = self.channel(life).name.unwrap();
+        self.announce(life, What::Removed(member), None);
+        self.tell(Line::Left(name, member));
+    }
+
+    /// Removes the subscribers that were found closed, and then tells of those who are gone.
     fn bury(&mut self, life: usize) {
-        while let Some((client, membership)) = self.channel(life).dead.pop() {
-            self.remove(life, client, membership);
+        while !self.channel(life).dead.is_empty() {
+            let dead = std::mem::take(&mut self.channel(life).dead);
+            let mut gone = Vec::new();
+            for (client, membership) in dead {
+                gone.extend(self.remove(life, client, membership));
+            }
+            for member in gone {
+                self.tell_left(life, member);
+            }
         }
     }
 
@@ -748,10 +768,6 @@ impl Model {
         self.client_count -= 1;
         for (life, membership) in std::mem::take(&mut self.clients[client].memberships) {
             self.leave(life, client, membership);
-            self.serve();
-        }
-        if !self.is_serving {
-            self.sweep();
         }
     }
 
