@@ -272,6 +272,7 @@ fn outbox_drop_races_expel() {
         let told = ConnectOptions::new().join_notices(true);
         let (client, outbox) = hub.connect(told).expect("the hub is open");
         client.subscribe_blocking("c").expect("anyone may join");
+        let _kept = hub.channel("c").expect("it is there");
         let reason: Arc<str> = Arc::from("because");
         let expeller = {
             let (client, reason) = (client.clone(), Arc::clone(&reason));
