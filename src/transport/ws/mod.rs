@@ -33,6 +33,11 @@ mod framing;
 mod inbound;
 mod origin;
 mod output;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the connection still reads with `inbound`")
+)]
+mod reader;
 mod timing;
 mod upgrade;
 
