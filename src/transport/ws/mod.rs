@@ -33,12 +33,14 @@ mod framing;
 mod inbound;
 mod origin;
 mod output;
+mod serve;
 mod timing;
 mod upgrade;
 
 pub use self::config::WsConfig;
 pub use self::connection::serve;
 pub use self::origin::Origins;
+pub use self::upgrade::Accepted;
 pub use self::upgrade::Refusal;
 pub use self::upgrade::upgrade;
 
