@@ -61,3 +61,7 @@ pub use self::message::Message;
 pub use self::time::Clock;
 pub use self::time::ManualClock;
 pub use self::time::SystemClock;
+#[cfg(feature = "ws")]
+pub use self::transport::Gateway;
+#[cfg(feature = "ws")]
+pub use self::transport::GatewayBuilder;

@@ -50,7 +50,7 @@ impl Afterwards {
 /// Upgrades to WebSocket.
 pub(super) async fn connect(State(app): State<App>, mut request: Request) -> Response {
     let response = match ws::upgrade(&request, &app.config.origins) {
-        Ok(response) => response,
+        Ok((response, _)) => response,
         Err(refusal) => return refuse(refusal),
     };
     let options = match options(&app, request.uri()) {

@@ -29,7 +29,7 @@
 
 mod config;
 mod connection;
-mod framing;
+pub(crate) mod framing;
 mod inbound;
 mod origin;
 mod output;
@@ -38,12 +38,14 @@ mod output;
     expect(dead_code, reason = "the connection still reads with `inbound`")
 )]
 mod reader;
+mod serve;
 mod timing;
 mod upgrade;
 
 pub use self::config::WsConfig;
 pub use self::connection::serve;
 pub use self::origin::Origins;
+pub use self::upgrade::Accepted;
 pub use self::upgrade::Refusal;
 pub use self::upgrade::upgrade;
 

@@ -24,7 +24,10 @@ use crate::transport::ws::Origins;
 /// # Errors
 ///
 /// Says why the request cannot be switched, and with which status to answer it.
-pub fn upgrade<T>(request: &Request<T>, origins: &Origins) -> Result<Response<()>, Refusal> {
+pub fn upgrade<T>(
+    request: &Request<T>,
+    origins: &Origins,
+) -> Result<(Response<()>, Accepted), Refusal> {
     if !origins.allow(request.headers()) {
         return Err(Refusal::Origin);
     }
@@ -38,8 +41,13 @@ pub fn upgrade<T>(request: &Request<T>, origins: &Origins) -> Result<Response<()
             .headers_mut()
             .insert(header::SEC_WEBSOCKET_PROTOCOL, ours);
     }
-    Ok(response)
+    Ok((response, Accepted::default()))
 }
+
+/// What was agreed on in a handshake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Accepted {}
 
 fn offers_ours(headers: &HeaderMap) -> bool {
     let offers = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
