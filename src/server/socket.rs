@@ -49,7 +49,7 @@ impl Afterwards {
 
 /// Upgrades to WebSocket.
 pub(super) async fn connect(State(app): State<App>, mut request: Request) -> Response {
-    let response = match ws::upgrade(&request, &app.config.origins) {
+    let response = match ws::upgrade(&request, &app.config.origins, &app.config.ws) {
         Ok((response, _)) => response,
         Err(refusal) => return refuse(refusal),
     };

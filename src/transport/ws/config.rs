@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::transport::session::ClientPublish;
+use crate::transport::ws::Deflate;
 
 /// How a WebSocket connection is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct WsConfig {
     pub client_publish: ClientPublish,
     /// How long a closed connection waits for its peer to hang up. Default 2 s.
     pub close_timeout: Duration,
+    /// How messages are compressed; `None` without the feature `deflate`.
+    pub(super) deflate: Option<Deflate>,
     /// The most commands a client may send in a second, beyond which they are refused with
     /// `rate_limited`; a client that was silent may send one second's worth at once.
     /// Default: no limit.
@@ -38,6 +41,7 @@ impl WsConfig {
         Self {
             client_publish: ClientPublish::Allow,
             close_timeout: Duration::from_secs(2),
+            deflate: None,
             max_commands: None,
             max_message: 64 * 1024,
             ping_interval: Duration::from_secs(25),
@@ -57,6 +61,15 @@ impl WsConfig {
     #[must_use]
     pub const fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
+        self
+    }
+
+    /// Compresses messages to and from the clients that offer it (permessage-deflate, RFC 7692).
+    /// Default: none.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn deflate(mut self, deflate: Option<Deflate>) -> Self {
+        self.deflate = deflate;
         self
     }
 

@@ -29,8 +29,13 @@
 
 mod config;
 mod connection;
+#[cfg(feature = "deflate")]
+mod deflate;
+mod extension;
 pub(crate) mod framing;
 mod inbound;
+#[cfg(not(feature = "deflate"))]
+mod no_deflate;
 mod origin;
 mod output;
 #[cfg_attr(
@@ -44,10 +49,15 @@ mod upgrade;
 
 pub use self::config::WsConfig;
 pub use self::connection::serve;
+#[cfg(feature = "deflate")]
+pub use self::deflate::Deflate;
 pub use self::origin::Origins;
 pub use self::upgrade::Accepted;
 pub use self::upgrade::Refusal;
 pub use self::upgrade::upgrade;
+
+#[cfg(not(feature = "deflate"))]
+use self::no_deflate::Deflate;
 
 pub use super::session::ClientPublish;
 
