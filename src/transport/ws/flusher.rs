@@ -20,7 +20,6 @@ use std::any::Any;
 use std::cmp::Ordering as Order;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::future::Future;
 use std::future::poll_fn;
 use std::mem;
 use std::panic::AssertUnwindSafe;

@@ -95,6 +95,12 @@ impl Timing {
         }
     }
 
+    /// Everything is written; returns the next deadline.
+    pub(super) fn settle(&mut self) -> Instant {
+        self.write_by = None;
+        self.deadline()
+    }
+
     /// Sees to it that what waits to be written is written in time; returns the next deadline.
     pub(super) fn watch(
         &mut self,
