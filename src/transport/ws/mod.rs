@@ -30,6 +30,7 @@
 mod config;
 mod connection;
 mod framing;
+mod handover;
 mod inbound;
 mod origin;
 mod output;
@@ -44,6 +45,10 @@ pub use self::upgrade::Accepted;
 pub use self::upgrade::Refusal;
 pub use self::upgrade::upgrade;
 
+#[cfg(feature = "server")]
+pub(crate) use self::handover::Carrier;
+#[cfg(feature = "server")]
+pub(crate) use self::handover::recover;
 pub use super::session::ClientPublish;
 
 #[cfg(test)]
