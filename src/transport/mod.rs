@@ -1,5 +1,6 @@
 //! Bytes on sockets. tokio starts here.
 
+mod dialogue;
 pub(crate) mod fault;
 mod gateway;
 mod problem;

@@ -13,16 +13,16 @@ use crate::protocol::Timestamp;
 use crate::time::SystemClock;
 
 /// The slot in which a frame of the hub keeps its native JSON in a WebSocket frame.
-pub(super) const NATIVE: Wire = Wire::new(0);
+pub(crate) const NATIVE: Wire = Wire::new(0);
 
 /// A ping without a payload.
-pub(super) const PING: Bytes = Bytes::from_static(&[0x89, 0x00]);
+pub(crate) const PING: Bytes = Bytes::from_static(&[0x89, 0x00]);
 
 /// The longest header of an unmasked frame.
 const HEADER: usize = 10;
 
 /// The text frame of a push, stamped with the present time.
-pub(super) fn text(push: Push<'_>) -> Bytes {
+pub(crate) fn text(push: Push<'_>) -> Bytes {
     // The header goes in front once the length is known: room for the longest is left.
     let mut frame = vec![0; HEADER];
     let now = Timestamp::since_unix_epoch(SystemClock::new().since_unix_epoch());
@@ -33,13 +33,23 @@ pub(super) fn text(push: Push<'_>) -> Bytes {
     Bytes::from(frame).slice(start..)
 }
 
+/// The text in a text frame that [`text`] made.
+pub(crate) fn text_of(frame: &Bytes) -> Bytes {
+    let header = match frame.get(1) {
+        Some(127) => 10,
+        Some(126) => 4,
+        _ => 2,
+    };
+    frame.slice(header..)
+}
+
 /// The close frame of a disconnect.
-pub(super) fn close(why: &Disconnect) -> Bytes {
+pub(crate) fn close(why: &Disconnect) -> Bytes {
     close_with(why.code(), why.reason())
 }
 
 /// A close frame of this code and reason, the reason cut to what fits.
-pub(super) fn close_with(code: u16, reason: &str) -> Bytes {
+pub(crate) fn close_with(code: u16, reason: &str) -> Bytes {
     let mut end = reason.len().min(Disconnect::MAX_REASON);
     while !reason.is_char_boundary(end) {
         end -= 1;

@@ -29,7 +29,7 @@
 
 mod config;
 mod connection;
-mod framing;
+pub(crate) mod framing;
 mod handover;
 mod inbound;
 mod origin;
