@@ -31,6 +31,7 @@ mod config;
 mod connection;
 mod flusher;
 pub(crate) mod framing;
+mod handover;
 mod origin;
 mod output;
 mod reader;
@@ -43,6 +44,10 @@ pub use self::upgrade::Accepted;
 pub use self::upgrade::Refusal;
 pub use self::upgrade::upgrade;
 
+#[cfg(feature = "server")]
+pub(crate) use self::handover::Carrier;
+#[cfg(feature = "server")]
+pub(crate) use self::handover::recover;
 pub use super::session::ClientPublish;
 
 pub(crate) use self::flusher::Flushers;
