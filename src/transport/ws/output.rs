@@ -61,6 +61,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Output<IO> {
         &self.task
     }
 
+    /// How many writes have taken something, since the tally was last taken.
+    pub(super) fn writes(&self) -> u64 {
+        self.tally.writes
+    }
+
     /// What was counted since this was last asked.
     pub(super) fn take_tally(&mut self) -> Tally {
         std::mem::take(&mut self.tally)

@@ -198,13 +198,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
         if self.output.is_empty() && self.is_parked {
             return;
         }
+        let before = self.output.writes();
         match self.output.write_waiting() {
             Written::All if !self.is_parked => self.drain(scratch),
-            Written::All => {}
-            Written::Blocked => return,
+            Written::All | Written::Blocked => {}
             Written::Broken => self.phase = Phase::Broken,
         }
-        self.timing.wrote(now(), self.output.is_empty());
+        if self.output.writes() > before {
+            self.timing.wrote(now(), self.output.is_empty());
+        }
     }
 
     /// Drains the outbox into the socket until one of them is done. Nothing waits in the output.
