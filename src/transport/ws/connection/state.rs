@@ -345,9 +345,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
                 }
                 Received::Ping(payload) => self.output.reply(framing::pong(&payload)),
                 Received::Pong(_) => {}
-                Received::Close(close) => {
-                    let code = close.map(|(code, _)| code);
-                    return self.close(code.unwrap_or(NO_CODE), framing::close_reply(code));
+                Received::Close(None) => return self.close(NO_CODE, framing::CLOSE),
+                Received::Close(Some((code, reason))) => {
+                    return self.close(code, framing::close_with(code, &reason));
                 }
             }
         }
