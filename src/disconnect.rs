@@ -2,7 +2,8 @@
 //!
 //! | codes | meaning | the client |
 //! |---|---|---|
-//! | 1000-1015 | the WebSocket protocol's own (RFC 6455 §7.4.1) | by its meaning |
+//! | 1001 | the server is going away (RFC 6455 §7.4.1) | reconnects, with jitter |
+//! | 1000, 1002-1010 | done, or the client's mistake (RFC 6455 §7.4.1) | stays away |
 //! | 3000-3499 | throng's, passing | reconnects, with jitter |
 //! | 3500-3999 | throng's, final | stays away |
 //! | 4000-4499 | the application's, passing | reconnects, with jitter |
@@ -30,6 +31,18 @@ impl Disconnect {
     /// The most bytes a reason may have: 125 of a control frame less 2 for the code.
     pub const MAX_REASON: usize = 123;
 
+    /// Both sides are done with each other; the client has no reason to come back.
+    pub const NORMAL: Self = Self::known(1000, "done");
+    /// The server is going away; the client should come back, with jitter, perhaps to another.
+    pub const GOING_AWAY: Self = Self::known(1001, "going away");
+    /// The client broke the WebSocket protocol.
+    pub const PROTOCOL_ERROR: Self = Self::known(1002, "protocol error");
+    /// A text of the client is not UTF-8.
+    pub const INVALID_UTF8: Self = Self::known(1007, "text is not UTF-8");
+    /// The client did what the server's policy forbids.
+    pub const POLICY: Self = Self::known(1008, "policy");
+    /// A message of the client is larger than the server takes.
+    pub const TOO_LARGE: Self = Self::known(1009, "message too large");
     /// Ended without a more particular reason; the client may come back.
     pub const CLOSED: Self = Self::known(3000, "closed");
     /// The hub is shutting down; the client should come back, with jitter.
@@ -40,12 +53,18 @@ impl Disconnect {
     pub const WRITE_TIMEOUT: Self = Self::known(3009, "write timeout");
     /// The client did not answer a ping in time.
     pub const NO_PONG: Self = Self::known(3012, "no pong");
+    /// The client asked for too much, again and again.
+    pub const RATE_LIMITED: Self = Self::known(3013, "rate limited");
     /// The client let the control lane fill: it does not read at all.
     pub const CONTROL_OVERFLOW: Self = Self::known(3020, "control lane overflow");
     /// The outbox was dropped: whoever received for the client has gone.
     pub const GONE: Self = Self::known(3021, "receiver gone");
+    /// The client asked for nothing for too long.
+    pub const IDLE: Self = Self::known(3022, "idle");
     /// The client sent something it may not send.
     pub const BAD_REQUEST: Self = Self::known(3501, "bad request");
+    /// The client has no right, or no longer, to be here.
+    pub const UNAUTHORIZED: Self = Self::known(3507, "unauthorized");
     /// An operator or the application removed the client for good.
     pub const KICKED: Self = Self::known(3503, "kicked");
     /// The limit on connections was reached.
@@ -84,7 +103,7 @@ impl Disconnect {
     #[must_use]
     pub fn advice(&self) -> Advice {
         match self.code {
-            3500..=3999 | 4500..=4999 => Advice::StayAway,
+            1000 | 1002..=1010 | 3500..=3999 | 4500..=4999 => Advice::StayAway,
             _ => Advice::Reconnect,
         }
     }

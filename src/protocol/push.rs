@@ -8,6 +8,8 @@ use serde::Serialize;
 use serde::Serializer;
 use serde_json::value::RawValue;
 
+use crate::disconnect::Advice;
+use crate::disconnect::Disconnect;
 use crate::hub::Delivery;
 use crate::hub::Event;
 use crate::hub::Frame;
@@ -39,6 +41,13 @@ pub enum Push<'a> {
     },
     /// The first frame of a connection.
     Connected(&'a Hello<'a>),
+    /// The server is about to close the connection.
+    Disconnect {
+        /// Why.
+        why: &'a Disconnect,
+        /// When a client that is to come back should do so, in milliseconds from now.
+        retry_after_ms: u64,
+    },
     /// A command was refused.
     Error(&'a Fault),
     /// What the hub says to this client; the same bytes for all clients that receive the frame.
@@ -109,6 +118,21 @@ impl Push<'_> {
                 data: Some(Data::Connected(ConnectedData::of(hello))),
                 ..Envelope::new("connected", now)
             },
+            Self::Disconnect {
+                why,
+                retry_after_ms,
+            } => {
+                let reconnect = why.advice() == Advice::Reconnect;
+                Envelope {
+                    data: Some(Data::Disconnect {
+                        code: why.code(),
+                        reason: why.reason(),
+                        reconnect,
+                        retry_after_ms: reconnect.then_some(retry_after_ms),
+                    }),
+                    ..Envelope::new("disconnect", now)
+                }
+            }
             Self::Error(fault) => Envelope {
                 data: Some(Data::Error(ErrorData::of(fault))),
                 ..Envelope::reply("error", fault.request(), now)
@@ -256,6 +280,13 @@ impl<'a> Envelope<'a> {
 #[serde(untagged)]
 enum Data<'a> {
     Connected(ConnectedData<'a>),
+    Disconnect {
+        code: u16,
+        reason: &'a str,
+        reconnect: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+    },
     Error(ErrorData<'a>),
     Gap {
         first: u64,

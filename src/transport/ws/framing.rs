@@ -7,22 +7,34 @@ use tungstenite::protocol::frame::coding::Data;
 use tungstenite::protocol::frame::coding::OpCode;
 
 use crate::disconnect::Disconnect;
+use crate::hub::Frame;
 use crate::hub::Wire;
 use crate::protocol::Push;
 use crate::protocol::Timestamp;
 use crate::time::SystemClock;
 
 /// The slot in which a frame of the hub keeps its native JSON in a WebSocket frame.
-pub(super) const NATIVE: Wire = Wire::new(0);
+pub(crate) const NATIVE: Wire = Wire::new(0);
+
+/// Which encoding of the hub's frames a client takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Encoding {}
+
+impl Encoding {
+    /// The bytes of a frame, made when the first client asks for them.
+    pub(crate) fn of(self, frame: &Frame) -> &Bytes {
+        frame.encoded(NATIVE, |frame| text(Push::Frame(frame)))
+    }
+}
 
 /// A ping without a payload.
-pub(super) const PING: Bytes = Bytes::from_static(&[0x89, 0x00]);
+pub(crate) const PING: Bytes = Bytes::from_static(&[0x89, 0x00]);
 
 /// The longest header of an unmasked frame.
 const HEADER: usize = 10;
 
 /// The text frame of a push, stamped with the present time.
-pub(super) fn text(push: Push<'_>) -> Bytes {
+pub(crate) fn text(push: Push<'_>) -> Bytes {
     // The header goes in front once the length is known: room for the longest is left.
     let mut frame = vec![0; HEADER];
     let now = Timestamp::since_unix_epoch(SystemClock::new().since_unix_epoch());
@@ -33,13 +45,23 @@ pub(super) fn text(push: Push<'_>) -> Bytes {
     Bytes::from(frame).slice(start..)
 }
 
+/// The text in a text frame that [`text`] made.
+pub(crate) fn text_of(frame: &Bytes) -> Bytes {
+    let header = match frame.get(1) {
+        Some(127) => 10,
+        Some(126) => 4,
+        _ => 2,
+    };
+    frame.slice(header..)
+}
+
 /// The close frame of a disconnect.
-pub(super) fn close(why: &Disconnect) -> Bytes {
+pub(crate) fn close(why: &Disconnect) -> Bytes {
     close_with(why.code(), why.reason())
 }
 
 /// A close frame of this code and reason, the reason cut to what fits.
-pub(super) fn close_with(code: u16, reason: &str) -> Bytes {
+pub(crate) fn close_with(code: u16, reason: &str) -> Bytes {
     let mut end = reason.len().min(Disconnect::MAX_REASON);
     while !reason.is_char_boundary(end) {
         end -= 1;
@@ -47,6 +69,22 @@ pub(super) fn close_with(code: u16, reason: &str) -> Bytes {
     let mut frame = header(OpCode::Control(Control::Close), 2 + end);
     frame.extend_from_slice(&code.to_be_bytes());
     frame.extend_from_slice(&reason.as_bytes()[..end]);
+    frame.into()
+}
+
+/// A pong that carries what the ping did: at most 125 bytes.
+pub(crate) fn pong(payload: &[u8]) -> Bytes {
+    let mut frame = header(OpCode::Control(Control::Pong), payload.len());
+    frame.extend_from_slice(payload);
+    frame.into()
+}
+
+/// The answer to a close frame: its code, if it had one.
+pub(crate) fn close_reply(code: Option<u16>) -> Bytes {
+    let payload = code.map(u16::to_be_bytes);
+    let payload = payload.as_ref().map_or(&[][..], |code| &code[..]);
+    let mut frame = header(OpCode::Control(Control::Close), payload.len());
+    frame.extend_from_slice(payload);
     frame.into()
 }
 

@@ -15,6 +15,8 @@ use tungstenite::handshake::server::create_response_with_body;
 
 use crate::protocol::SUBPROTOCOL;
 use crate::transport::ws::Origins;
+use crate::transport::ws::framing::Encoding;
+use crate::transport::ws::reader::Inflate;
 
 /// The response that switches a request to WebSocket.
 ///
@@ -24,7 +26,10 @@ use crate::transport::ws::Origins;
 /// # Errors
 ///
 /// Says why the request cannot be switched, and with which status to answer it.
-pub fn upgrade<T>(request: &Request<T>, origins: &Origins) -> Result<Response<()>, Refusal> {
+pub fn upgrade<T>(
+    request: &Request<T>,
+    origins: &Origins,
+) -> Result<(Response<()>, Accepted), Refusal> {
     if !origins.allow(request.headers()) {
         return Err(Refusal::Origin);
     }
@@ -38,7 +43,24 @@ pub fn upgrade<T>(request: &Request<T>, origins: &Origins) -> Result<Response<()
             .headers_mut()
             .insert(header::SEC_WEBSOCKET_PROTOCOL, ours);
     }
-    Ok(response)
+    Ok((response, Accepted::default()))
+}
+
+/// What was agreed on in a handshake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Accepted {}
+
+impl Accepted {
+    /// How compressed messages of the client are inflated, if it may send any.
+    pub(super) fn inflate(self) -> Option<Inflate> {
+        None
+    }
+
+    /// Which encoding of the hub's frames the client takes.
+    pub(super) fn encoding(self) -> Encoding {
+        Encoding {}
+    }
 }
 
 fn offers_ours(headers: &HeaderMap) -> bool {

@@ -1,0 +1,267 @@
+//! The native protocol with one client: commands in, replies and pushes out. No I/O.
+//!
+//! Every transport that takes commands and sends pushes is one of these and something that moves
+//! bytes. What goes out is a whole WebSocket text frame, for the frames of the hub are encoded
+//! once for all clients; who needs the text alone [takes it out](framing::text_of).
+//!
+//! # Order
+//!
+//! Replies come in the order of the commands. While a subscribe waits for its answer, one more
+//! command is held, and no more should be read: see [`Dialogue::is_ready`]. The `joined` reply
+//! takes the place, among the pushes, of the frame that says where the subscription begins.
+
+use std::mem;
+use std::num::NonZeroU32;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::disconnect::Disconnect;
+use crate::hub::Client;
+use crate::hub::Event;
+use crate::hub::Frame;
+use crate::hub::Hub;
+use crate::protocol::ErrorCode;
+use crate::protocol::Fault;
+use crate::protocol::Hello;
+use crate::protocol::Push;
+use crate::protocol::Request;
+use crate::protocol::RequestId;
+use crate::time::Clock;
+use crate::time::SystemClock;
+use crate::transport::rate::CommandRate;
+use crate::transport::session::ClientPublish;
+use crate::transport::session::Done;
+use crate::transport::session::Outcome;
+use crate::transport::session::Session;
+use crate::transport::session::Subscribing;
+use crate::transport::ws::framing;
+
+/// What a client may ask.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) client_publish: ClientPublish,
+    pub(crate) max_commands: Option<NonZeroU32>,
+    pub(crate) max_refused: Option<NonZeroU32>,
+}
+
+/// The protocol with one client.
+pub(crate) struct Dialogue {
+    session: Session,
+    /// A subscribe that has not been answered.
+    join: Option<Box<Join>>,
+    /// A command that waits for the join.
+    held: Option<Box<str>>,
+    rate: Option<Box<Rate>>,
+}
+
+/// A subscribe on its way: answered in band by the frame that says where the stream begins.
+struct Join {
+    id: Option<RequestId>,
+    channel: String,
+    /// `None` once the hub has agreed.
+    future: Option<Subscribing>,
+    /// Whether the frame has come.
+    announced: bool,
+}
+
+struct Rate {
+    commands: CommandRate,
+    /// Refused in a row.
+    refused: u32,
+    max_refused: Option<NonZeroU32>,
+}
+
+/// Where replies go.
+pub(crate) type Replies<'a> = &'a mut dyn FnMut(Bytes);
+
+impl Dialogue {
+    pub(crate) fn new(hub: &Hub, client: Client, rules: Rules) -> Self {
+        let rate = rules.max_commands.map(|commands| {
+            Box::new(Rate {
+                commands: CommandRate::per_second(commands, SystemClock::new().now()),
+                refused: 0,
+                max_refused: rules.max_refused,
+            })
+        });
+        Self {
+            session: Session::new(hub.clone(), client, rules.client_publish),
+            join: None,
+            held: None,
+            rate,
+        }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        self.session.client()
+    }
+
+    /// The first frame.
+    pub(crate) fn greeting(&self, max_message: usize, ping: Duration, pong: Duration) -> Bytes {
+        let client = self.client();
+        framing::text(Push::Connected(&Hello {
+            client: client.id(),
+            user: client.user(),
+            max_message_bytes: max_message,
+            ping_interval_ms: millis(ping),
+            pong_timeout_ms: millis(pong),
+        }))
+    }
+
+    /// The frame that tells why the connection is about to be closed, and when to come back.
+    pub(crate) fn farewell(why: &Disconnect, retry_after: Duration) -> Bytes {
+        framing::text(Push::Disconnect {
+            why,
+            retry_after_ms: millis(retry_after),
+        })
+    }
+
+    /// The frame that says that a binary message is no command.
+    pub(crate) fn no_binary() -> Bytes {
+        let why = "commands are JSON in text frames";
+        framing::text(Push::Error(&Fault::new(ErrorCode::UnsupportedFrame, why)))
+    }
+
+    /// Whether another command may come.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.held.is_none()
+    }
+
+    /// Takes a command, which is carried out as soon as those before it are.
+    pub(crate) fn command(&mut self, text: &str, replies: Replies<'_>) {
+        if self.join.is_some() {
+            debug_assert!(self.held.is_none(), "one command is held");
+            self.held = Some(text.into());
+        } else {
+            self.start(text, replies);
+        }
+    }
+
+    /// Goes on with what waits for the hub; pending when nothing waits any more, too.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, replies: Replies<'_>) {
+        while let Some(join) = &mut self.join
+            && let Some(future) = &mut join.future
+            && let Poll::Ready(result) = future.as_mut().poll(cx)
+        {
+            join.future = None;
+            match result {
+                Ok(()) => self.settle(replies),
+                Err(fault) => {
+                    let fault = fault.reply_to(join.id.take());
+                    self.join = None;
+                    replies(framing::text(Push::Error(&fault)));
+                    self.resume(replies);
+                }
+            }
+        }
+    }
+
+    /// Whether a subscribe waits for its answer, so that frames are to go through
+    /// [`Dialogue::personal`].
+    pub(crate) fn is_joining(&self) -> bool {
+        self.join.is_some()
+    }
+
+    /// The encoding of a frame for this client alone, if it is the answer to its subscribe.
+    pub(crate) fn personal(&mut self, frame: &Frame) -> Option<Bytes> {
+        let join = self.join.as_mut()?;
+        let Event::Joined(joined) = frame.event() else {
+            return None;
+        };
+        if *join.channel != *joined.channel {
+            return None;
+        }
+        join.announced = true;
+        Some(framing::text(Push::Joined {
+            reply_to: join.id.as_ref(),
+            joined,
+        }))
+    }
+
+    /// Goes on with the held command, if the join before it has been answered.
+    pub(crate) fn settle(&mut self, replies: Replies<'_>) {
+        if matches!(&self.join, Some(join) if join.announced && join.future.is_none()) {
+            self.join = None;
+            self.resume(replies);
+        }
+    }
+
+    fn resume(&mut self, replies: Replies<'_>) {
+        if let Some(text) = mem::take(&mut self.held) {
+            self.start(&text, replies);
+        }
+    }
+
+    fn start(&mut self, text: &str, replies: Replies<'_>) {
+        let mut refuse = |fault: &Fault| replies(framing::text(Push::Error(fault)));
+        let Request { id, command } = match Request::parse(text) {
+            Ok(request) => request,
+            Err(fault) => return refuse(&fault),
+        };
+        if let Some(rate) = &mut self.rate
+            && let Err(fault) = rate.take(self.session.client())
+        {
+            return refuse(&fault.reply_to(id));
+        }
+        match self.session.handle(command) {
+            Outcome::Later { channel, future } => {
+                self.join = Some(Box::new(Join {
+                    id,
+                    channel,
+                    future: Some(future),
+                    announced: false,
+                }));
+            }
+            Outcome::Now(Ok(done)) => {
+                if let Some(push) = answer(id.as_ref(), &done) {
+                    replies(framing::text(push));
+                }
+            }
+            Outcome::Now(Err(fault)) => refuse(&fault.reply_to(id)),
+        }
+    }
+}
+
+impl Rate {
+    fn take(&mut self, client: &Client) -> Result<(), Fault> {
+        let now: Instant = SystemClock::new().now();
+        let Err(wait) = self.commands.take(now) else {
+            self.refused = 0;
+            return Ok(());
+        };
+        self.refused = self.refused.saturating_add(1);
+        if self.max_refused.is_some_and(|max| self.refused > max.get()) {
+            client.close(Disconnect::RATE_LIMITED);
+        }
+        let why = format!("too many commands; try again in {} ms", millis(wait).max(1));
+        Err(Fault::new(ErrorCode::RateLimited, why))
+    }
+}
+
+/// The reply to a command that was carried out, if it asked for one.
+fn answer<'a>(id: Option<&'a RequestId>, done: &'a Done) -> Option<Push<'a>> {
+    Some(match (done, id) {
+        (Done::Nothing | Done::Published(_), None) => return None,
+        (Done::Nothing, Some(reply_to)) => Push::Ack {
+            reply_to,
+            delivery: None,
+        },
+        (Done::Published(delivery), Some(reply_to)) => Push::Ack {
+            reply_to,
+            delivery: Some(delivery),
+        },
+        (Done::Pong, reply_to) => Push::Pong { reply_to },
+        (Done::Roster { channel, members }, reply_to) => Push::Presence {
+            reply_to,
+            channel,
+            members,
+        },
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,181 @@
+//! A hub with its transports: what a client of any kind connects through.
+
+mod builder;
+mod drain;
+mod registry;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use hyper::http::request::Parts;
+
+use crate::hub::Client;
+use crate::hub::ConnectError;
+use crate::hub::ConnectOptions;
+use crate::hub::Hub;
+use crate::hub::Outbox;
+use crate::id::ClientId;
+use crate::transport::rate::spread;
+use crate::transport::stats::AllTotals;
+use crate::transport::stats::ConnectionStats;
+use crate::transport::stats::Totals;
+use crate::transport::stats::Transport;
+use crate::transport::stats::TransportStats;
+use crate::transport::ws::Flushers;
+use crate::transport::ws::Origins;
+use crate::transport::ws::WsConfig;
+
+use self::builder::Authenticate;
+use self::registry::Registry;
+
+pub use self::builder::GatewayBuilder;
+pub use self::builder::Unauthenticated;
+pub(crate) use self::registry::Registration;
+
+/// A hub with its transports: every client that comes over a socket comes through one. A cheap
+/// clone.
+///
+/// It belongs to the tokio runtime in which it first served a client.
+#[derive(Clone)]
+pub struct Gateway {
+    inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    hub: Hub,
+    ws: WsConfig,
+    origins: Origins,
+    authenticate: Option<Authenticate>,
+    drain_window: Duration,
+    reconnect_within: Duration,
+    registry: Registry,
+    totals: Arc<AllTotals>,
+    flushers: Flushers,
+    draining: AtomicBool,
+}
+
+impl Gateway {
+    /// A gateway with all the defaults.
+    #[must_use]
+    pub fn new(hub: Hub) -> Self {
+        Self::builder(hub).build()
+    }
+
+    /// A gateway to be set up.
+    pub fn builder(hub: Hub) -> GatewayBuilder {
+        GatewayBuilder::new(hub)
+    }
+
+    /// The hub.
+    #[must_use]
+    pub fn hub(&self) -> &Hub {
+        &self.inner.hub
+    }
+
+    /// How WebSocket connections are kept.
+    #[must_use]
+    pub fn ws_config(&self) -> &WsConfig {
+        &self.inner.ws
+    }
+
+    /// Whose pages may connect.
+    #[must_use]
+    pub fn origins(&self) -> &Origins {
+        &self.inner.origins
+    }
+
+    /// Who sends this request, and how its client is to be connected.
+    ///
+    /// # Errors
+    ///
+    /// [`Unauthenticated`], when whatever [`GatewayBuilder::authenticate`] set says so.
+    pub fn authenticate(&self, request: &Parts) -> Result<ConnectOptions, Unauthenticated> {
+        match &self.inner.authenticate {
+            Some(authenticate) => authenticate(request),
+            None => Ok(ConnectOptions::new()),
+        }
+    }
+
+    /// What the connections of one transport have done.
+    #[must_use]
+    pub fn stats(&self, transport: Transport) -> TransportStats {
+        self.totals(transport).stats()
+    }
+
+    /// What one connection has done; `None` when it is none of this gateway's.
+    #[must_use]
+    pub fn connection(&self, client: ClientId) -> Option<ConnectionStats> {
+        self.inner.registry.stats(client)
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.inner.registry.len()
+    }
+
+    /// Whether [`Gateway::drain`] has been called: nobody is let in any more.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        // Acquire: pairs with the Release in `drain`, so that who sees it also sees what came
+        // before.
+        self.inner.draining.load(Ordering::Acquire)
+    }
+
+    /// Within which time a client that is told to come back should do so.
+    #[must_use]
+    pub fn reconnect_within(&self) -> Duration {
+        self.inner.reconnect_within
+    }
+
+    /// Connects a client that came over `transport`.
+    pub(crate) fn enter(
+        &self,
+        options: ConnectOptions,
+        transport: Transport,
+    ) -> Result<(Client, Outbox, Registration), ConnectError> {
+        if self.is_draining() {
+            return Err(ConnectError::Closed);
+        }
+        let options = options.join_notices(true).gap_notices(true);
+        let (client, outbox) = self.inner.hub.connect(options)?;
+        let registration = Registration::new(self, &client, transport);
+        Ok((client, outbox, registration))
+    }
+
+    pub(crate) fn totals(&self, transport: Transport) -> &Totals {
+        self.inner.totals.of(transport)
+    }
+
+    pub(crate) fn all_totals(&self) -> Arc<AllTotals> {
+        Arc::clone(&self.inner.totals)
+    }
+
+    pub(crate) fn flushers(&self) -> &Flushers {
+        &self.inner.flushers
+    }
+
+    /// When a client that is told to come back should do so: the same for the same client, so
+    /// that those who leave together do not come back together.
+    pub(crate) fn retry_after(&self, client: ClientId) -> Duration {
+        self.inner.reconnect_within.mul_f64(spread(client))
+    }
+}
+
+impl From<Hub> for Gateway {
+    fn from(hub: Hub) -> Self {
+        Self::new(hub)
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway")
+            .field("connections", &self.connections())
+            .field("draining", &self.is_draining())
+            .finish_non_exhaustive()
+    }
+}
