@@ -15,6 +15,7 @@
 mod command;
 mod fault;
 mod field;
+mod problem;
 mod publication;
 mod push;
 mod timestamp;
@@ -27,6 +28,7 @@ pub use self::command::RequestId;
 pub use self::command::Since;
 pub use self::fault::ErrorCode;
 pub use self::fault::Fault;
+pub(crate) use self::problem::ProblemDetails;
 pub use self::publication::Publication;
 pub use self::push::Hello;
 pub use self::push::MemberView;

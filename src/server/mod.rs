@@ -34,14 +34,14 @@
 
 mod api;
 mod body;
+mod claim;
 mod config;
 mod page;
-mod problem;
 mod routes;
 mod serve;
-mod socket;
+pub(crate) mod simple;
 mod view;
 
+pub use self::claim::claimed_user;
 pub use self::config::ServerConfig;
-pub use self::config::Users;
 pub use self::serve::serve;

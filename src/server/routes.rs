@@ -13,22 +13,19 @@ use axum::response::Response;
 use axum::routing::delete;
 use axum::routing::get;
 use axum::routing::post;
-use tokio::sync::watch;
 
-use crate::hub::Hub;
+use crate::axum::websocket;
 use crate::server::ServerConfig;
 use crate::server::api;
 use crate::server::page;
-use crate::server::problem::Problem;
-use crate::server::socket;
+use crate::transport::Gateway;
+use crate::transport::Problem;
 
 /// What every handler knows.
 #[derive(Clone, Debug)]
 pub(super) struct App {
-    pub(super) hub: Hub,
+    pub(super) gateway: Gateway,
     pub(super) config: Arc<ServerConfig>,
-    /// Turns true when the server drains.
-    pub(super) draining: watch::Receiver<bool>,
 }
 
 pub(super) fn router(app: App) -> Router {
@@ -45,7 +42,7 @@ pub(super) fn router(app: App) -> Router {
     Router::new()
         .route("/", get(page::page))
         .route("/healthz", get(async || "ok"))
-        .route("/ws", get(socket::connect))
+        .route("/ws", websocket(app.gateway.clone()))
         .nest("/api/v1", api)
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
@@ -58,7 +55,7 @@ async fn check_origin(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if !app.config.origins.allow(request.headers()) {
+    if !app.gateway.origins().allow(request.headers()) {
         let why = "pages of this origin may not use the API";
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden_origin", why));
     }

@@ -141,6 +141,15 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "MS", default_value = "10000", value_parser = millis)]
     pub(crate) head_timeout: Duration,
 
+    /// Milliseconds over which the closing of connections is spread when draining.
+    #[arg(long, value_name = "MS", default_value = "5000", value_parser = millis)]
+    pub(crate) drain_window: Duration,
+
+    /// Milliseconds within which clients are to come back after draining, each at a moment of its
+    /// own.
+    #[arg(long, value_name = "MS", default_value = "5000", value_parser = millis)]
+    pub(crate) reconnect_within: Duration,
+
     /// Milliseconds that draining may take once the server is told to stop.
     #[arg(long, value_name = "MS", default_value = "15000", value_parser = millis)]
     pub(crate) drain_timeout: Duration,

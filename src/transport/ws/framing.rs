@@ -7,16 +7,48 @@ use tungstenite::protocol::frame::coding::Data;
 use tungstenite::protocol::frame::coding::OpCode;
 
 use crate::disconnect::Disconnect;
+use crate::hub::Frame;
 use crate::hub::Wire;
 use crate::protocol::Push;
 use crate::protocol::Timestamp;
 use crate::time::SystemClock;
+use crate::transport::ws::extension::Params;
 
 /// The slot in which a frame of the hub keeps its native JSON in a WebSocket frame.
 pub(crate) const NATIVE: Wire = Wire::new(0);
 
+/// The slot in which it keeps the same compressed, or as it is where that would be no smaller.
+const DEFLATED: Wire = Wire::new(1);
+
+/// Which encoding of the hub's frames a client takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Encoding {
+    deflate: Option<Params>,
+}
+
+impl Encoding {
+    pub(super) fn new(deflate: Option<Params>) -> Self {
+        Self { deflate }
+    }
+
+    /// The bytes of a frame, made when the first client asks for them.
+    pub(crate) fn of(self, frame: &Frame) -> &Bytes {
+        let plain = frame.encoded(NATIVE, |frame| text(Push::Frame(frame)));
+        match self.deflate {
+            Some(params) if plain.len() <= params.longest() => {
+                let deflated = || params.text(&text_of(plain));
+                frame.encoded(DEFLATED, |_| deflated().unwrap_or_else(|| plain.clone()))
+            }
+            _ => plain,
+        }
+    }
+}
+
 /// A ping without a payload.
 pub(crate) const PING: Bytes = Bytes::from_static(&[0x89, 0x00]);
+
+/// A close frame without a code: the answer to such a one.
+pub(crate) const CLOSE: Bytes = Bytes::from_static(&[0x88, 0x00]);
 
 /// The longest header of an unmasked frame.
 const HEADER: usize = 10;
@@ -57,6 +89,13 @@ pub(crate) fn close_with(code: u16, reason: &str) -> Bytes {
     let mut frame = header(OpCode::Control(Control::Close), 2 + end);
     frame.extend_from_slice(&code.to_be_bytes());
     frame.extend_from_slice(&reason.as_bytes()[..end]);
+    frame.into()
+}
+
+/// A pong that carries what the ping did: at most 125 bytes.
+pub(crate) fn pong(payload: &[u8]) -> Bytes {
+    let mut frame = header(OpCode::Control(Control::Pong), payload.len());
+    frame.extend_from_slice(payload);
     frame.into()
 }
 

@@ -32,23 +32,18 @@ mod connection;
 #[cfg(feature = "deflate")]
 mod deflate;
 mod extension;
+mod flusher;
 pub(crate) mod framing;
-mod inbound;
+mod handover;
 #[cfg(not(feature = "deflate"))]
 mod no_deflate;
 mod origin;
 mod output;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the connection still reads with `inbound`")
-)]
 mod reader;
-mod serve;
 mod timing;
 mod upgrade;
 
 pub use self::config::WsConfig;
-pub use self::connection::serve;
 #[cfg(feature = "deflate")]
 pub use self::deflate::Deflate;
 pub use self::origin::Origins;
@@ -59,7 +54,13 @@ pub use self::upgrade::upgrade;
 #[cfg(not(feature = "deflate"))]
 use self::no_deflate::Deflate;
 
+#[cfg(feature = "server")]
+pub(crate) use self::handover::Carrier;
+#[cfg(feature = "server")]
+pub(crate) use self::handover::recover;
 pub use super::session::ClientPublish;
+
+pub(crate) use self::flusher::Flushers;
 
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 
+use bytes::Bytes;
 use hyper::header;
 use hyper::header::HeaderMap;
 use hyper::header::HeaderValue;
 
 use crate::transport::ws::Deflate;
+use crate::transport::ws::reader::Inflate;
 
 /// What was agreed on about compressed messages. Neither side remembers one message when it
 /// compresses the next: the answer says `no_context_takeover` for both.
@@ -40,9 +42,14 @@ impl Params {
         HeaderValue::try_from(answer).expect("ASCII")
     }
 
-    /// How messages are compressed.
-    pub(super) fn deflate(self) -> Deflate {
-        self.deflate
+    /// The compressed text frame of this payload; `None` when it would not be smaller.
+    pub(super) fn text(self, payload: &[u8]) -> Option<Bytes> {
+        self.deflate.text(payload)
+    }
+
+    /// How the client's compressed messages are inflated.
+    pub(super) fn inflate(self) -> Inflate {
+        self.deflate.inflate()
     }
 
     /// The longest message that may be compressed for this client: in one of this length nothing

@@ -19,6 +19,8 @@ use crate::protocol::SUBPROTOCOL;
 use crate::transport::ws::Origins;
 use crate::transport::ws::WsConfig;
 use crate::transport::ws::extension::Params;
+use crate::transport::ws::framing::Encoding;
+use crate::transport::ws::reader::Inflate;
 
 /// The response that switches a request to WebSocket, and what was agreed on.
 ///
@@ -53,7 +55,7 @@ pub fn upgrade<T>(
 #[non_exhaustive]
 pub struct Accepted {
     subprotocol: Option<&'static str>,
-    pub(super) deflate: Option<Params>,
+    deflate: Option<Params>,
 }
 
 impl Accepted {
@@ -67,6 +69,16 @@ impl Accepted {
     #[must_use]
     pub fn is_deflated(self) -> bool {
         self.deflate.is_some()
+    }
+
+    /// How compressed messages of the client are inflated, if it may send any.
+    pub(super) fn inflate(self) -> Option<Inflate> {
+        self.deflate.map(Params::inflate)
+    }
+
+    /// Which encoding of the hub's frames the client takes.
+    pub(super) fn encoding(self) -> Encoding {
+        Encoding::new(self.deflate)
     }
 }
 
