@@ -327,9 +327,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
                 Ok(None) => return,
                 Ok(Some(received)) => received,
                 Err(violation) => {
-                    self.dialogue.client().close(Disconnect::BAD_REQUEST);
-                    let (code, reason) = (violation.code(), violation.reason());
-                    return self.close(code, framing::close_with(code, reason));
+                    let why = violation.disconnect();
+                    self.close(why.code(), framing::close(&why));
+                    self.dialogue.client().close(why);
+                    return;
                 }
             };
             match received {
