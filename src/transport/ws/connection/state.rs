@@ -329,7 +329,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
                 Err(violation) => {
                     let why = violation.disconnect();
                     self.close(why.code(), framing::close(&why));
-                    return self.dialogue.client().close(why);
+                    self.dialogue.client().close(why);
+                    return;
                 }
             };
             match received {
