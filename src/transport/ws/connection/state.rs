@@ -7,6 +7,7 @@ use std::task::Poll;
 use std::task::Waker;
 use std::time::Instant;
 
+use bytes::Bytes;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
@@ -46,6 +47,9 @@ pub(super) struct State<IO> {
     is_paused: bool,
     encoding: Encoding,
     phase: Phase,
+    /// What ends the connection once the outbox is drained, with its code: the answer to a close
+    /// or to a violation.
+    last: Option<(u16, Bytes)>,
     timing: Timing,
     /// Wakes the flusher.
     waker: Waker,
@@ -119,6 +123,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
             is_paused: false,
             encoding: accepted.encoding(),
             phase: Phase::Open,
+            last: None,
             timing,
             waker,
             registration,
@@ -224,7 +229,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
                     return;
                 }
                 Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(closed)) => self.say_farewell(closed.disconnect()),
+                Poll::Ready(Err(closed)) => match self.last.take() {
+                    Some((code, last)) => self.close(code, last),
+                    None => self.say_farewell(closed.disconnect()),
+                },
             }
             let written = if self.dialogue.is_joining() || self.phase != Phase::Open {
                 self.write_personally(scratch)
@@ -296,7 +304,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
 
     /// Whether commands are taken.
     fn reads(&self) -> bool {
-        self.phase == Phase::Open && self.dialogue.is_ready() && self.output.takes_requests()
+        let is_open = self.phase == Phase::Open && self.last.is_none();
+        is_open && self.dialogue.is_ready() && self.output.takes_requests()
     }
 
     /// Reads what is there and carries out the commands in it; pending when nothing is there.
@@ -328,9 +337,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
                 Ok(Some(received)) => received,
                 Err(violation) => {
                     let why = violation.disconnect();
-                    self.close(why.code(), framing::close(&why));
-                    self.dialogue.client().close(why);
-                    return;
+                    return self.end(why.code(), framing::close(&why), why);
                 }
             };
             match received {
@@ -346,9 +353,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
                 }
                 Received::Ping(payload) => self.output.reply(framing::pong(&payload)),
                 Received::Pong(_) => {}
-                Received::Close(None) => return self.close(NO_CODE, framing::CLOSE),
+                Received::Close(None) => {
+                    return self.end(NO_CODE, framing::CLOSE, Disconnect::NORMAL);
+                }
                 Received::Close(Some((code, reason))) => {
-                    return self.close(code, framing::close_with(code, &reason));
+                    let last = framing::close_with(code, &reason);
+                    return self.end(code, last, Disconnect::NORMAL);
                 }
             }
         }
@@ -372,8 +382,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
         self.close(why.code(), framing::close(why));
     }
 
+    /// Reads nothing more, and closes with this frame when what was accepted is written.
+    fn end(&mut self, code: u16, last: Bytes, why: Disconnect) {
+        self.last = Some((code, last));
+        self.dialogue.client().close(why);
+        // The outbox is asked again.
+        self.is_parked = false;
+    }
+
     /// Makes this the last frame.
-    fn close(&mut self, code: u16, last: bytes::Bytes) {
+    fn close(&mut self, code: u16, last: Bytes) {
         self.registration.closed(code);
         self.output.push(last);
         self.phase = Phase::Closing;
