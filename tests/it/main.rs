@@ -34,6 +34,8 @@ mod browser;
 #[cfg(feature = "server")]
 mod clients;
 #[cfg(feature = "server")]
+mod conformance;
+#[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
 mod server;

@@ -80,6 +80,20 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "BYTES", default_value = "65536")]
     pub(crate) max_message: NonZeroUsize,
 
+    /// Bytes in a frame that a client sends; as many as in a message if not given.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_frame: Option<NonZeroUsize>,
+
+    /// Compress messages for WebSocket clients that offer it (permessage-deflate), at this level.
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        num_args = 0..=1,
+        default_missing_value = "1",
+        value_parser = clap::value_parser!(u8).range(1..=9)
+    )]
+    pub(crate) deflate: Option<u8>,
+
     /// Channels at a time.
     #[arg(long, value_name = "N", default_value = "1000000")]
     pub(crate) max_channels: NonZeroUsize,

@@ -15,6 +15,7 @@ use throng::OutboxLimits;
 use throng::server;
 use throng::server::ServerConfig;
 use throng::transport::ws::ClientPublish;
+use throng::transport::ws::Deflate;
 use throng::transport::ws::Origins;
 use throng::transport::ws::WsConfig;
 use tokio::net::TcpListener;
@@ -120,6 +121,8 @@ fn gateway(options: &ServeOptions, hub: Hub) -> Gateway {
             Publishes::Refuse => ClientPublish::Refuse,
         })
         .max_commands(options.max_commands)
+        .deflate(options.deflate.map(|level| Deflate::new().level(level)))
+        .max_frame(options.max_frame.unwrap_or(options.max_message).get())
         .max_message(options.max_message.get())
         .ping_interval(options.ping_interval)
         .pong_timeout(options.pong_timeout)
