@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -121,6 +122,38 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) allow_origin: Vec<String>,
 
+    /// Connections at a time, those of clients included; beyond it they wait to be accepted.
+    /// Unless given, 1,024 more than clients.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_connections: Option<NonZeroUsize>,
+
+    /// Connections at a time from one IPv4 address, or from one /64 of IPv6; no limit unless given.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_connections_per_ip: Option<NonZeroUsize>,
+
+    /// Connections that may wait to be accepted; the operating system may allow fewer.
+    #[arg(long, value_name = "N", default_value = "4096")]
+    pub(crate) backlog: NonZeroU32,
+
+    /// Tasks that accept connections; one for each core unless given.
+    #[arg(long, value_name = "N")]
+    pub(crate) acceptors: Option<NonZeroUsize>,
+
+    /// Bytes in the head of a request, at least 8192.
+    #[arg(long, value_name = "BYTES", default_value = "16384")]
+    pub(crate) max_head: NonZeroUsize,
+
+    /// Headers of a request over HTTP/1.1.
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub(crate) max_headers: NonZeroUsize,
+
+    /// Requests at a time on one connection over HTTP/2.
+    #[arg(long, value_name = "N", default_value = "200")]
+    pub(crate) max_streams: NonZeroU32,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsOptions,
+
     /// Milliseconds between pings.
     #[arg(long, value_name = "MS", default_value = "25000", value_parser = millis)]
     pub(crate) ping_interval: Duration,
@@ -153,6 +186,23 @@ pub(crate) struct ServeOptions {
     /// Milliseconds that draining may take once the server is told to stop.
     #[arg(long, value_name = "MS", default_value = "15000", value_parser = millis)]
     pub(crate) drain_timeout: Duration,
+}
+
+/// The certificate.
+#[derive(Debug, Args)]
+pub(crate) struct TlsOptions {
+    /// A PEM file with the certificate and those that vouch for it: serve TLS. It is read again
+    /// when it changes, and on SIGHUP.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// A PEM file with the private key of the certificate.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// Milliseconds between looks at whether the certificate has changed; 0: never look.
+    #[arg(long, value_name = "MS", default_value = "10000", value_parser = millis)]
+    pub(crate) tls_reload: Duration,
 }
 
 /// Who may join private and presence channels.

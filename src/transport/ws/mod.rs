@@ -48,6 +48,8 @@ pub use self::upgrade::upgrade;
 #[cfg(feature = "server")]
 pub(crate) use self::handover::Carrier;
 #[cfg(feature = "server")]
+pub(crate) use self::handover::Handover;
+#[cfg(feature = "server")]
 pub(crate) use self::handover::recover;
 pub use super::session::ClientPublish;
 
