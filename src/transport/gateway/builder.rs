@@ -13,6 +13,7 @@ use crate::hub::Hub;
 use crate::transport::gateway::Gateway;
 use crate::transport::gateway::Inner;
 use crate::transport::gateway::registry::Registry;
+use crate::transport::ws::Flushers;
 use crate::transport::ws::Origins;
 use crate::transport::ws::WsConfig;
 
@@ -92,7 +93,8 @@ impl GatewayBuilder {
                 drain_window: self.drain_window,
                 reconnect_within: self.reconnect_within,
                 registry: Registry::new(),
-                totals: Default::default(),
+                totals: Arc::default(),
+                flushers: Flushers::default(),
                 draining: AtomicBool::new(false),
             }),
         }

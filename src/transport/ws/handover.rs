@@ -93,7 +93,11 @@ impl Default for Carrier {
     fn default() -> Self {
         Self {
             take: |handover, upgraded| match recover::<TcpStream>(upgraded) {
-                Ok((io, buffered)) => handover.serve(io, buffered),
+                Ok((io, buffered)) => {
+                    // Messages are small and each is written whole: there is nothing to wait for.
+                    drop(io.set_nodelay(true));
+                    handover.serve(io, buffered);
+                }
                 Err(upgraded) => handover.serve(TokioIo::new(upgraded), Bytes::new()),
             },
             hold: None,
@@ -119,7 +123,7 @@ impl Handover {
     /// Serves the connection in a task that holds nothing of HTTP.
     pub(crate) fn serve<IO>(self, io: IO, buffered: Bytes)
     where
-        IO: AsyncRead + AsyncWrite + Send + 'static,
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Self {
             gateway,

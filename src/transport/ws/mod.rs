@@ -29,17 +29,16 @@
 
 mod config;
 mod connection;
+mod flusher;
 pub(crate) mod framing;
 mod handover;
-mod inbound;
 mod origin;
 mod output;
-mod serve;
+mod reader;
 mod timing;
 mod upgrade;
 
 pub use self::config::WsConfig;
-pub use self::connection::serve;
 pub use self::origin::Origins;
 pub use self::upgrade::Accepted;
 pub use self::upgrade::Refusal;
@@ -52,6 +51,8 @@ pub(crate) use self::handover::Handover;
 #[cfg(feature = "server")]
 pub(crate) use self::handover::recover;
 pub use super::session::ClientPublish;
+
+pub(crate) use self::flusher::Flushers;
 
 #[cfg(test)]
 mod tests;
