@@ -66,10 +66,7 @@ pub(super) async fn send(
 }
 
 /// One client, and how it is connected.
-pub(super) async fn client(
-    State(app): State<App>,
-    id: Named,
-) -> Result<Json<ClientView>, Problem> {
+pub(super) async fn client(State(app): State<App>, id: Named) -> Result<Json<ClientView>, Problem> {
     let client = app.gateway.hub().client(client_id(id)?);
     let client = client.ok_or_else(Problem::unknown_client)?;
     Ok(Json(ClientView::of(&client, &app.gateway)))

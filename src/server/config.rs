@@ -65,8 +65,8 @@ impl ServerConfig {
 
     /// Sets [`Self::acceptors`].
     #[must_use]
-    pub fn acceptors(mut self, acceptors: NonZeroUsize) -> Self {
-        self.acceptors = Some(acceptors);
+    pub fn acceptors(mut self, acceptors: Option<NonZeroUsize>) -> Self {
+        self.acceptors = acceptors;
         self
     }
 

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -13,6 +12,7 @@ use clap::ValueEnum;
 use throng::SlowConsumer;
 
 use crate::bench;
+use crate::tls::TlsOptions;
 
 /// An embeddable, sharded realtime hub, and the server built from it.
 #[derive(Debug, Parser)]
@@ -188,23 +188,6 @@ pub(crate) struct ServeOptions {
     pub(crate) drain_timeout: Duration,
 }
 
-/// The certificate.
-#[derive(Debug, Args)]
-pub(crate) struct TlsOptions {
-    /// A PEM file with the certificate and those that vouch for it: serve TLS. It is read again
-    /// when it changes, and on SIGHUP.
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub(crate) tls_cert: Option<PathBuf>,
-
-    /// A PEM file with the private key of the certificate.
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub(crate) tls_key: Option<PathBuf>,
-
-    /// Milliseconds between looks at whether the certificate has changed; 0: never look.
-    #[arg(long, value_name = "MS", default_value = "10000", value_parser = millis)]
-    pub(crate) tls_reload: Duration,
-}
-
 /// Who may join private and presence channels.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Authorize {
@@ -236,7 +219,7 @@ fn slow_consumer(text: &str) -> Result<SlowConsumer, String> {
     }
 }
 
-fn millis(text: &str) -> Result<Duration, String> {
+pub(crate) fn millis(text: &str) -> Result<Duration, String> {
     match text.parse::<u32>() {
         Ok(millis) => Ok(Duration::from_millis(millis.into())),
         Err(_) => Err(format!(
