@@ -26,6 +26,8 @@ mod support;
 mod unsafe_code;
 
 #[cfg(feature = "server")]
+mod accept;
+#[cfg(feature = "server")]
 mod bench;
 #[cfg(feature = "server")]
 mod binary;
