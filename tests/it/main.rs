@@ -39,5 +39,7 @@ mod clients;
 mod peers;
 #[cfg(feature = "server")]
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "server")]
 mod websocket;
