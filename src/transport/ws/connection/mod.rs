@@ -32,8 +32,10 @@ use crate::transport::ws::flusher::Flush;
 use crate::transport::ws::flusher::Flusher;
 use crate::transport::ws::flusher::Scratch;
 
+pub(super) use self::serve::Hold;
+
 /// What the flusher and the task share.
-struct Connection<IO> {
+pub(super) struct Connection<IO> {
     /// `None` when it has ended.
     state: Mutex<Option<State<IO>>>,
     flusher: Flusher,
