@@ -117,8 +117,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "WHETHER", default_value = "allow")]
     pub(crate) client_publish: Publishes,
 
-    /// Another origin whose pages may connect and use the API, such as https://example.com;
-    /// may be given several times. `*` stands for every origin.
+    /// Another origin whose pages may connect and use the API, such as https://example.com,
+    /// example.com:8080 or *.example.com; may be given several times. `*` stands for every origin.
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) allow_origin: Vec<String>,
 

@@ -52,6 +52,7 @@ fn start(options: ServeOptions) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Error>> {
+    let origins = Origins::list(options.allow_origin.iter().map(String::as_str))?;
     let mut certificate = options.tls.certificate()?;
     let listener = server::listen(options.listen, options.backlog.get())
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
@@ -73,7 +74,12 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopping = async { drop(stopped.await) };
     let config = certificate.configure(config(&options));
-    let serving = server::serve(listener, gateway(&options, hub.clone()), config, stopping);
+    let serving = server::serve(
+        listener,
+        gateway(&options, hub.clone(), origins),
+        config,
+        stopping,
+    );
     let insisted = async {
         told().await;
         stop.send(()).ok();
@@ -111,7 +117,7 @@ fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
     Ok(builder.build()?)
 }
 
-fn gateway(options: &ServeOptions, hub: Hub) -> Gateway {
+fn gateway(options: &ServeOptions, hub: Hub, origins: Origins) -> Gateway {
     let ws = WsConfig::new()
         .client_publish(match options.client_publish {
             Publishes::Allow => ClientPublish::Allow,
@@ -123,11 +129,6 @@ fn gateway(options: &ServeOptions, hub: Hub) -> Gateway {
         .pong_timeout(options.pong_timeout)
         .write_timeout(options.write_timeout)
         .close_timeout(options.close_timeout);
-    let origins = match &options.allow_origin {
-        list if list.is_empty() => Origins::Same,
-        list if list.iter().any(|origin| origin == "*") => Origins::Any,
-        list => Origins::List(list.clone()),
-    };
     let builder = Gateway::builder(hub)
         .ws(ws)
         .origins(origins)

@@ -39,6 +39,8 @@ mod timing;
 mod upgrade;
 
 pub use self::config::WsConfig;
+pub use self::origin::InvalidOrigin;
+pub use self::origin::OriginList;
 pub use self::origin::Origins;
 pub use self::upgrade::Accepted;
 pub use self::upgrade::Refusal;
