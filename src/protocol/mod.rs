@@ -17,6 +17,7 @@ mod fault;
 mod field;
 mod publication;
 mod push;
+mod stream;
 mod timestamp;
 
 pub use self::command::Command;
@@ -32,6 +33,12 @@ pub use self::push::Hello;
 pub use self::push::MemberView;
 pub use self::push::Push;
 pub use self::push::Report;
+pub use self::stream::Missed;
+pub use self::stream::Selection;
+pub use self::stream::StreamHello;
+pub use self::stream::StreamPush;
+pub use self::stream::problem;
+pub use self::stream::selected;
 pub use self::timestamp::Timestamp;
 
 /// The WebSocket sub-protocol that names this dialect and its version.
