@@ -42,6 +42,8 @@ pub mod protocol;
 #[cfg(feature = "ws")]
 pub mod transport;
 
+#[cfg(feature = "axum")]
+pub mod axum;
 #[cfg(feature = "server")]
 pub mod server;
 
@@ -58,6 +60,8 @@ pub use self::limits::OutboxLimits;
 pub use self::limits::SlowConsumer;
 pub use self::message::Format;
 pub use self::message::Message;
+#[cfg(feature = "server")]
+pub use self::server::simple::serve;
 pub use self::time::Clock;
 pub use self::time::ManualClock;
 pub use self::time::SystemClock;

@@ -15,6 +15,7 @@
 mod command;
 mod fault;
 mod field;
+mod problem;
 mod publication;
 mod push;
 mod stream;
@@ -28,6 +29,7 @@ pub use self::command::RequestId;
 pub use self::command::Since;
 pub use self::fault::ErrorCode;
 pub use self::fault::Fault;
+pub(crate) use self::problem::ProblemDetails;
 pub use self::publication::Publication;
 pub use self::push::Hello;
 pub use self::push::MemberView;
@@ -37,7 +39,6 @@ pub use self::stream::Missed;
 pub use self::stream::Selection;
 pub use self::stream::StreamHello;
 pub use self::stream::StreamPush;
-pub use self::stream::problem;
 pub use self::stream::selected;
 pub use self::timestamp::Timestamp;
 

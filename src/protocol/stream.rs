@@ -284,30 +284,3 @@ pub fn selected(errors: &[(String, Fault)]) -> Vec<u8> {
     // Texts are always JSON.
     serde_json::to_vec(&answer).unwrap_or_default()
 }
-
-/// Problem details, RFC 9457, as JSON.
-#[must_use]
-pub fn problem(status: u16, title: &str, code: &str, detail: &str, field: Option<&str>) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Details<'a> {
-        #[serde(rename = "type")]
-        kind: &'static str,
-        title: &'a str,
-        status: u16,
-        code: &'a str,
-        detail: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        field: Option<&'a str>,
-    }
-
-    let details = Details {
-        kind: "about:blank",
-        title,
-        status,
-        code,
-        detail,
-        field,
-    };
-    // Texts and numbers are always JSON.
-    serde_json::to_vec(&details).unwrap_or_default()
-}

@@ -16,12 +16,12 @@ use crate::id::ClientId;
 use crate::protocol::Fault;
 use crate::protocol::Report;
 use crate::server::body::Letter;
-use crate::server::problem::Problem;
 use crate::server::routes::App;
 use crate::server::view::ChannelList;
 use crate::server::view::ChannelView;
 use crate::server::view::SlowList;
 use crate::server::view::StatsView;
+use crate::transport::Problem;
 use crate::transport::fault::channel_code;
 use crate::transport::fault::in_full;
 
@@ -49,7 +49,9 @@ pub(super) async fn broadcast(
         let why = "a broadcast leaves nobody out: `except` is for channels";
         return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_field", why));
     }
-    Ok(Json(Report::of(&app.hub.broadcast(letter.message)?)))
+    Ok(Json(Report::of(
+        &app.gateway.hub().broadcast(letter.message)?,
+    )))
 }
 
 /// Sends to one client.
@@ -58,13 +60,17 @@ pub(super) async fn send(
     id: Named,
     letter: Letter,
 ) -> Result<StatusCode, Problem> {
-    app.hub.send_to(client_id(id)?, letter.message)?;
+    app.gateway.hub().send_to(client_id(id)?, letter.message)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Disconnects one client for good.
 pub(super) async fn kick(State(app): State<App>, id: Named) -> Result<StatusCode, Problem> {
-    match app.hub.disconnect(client_id(id)?, Disconnect::KICKED) {
+    match app
+        .gateway
+        .hub()
+        .disconnect(client_id(id)?, Disconnect::KICKED)
+    {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(_) => Err(Problem::unknown_client()),
     }
@@ -72,12 +78,12 @@ pub(super) async fn kick(State(app): State<App>, id: Named) -> Result<StatusCode
 
 /// The counters of the hub.
 pub(super) async fn stats(State(app): State<App>) -> Json<StatsView> {
-    Json(StatsView::of(&app.hub.stats()))
+    Json(StatsView::of(&app.gateway.hub().stats()))
 }
 
 /// The channels there are.
 pub(super) async fn channels(State(app): State<App>) -> Json<ChannelList> {
-    Json(ChannelList::of(&app.hub))
+    Json(ChannelList::of(app.gateway.hub()))
 }
 
 /// One channel that exists.
@@ -86,7 +92,12 @@ pub(super) async fn channel(
     name: Named,
 ) -> Result<Json<ChannelView>, Problem> {
     let Path(name) = name.map_err(bad_path)?;
-    let exists = app.hub.channels().iter().any(|channel| **channel == *name);
+    let exists = app
+        .gateway
+        .hub()
+        .channels()
+        .iter()
+        .any(|channel| **channel == *name);
     if !exists {
         let why = "no channel has this name";
         return Err(Problem::new(StatusCode::NOT_FOUND, "unknown_channel", why));
@@ -111,18 +122,24 @@ pub(super) async fn slow_clients(
             "`n` must be a whole number",
         )
     })?;
-    Ok(Json(SlowList::of(&app.hub, n.unwrap_or(10).min(MOST_SLOW))))
+    Ok(Json(SlowList::of(
+        app.gateway.hub(),
+        n.unwrap_or(10).min(MOST_SLOW),
+    )))
 }
 
 /// The most slow clients that are listed at once.
 const MOST_SLOW: usize = 1000;
 
 fn channel_of(app: &App, name: &str) -> Result<Channel, Problem> {
-    app.hub.channel(name).map_err(|error: ChannelError| {
-        Fault::new(channel_code(&error), in_full(&error))
-            .field("channel")
-            .into()
-    })
+    app.gateway
+        .hub()
+        .channel(name)
+        .map_err(|error: ChannelError| {
+            Fault::new(channel_code(&error), in_full(&error))
+                .field("channel")
+                .into()
+        })
 }
 
 fn client_id(id: Named) -> Result<ClientId, Problem> {

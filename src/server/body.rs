@@ -13,8 +13,8 @@ use futures_util::StreamExt;
 use crate::id::ClientId;
 use crate::message::Message;
 use crate::protocol::Publication;
-use crate::server::problem::Problem;
 use crate::server::routes::App;
+use crate::transport::Problem;
 
 /// What to publish, and to whom not.
 #[derive(Debug)]

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use crate::transport::ws::Origins;
-use crate::transport::ws::WsConfig;
-
 /// How a server serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -20,24 +17,9 @@ pub struct ServerConfig {
     /// The most connections at a time, WebSocket and HTTP together; at least 1. Default 100,000.
     /// Beyond it, connections wait in the backlog of the listener.
     pub max_connections: usize,
-    /// Whose pages may connect and use the API. Default: the server's own.
-    pub origins: Origins,
-    /// Who the clients are taken for. Default: nobody.
-    pub users: Users,
-    /// How WebSocket connections are kept.
-    pub ws: WsConfig,
-}
-
-/// Who a client is taken for when it connects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Users {
-    /// Nobody: clients have no user.
-    #[default]
-    Anonymous,
-    /// Whoever it says it is: the `user` of the query, of at most 128 bytes, unchecked. For
-    /// development only.
-    Claimed,
+    /// Whether the page warns that everybody may join everything, and asks who one wants to be.
+    /// Default: it does not.
+    pub open: bool,
 }
 
 impl ServerConfig {
@@ -49,9 +31,7 @@ impl ServerConfig {
             head_timeout: Duration::from_secs(10),
             max_body: (1 << 20) + (64 << 10),
             max_connections: 100_000,
-            origins: Origins::Same,
-            users: Users::Anonymous,
-            ws: WsConfig::new(),
+            open: false,
         }
     }
 
@@ -83,24 +63,10 @@ impl ServerConfig {
         self
     }
 
-    /// Sets [`Self::origins`].
+    /// Sets [`Self::open`].
     #[must_use]
-    pub fn origins(mut self, origins: Origins) -> Self {
-        self.origins = origins;
-        self
-    }
-
-    /// Sets [`Self::users`].
-    #[must_use]
-    pub fn users(mut self, users: Users) -> Self {
-        self.users = users;
-        self
-    }
-
-    /// Sets [`Self::ws`].
-    #[must_use]
-    pub fn ws(mut self, ws: WsConfig) -> Self {
-        self.ws = ws;
+    pub fn open(mut self, open: bool) -> Self {
+        self.open = open;
         self
     }
 }

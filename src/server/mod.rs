@@ -7,6 +7,9 @@
 //! |---|---|
 //! | `GET /` | the page: numbers, and a small client |
 //! | `GET /ws` | WebSocket, speaking [the native protocol](crate::docs::protocol) |
+//! | `GET /sse` | [server-sent events](crate::transport::sse) |
+//! | `POST /sse/{connection_id}/subscribe` | adds channels to a stream |
+//! | `POST /sse/{connection_id}/unsubscribe` | takes a stream off channels |
 //! | `GET /healthz` | `ok` |
 //! | `GET /api/v1/stats` | the counters of the hub |
 //! | `GET /api/v1/channels` | the channels |
@@ -34,14 +37,14 @@
 
 mod api;
 mod body;
+mod claim;
 mod config;
 mod page;
-mod problem;
 mod routes;
 mod serve;
-mod socket;
+pub(crate) mod simple;
 mod view;
 
+pub use self::claim::claimed_user;
 pub use self::config::ServerConfig;
-pub use self::config::Users;
 pub use self::serve::serve;

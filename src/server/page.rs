@@ -9,13 +9,12 @@ use axum::http::header::HeaderName;
 use axum::response::Html;
 use axum::response::IntoResponse;
 
-use crate::server::Users;
 use crate::server::routes::App;
 
 /// The page, under a policy that lets it load and run nothing but itself.
 pub(super) async fn page(State(app): State<App>) -> impl IntoResponse {
     let nonce = nonce();
-    let open = app.config.users == Users::Claimed;
+    let open = app.config.open;
     let mode = if open { "open" } else { "public" };
     let html = PAGE.replace("{{nonce}}", &nonce).replace("{{mode}}", mode);
     let policy = format!(

@@ -13,22 +13,22 @@ use axum::response::Response;
 use axum::routing::delete;
 use axum::routing::get;
 use axum::routing::post;
-use tokio::sync::watch;
 
-use crate::hub::Hub;
+use crate::axum::sse;
+use crate::axum::sse_subscribe;
+use crate::axum::sse_unsubscribe;
+use crate::axum::websocket;
 use crate::server::ServerConfig;
 use crate::server::api;
 use crate::server::page;
-use crate::server::problem::Problem;
-use crate::server::socket;
+use crate::transport::Gateway;
+use crate::transport::Problem;
 
 /// What every handler knows.
 #[derive(Clone, Debug)]
 pub(super) struct App {
-    pub(super) hub: Hub,
+    pub(super) gateway: Gateway,
     pub(super) config: Arc<ServerConfig>,
-    /// Turns true when the server drains.
-    pub(super) draining: watch::Receiver<bool>,
 }
 
 pub(super) fn router(app: App) -> Router {
@@ -42,10 +42,19 @@ pub(super) fn router(app: App) -> Router {
         .route("/clients/{id}/send", post(api::send))
         .route("/stats", get(api::stats))
         .layer(middleware::from_fn_with_state(app.clone(), check_origin));
+    let gateway = app.gateway.clone();
+    let sse = Router::new()
+        .route("/sse", sse(gateway.clone()))
+        .route(
+            "/sse/{connection_id}/subscribe",
+            sse_subscribe(gateway.clone()),
+        )
+        .route("/sse/{connection_id}/unsubscribe", sse_unsubscribe(gateway));
     Router::new()
+        .merge(sse)
         .route("/", get(page::page))
         .route("/healthz", get(async || "ok"))
-        .route("/ws", get(socket::connect))
+        .route("/ws", websocket(app.gateway.clone()))
         .nest("/api/v1", api)
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
@@ -58,7 +67,7 @@ async fn check_origin(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if !app.config.origins.allow(request.headers()) {
+    if !app.gateway.origins().allow(request.headers()) {
         let why = "pages of this origin may not use the API";
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden_origin", why));
     }

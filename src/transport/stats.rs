@@ -25,8 +25,6 @@ pub enum Transport {
 }
 
 impl Transport {
-    pub(super) const COUNT: usize = 3;
-
     /// The name, as metrics and logs show it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -178,6 +176,20 @@ impl Tally {
         self.frames_out += other.frames_out;
         self.writes += other.writes;
         self.blocked += other.blocked;
+    }
+}
+
+/// The counters of all transports.
+#[derive(Debug, Default)]
+pub(crate) struct AllTotals([Totals; 3]);
+
+impl AllTotals {
+    pub(crate) fn of(&self, transport: Transport) -> &Totals {
+        match transport {
+            Transport::Other => &self.0[0],
+            Transport::Sse => &self.0[1],
+            Transport::Ws => &self.0[2],
+        }
     }
 }
 

@@ -110,6 +110,15 @@ fn ws_reaches_every_client_of_a_server() {
 }
 
 #[test]
+fn ws_keeps_no_more_than_its_window_on_the_way() {
+    let server = Throng::start(&[]);
+    let report = ws(&server, &["--clients", "50", "--window", "1"]);
+    assert!(report["deliveries"].as_u64() > Some(50), "{report}");
+    // Were a second message on its way, some client would get both at once.
+    assert_eq!(report["deliveries_per_read"], 1.0, "{report}");
+}
+
+#[test]
 fn ws_sends_at_the_rate_it_is_told() {
     let server = Throng::start(&[]);
     let report = ws(

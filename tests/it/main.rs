@@ -32,6 +32,10 @@ mod binary;
 #[cfg(feature = "server")]
 mod browser;
 #[cfg(feature = "server")]
+mod clients;
+#[cfg(feature = "server")]
+mod peers;
+#[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
 mod websocket;

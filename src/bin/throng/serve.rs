@@ -8,12 +8,13 @@ use std::process::ExitCode;
 use throng::AuthRequest;
 use throng::Authorization;
 use throng::Disconnect;
+use throng::Gateway;
 use throng::Hub;
 use throng::Limits;
 use throng::OutboxLimits;
 use throng::server;
 use throng::server::ServerConfig;
-use throng::server::Users;
+use throng::transport::sse::SseConfig;
 use throng::transport::ws::ClientPublish;
 use throng::transport::ws::Origins;
 use throng::transport::ws::WsConfig;
@@ -26,6 +27,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::Authorize;
 use crate::cli::Publishes;
 use crate::cli::ServeOptions;
+use crate::cli::SseOptions;
 
 /// Serves until it is told to stop.
 pub(crate) fn run(options: ServeOptions) -> ExitCode {
@@ -71,7 +73,12 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopping = async { drop(stopped.await) };
-    let serving = server::serve(listener, hub.clone(), config(options), stopping);
+    let serving = server::serve(
+        listener,
+        gateway(&options, hub.clone()),
+        config(&options),
+        stopping,
+    );
     let insisted = async {
         told().await;
         stop.send(()).ok();
@@ -108,9 +115,7 @@ fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
     Ok(builder.build()?)
 }
 
-fn config(options: ServeOptions) -> ServerConfig {
-    // Room for base64 of a payload, and for what is around it.
-    let max_body = options.max_payload() / 3 * 4 + (64 << 10);
+fn gateway(options: &ServeOptions, hub: Hub) -> Gateway {
     let ws = WsConfig::new()
         .client_publish(match options.client_publish {
             Publishes::Allow => ClientPublish::Allow,
@@ -122,21 +127,49 @@ fn config(options: ServeOptions) -> ServerConfig {
         .pong_timeout(options.pong_timeout)
         .write_timeout(options.write_timeout)
         .close_timeout(options.close_timeout);
-    let origins = match options.allow_origin {
+    let origins = match &options.allow_origin {
         list if list.is_empty() => Origins::Same,
         list if list.iter().any(|origin| origin == "*") => Origins::Any,
-        list => Origins::List(list),
+        list => Origins::List(list.clone()),
     };
+    let builder = Gateway::builder(hub)
+        .sse(sse(options))
+        .ws(ws)
+        .origins(origins)
+        .drain_window(options.drain_window)
+        .reconnect_within(options.reconnect_within);
+    match options.authorize {
+        Authorize::None => builder.build(),
+        Authorize::Open => builder.authenticate(server::claimed_user).build(),
+    }
+}
+
+fn sse(options: &ServeOptions) -> SseConfig {
+    let SseOptions {
+        sse_heartbeat,
+        sse_max_body,
+        sse_max_channels,
+        sse_max_id,
+        sse_retry,
+        sse_write_timeout,
+    } = options.sse;
+    SseConfig::new()
+        .heartbeat(sse_heartbeat)
+        .max_body(sse_max_body.get())
+        .max_channels(sse_max_channels.get())
+        .max_id(sse_max_id.get())
+        .retry(sse_retry)
+        .write_timeout(sse_write_timeout)
+}
+
+fn config(options: &ServeOptions) -> ServerConfig {
+    // Room for base64 of a payload, and for what is around it.
+    let max_body = options.max_payload() / 3 * 4 + (64 << 10);
     ServerConfig::new()
         .drain_timeout(options.drain_timeout)
         .head_timeout(options.head_timeout)
         .max_body(max_body)
         // Beyond the clients, room for requests: clients over the limit are told so.
         .max_connections(options.max_clients.get().saturating_add(1024))
-        .origins(origins)
-        .users(match options.authorize {
-            Authorize::None => Users::Anonymous,
-            Authorize::Open => Users::Claimed,
-        })
-        .ws(ws)
+        .open(options.authorize == Authorize::Open)
 }

@@ -1,6 +1,7 @@
 //! What a client is made of, shared by its handle, its outbox and the channels it is in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -46,6 +47,7 @@ pub(in crate::hub) struct Identity {
     pub(in crate::hub) user: Option<Arc<str>>,
     pub(in crate::hub) auth: Bytes,
     pub(in crate::hub) metadata: Vec<(Arc<str>, Arc<str>)>,
+    pub(in crate::hub) flush_delay: Option<Duration>,
 }
 
 type Subscriptions = SmallVec<[Arc<Membership>; 2]>;

@@ -5,6 +5,7 @@ mod options;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -78,6 +79,13 @@ impl Client {
             .iter()
             .find(|(name, _)| &**name == key)
             .map(|(_, value)| &**value)
+    }
+
+    /// How long a transport may hold back what waits for this client, if that was said when it
+    /// connected.
+    #[must_use]
+    pub fn flush_delay(&self) -> Option<Duration> {
+        self.core.identity.as_ref()?.flush_delay
     }
 
     /// Joins a channel, which is made if it is not there.

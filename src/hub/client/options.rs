@@ -1,6 +1,7 @@
 //! What a client brings along when it connects, and when it subscribes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -62,6 +63,13 @@ impl ConnectOptions {
     pub fn metadata(mut self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
         let metadata = &mut self.identity.get_or_insert_default().metadata;
         metadata.push((key.into(), value.into()));
+        self
+    }
+
+    /// How long a transport may hold back what waits for this client, to write more of it at once;
+    /// default: what the transport was set to. The hub itself never waits.
+    pub fn flush_delay(mut self, delay: Duration) -> Self {
+        self.identity.get_or_insert_default().flush_delay = Some(delay);
         self
     }
 

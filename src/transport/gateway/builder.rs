@@ -15,6 +15,7 @@ use crate::transport::gateway::Inner;
 use crate::transport::gateway::registry::Registry;
 #[cfg(feature = "sse")]
 use crate::transport::sse::SseConfig;
+use crate::transport::ws::Flushers;
 use crate::transport::ws::Origins;
 use crate::transport::ws::WsConfig;
 
@@ -109,7 +110,8 @@ impl GatewayBuilder {
                 drain_window: self.drain_window,
                 reconnect_within: self.reconnect_within,
                 registry: Registry::new(),
-                totals: Default::default(),
+                totals: Arc::default(),
+                flushers: Flushers::default(),
                 draining: AtomicBool::new(false),
             }),
         }

@@ -18,14 +18,17 @@ use crate::hub::ConnectOptions;
 use crate::hub::Hub;
 use crate::hub::Outbox;
 use crate::id::ClientId;
+use crate::transport::rate::spread;
 #[cfg(feature = "sse")]
 use crate::transport::sse::SseConfig;
 #[cfg(feature = "sse")]
 use crate::transport::sse::Streams;
+use crate::transport::stats::AllTotals;
 use crate::transport::stats::ConnectionStats;
 use crate::transport::stats::Totals;
 use crate::transport::stats::Transport;
 use crate::transport::stats::TransportStats;
+use crate::transport::ws::Flushers;
 use crate::transport::ws::Origins;
 use crate::transport::ws::WsConfig;
 
@@ -57,7 +60,8 @@ pub(super) struct Inner {
     drain_window: Duration,
     reconnect_within: Duration,
     registry: Registry,
-    totals: [Totals; Transport::COUNT],
+    totals: Arc<AllTotals>,
+    flushers: Flushers,
     draining: AtomicBool,
 }
 
@@ -163,7 +167,21 @@ impl Gateway {
     }
 
     pub(crate) fn totals(&self, transport: Transport) -> &Totals {
-        &self.inner.totals[transport as usize]
+        self.inner.totals.of(transport)
+    }
+
+    pub(crate) fn all_totals(&self) -> Arc<AllTotals> {
+        Arc::clone(&self.inner.totals)
+    }
+
+    pub(crate) fn flushers(&self) -> &Flushers {
+        &self.inner.flushers
+    }
+
+    /// When a client that is told to come back should do so: the same for the same client, so
+    /// that those who leave together do not come back together.
+    pub(crate) fn retry_after(&self, client: ClientId) -> Duration {
+        self.inner.reconnect_within.mul_f64(spread(client))
     }
 }
 

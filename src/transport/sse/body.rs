@@ -65,6 +65,7 @@ impl SseBody {
     pub(super) fn live(gateway: &Gateway, stream: SharedStream, asks: VecDeque<Ask>) -> Self {
         let interval = gateway.sse_config().heartbeat;
         let interval = interval.mul_f64(0.9 + 0.2 * random_part());
+        let interval = interval.max(LEAST_INTERVAL);
         let now = SystemClock::new().now();
         Self(Kind::Live(Box::new(Live {
             gateway: gateway.clone(),
@@ -80,6 +81,12 @@ impl SseBody {
 
     pub(super) fn whole(text: impl Into<Bytes>) -> Self {
         Self(Kind::Whole(text.into()))
+    }
+}
+
+impl From<Bytes> for SseBody {
+    fn from(text: Bytes) -> Self {
+        Self::whole(text)
     }
 }
 
@@ -223,3 +230,6 @@ impl Error for Unwritten {}
 
 /// How many channels are joined before what is said of them is taken.
 const MOST_JOINS: usize = 16;
+
+/// No stream speaks more often than this only to be heard.
+const LEAST_INTERVAL: Duration = Duration::from_millis(1);

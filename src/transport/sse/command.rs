@@ -19,13 +19,14 @@ use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::Selection;
 use crate::protocol::Since;
+use crate::transport::Problem;
 use crate::transport::fault::not_subscribed;
 use crate::transport::fault::subscribe_fault;
 use crate::transport::gateway::Gateway;
 use crate::transport::sse::SseBody;
 use crate::transport::sse::connection::ConnectionId;
 use crate::transport::sse::headers;
-use crate::transport::sse::refusal::Refusal;
+use crate::transport::sse::refusal;
 use crate::transport::sse::stream::SharedStream;
 use crate::transport::sse::stream::Stream;
 
@@ -42,7 +43,7 @@ pub(super) async fn run<B>(
     connection: &str,
     request: &Parts,
     body: B,
-) -> Result<Response<SseBody>, Refusal>
+) -> Result<Response<SseBody>, Problem>
 where
     B: Body,
 {
@@ -65,14 +66,14 @@ where
 }
 
 /// The stream, if it is of the user who asks.
-fn stream(gateway: &Gateway, connection: &str, request: &Parts) -> Result<SharedStream, Refusal> {
+fn stream(gateway: &Gateway, connection: &str, request: &Parts) -> Result<SharedStream, Problem> {
     let options = gateway.authenticate(request)?;
     let stream = ConnectionId::parse(connection).and_then(|id| gateway.streams().get(id));
     let stream = stream.filter(|stream| stream.is_of(options.for_user()));
-    stream.ok_or_else(Refusal::unknown_connection)
+    stream.ok_or_else(refusal::unknown_connection)
 }
 
-async fn selection<B>(gateway: &Gateway, request: &Parts, body: B) -> Result<Selection, Refusal>
+async fn selection<B>(gateway: &Gateway, request: &Parts, body: B) -> Result<Selection, Problem>
 where
     B: Body,
 {
@@ -80,44 +81,36 @@ where
     if !headers::is_json(&request.headers) {
         let why = "use application/json";
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(Refusal::new(status, "unsupported_media_type", why));
+        return Err(Problem::new(status, "unsupported_media_type", why));
     }
     let body = read(body, config.max_body).await?;
     let text = str::from_utf8(&body).map_err(|_| {
         let why = "the body is not UTF-8";
-        Refusal::new(StatusCode::BAD_REQUEST, "invalid_utf8", why)
+        refusal::bad_request("invalid_utf8", why)
     })?;
     Ok(Selection::parse(text, config.max_channels)?)
 }
 
 /// Reads a body that is not larger than `max`: one that says it is, is not read at all.
-async fn read<B>(body: B, max: usize) -> Result<Vec<u8>, Refusal>
+async fn read<B>(body: B, max: usize) -> Result<Vec<u8>, Problem>
 where
     B: Body,
 {
-    let too_large = || {
-        let why = format!("the body is larger than {max} bytes");
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", why)
-    };
     if body.size_hint().lower() > max as u64 {
-        return Err(too_large());
+        return Err(refusal::too_large(max));
     }
     let mut body = pin!(body);
     let mut bytes = Vec::new();
     while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
         let Ok(frame) = frame else {
             let why = "it broke off";
-            return Err(Refusal::new(
-                StatusCode::BAD_REQUEST,
-                "incomplete_body",
-                why,
-            ));
+            return Err(refusal::bad_request("incomplete_body", why));
         };
         let Ok(mut data) = frame.into_data() else {
             continue;
         };
         if bytes.len() + data.remaining() > max {
-            return Err(too_large());
+            return Err(refusal::too_large(max));
         }
         while data.has_remaining() {
             let chunk = data.chunk();

@@ -83,10 +83,10 @@ use hyper::Response;
 use hyper::StatusCode;
 use hyper::http::request::Parts;
 
+use crate::transport::Problem;
 use crate::transport::gateway::Gateway;
 
 use self::command::Change;
-use self::refusal::Refusal;
 
 pub(crate) use self::streams::Streams;
 
@@ -154,9 +154,9 @@ impl Gateway {
     {
         let (parts, body) = request.into_parts();
         let done = if parts.method != Method::POST {
-            Err(Refusal::method("POST"))
+            Err(refusal::method("POST"))
         } else if !self.origins().allow(&parts.headers) {
-            Err(forbidden())
+            Err(refusal::forbidden())
         } else {
             command::run(self, change, connection, &parts, body).await
         };
@@ -167,10 +167,10 @@ impl Gateway {
     fn answer(
         &self,
         request: &Parts,
-        respond: impl FnOnce(&Self) -> Result<Response<SseBody>, Refusal>,
+        respond: impl FnOnce(&Self) -> Result<Response<SseBody>, Problem>,
     ) -> Response<SseBody> {
         if !self.origins().allow(&request.headers) {
-            return forbidden().response();
+            return refusal::forbidden().into_response();
         }
         let mut response = if request.method == Method::OPTIONS {
             let mut response = Response::new(SseBody::whole(""));
@@ -178,16 +178,11 @@ impl Gateway {
             headers::let_ask(&request.headers, response.headers_mut());
             response
         } else {
-            respond(self).unwrap_or_else(|refusal| refusal.response())
+            respond(self).unwrap_or_else(Problem::into_response)
         };
         headers::let_read(&request.headers, response.headers_mut());
         response
     }
-}
-
-fn forbidden() -> Refusal {
-    let why = "pages of this origin may not connect";
-    Refusal::new(StatusCode::FORBIDDEN, "forbidden_origin", why)
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::HeaderMap;
 use hyper::Method;
@@ -13,13 +12,13 @@ use hyper::header::HeaderName;
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 
-use crate::hub::ConnectError;
 use crate::id::ChannelName;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::Missed;
 use crate::protocol::StreamHello;
 use crate::protocol::StreamPush;
+use crate::transport::Problem;
 use crate::transport::gateway::Gateway;
 use crate::transport::sse::SseBody;
 use crate::transport::sse::body::Ask;
@@ -33,7 +32,7 @@ use crate::transport::sse::headers;
 use crate::transport::sse::headers::EVENT_STREAM;
 use crate::transport::sse::query::Bounds;
 use crate::transport::sse::query::Query;
-use crate::transport::sse::refusal::Refusal;
+use crate::transport::sse::refusal;
 use crate::transport::sse::stream::Stream;
 use crate::transport::sse::stream::millis;
 use crate::transport::sse::stream::random_part;
@@ -48,20 +47,15 @@ struct Plan {
     resumed: Result<bool, Malformed>,
 }
 
-pub(super) fn open(gateway: &Gateway, request: &Parts) -> Result<Response<SseBody>, Refusal> {
+pub(super) fn open(gateway: &Gateway, request: &Parts) -> Result<Response<SseBody>, Problem> {
     if request.method != Method::GET && request.method != Method::HEAD {
-        return Err(Refusal::method("GET, HEAD"));
+        return Err(refusal::method("GET, HEAD"));
     }
     if !headers::accepts_stream(&request.headers) {
-        let why = "this is a stream of events: accept text/event-stream";
-        return Err(Refusal::new(
-            StatusCode::NOT_ACCEPTABLE,
-            "not_acceptable",
-            why,
-        ));
+        return Err(refusal::not_acceptable());
     }
     if gateway.is_draining() {
-        return Err(unavailable(gateway, &ConnectError::Closed));
+        return Err(Problem::draining(gateway.reconnect_within()));
     }
     let plan = Plan::of(gateway, request)?;
     let options = gateway.authenticate(request)?;
@@ -70,7 +64,7 @@ pub(super) fn open(gateway: &Gateway, request: &Parts) -> Result<Response<SseBod
     }
     let Some(id) = ConnectionId::random() else {
         let why = "no random numbers can be had";
-        return Err(Refusal::new(
+        return Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "no_random",
             why,
@@ -78,7 +72,7 @@ pub(super) fn open(gateway: &Gateway, request: &Parts) -> Result<Response<SseBod
     };
     let (client, outbox, registration) = gateway
         .enter(options, Transport::Sse)
-        .map_err(|error| unavailable(gateway, &error))?;
+        .map_err(|error| refusal::unavailable(&error, gateway.reconnect_within()))?;
     let Plan {
         cursor,
         asks,
@@ -95,7 +89,7 @@ pub(super) fn open(gateway: &Gateway, request: &Parts) -> Result<Response<SseBod
 }
 
 impl Plan {
-    fn of(gateway: &Gateway, request: &Parts) -> Result<Self, Refusal> {
+    fn of(gateway: &Gateway, request: &Parts) -> Result<Self, Problem> {
         let config = gateway.sse_config();
         let max_name = gateway.hub().limits().max_channel_name;
         let bounds = Bounds {
@@ -129,7 +123,7 @@ impl Plan {
     }
 
     /// A channel of the query.
-    fn name(&mut self, channel: &ChannelName, mark: Option<Mark>) -> Result<(), Refusal> {
+    fn name(&mut self, channel: &ChannelName, mark: Option<Mark>) -> Result<(), Problem> {
         let since = match mark {
             Some(Mark::At(position)) => Some(position),
             _ => None,
@@ -216,10 +210,4 @@ fn response(body: SseBody) -> Response<SseBody> {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-fn unavailable(gateway: &Gateway, error: &ConnectError) -> Refusal {
-    let within = gateway.reconnect_within().max(Duration::from_secs(1));
-    let wait = within.mul_f64(random_part()).as_secs() + 1;
-    Refusal::unavailable(error, wait)
 }

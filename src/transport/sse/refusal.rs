@@ -1,107 +1,56 @@
-//! Answers that are no streams.
+//! Why a request gets no stream.
 
-use hyper::Response;
+use std::time::Duration;
+
 use hyper::StatusCode;
 use hyper::header;
-use hyper::header::HeaderName;
 use hyper::header::HeaderValue;
 
 use crate::hub::ConnectError;
-use crate::protocol;
-use crate::protocol::ErrorCode;
-use crate::protocol::Fault;
+use crate::transport::Problem;
 use crate::transport::fault::in_full;
-use crate::transport::gateway::Unauthenticated;
-use crate::transport::sse::SseBody;
+use crate::transport::sse::stream::random_part;
 
-/// Why a request is refused, as it is told: problem details, RFC 9457.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    status: StatusCode,
-    code: &'static str,
-    detail: String,
-    field: Option<&'static str>,
-    header: Option<(HeaderName, HeaderValue)>,
+pub(super) fn bad_request(code: &'static str, why: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, code, why)
 }
 
-impl Refusal {
-    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            detail: detail.into(),
-            field: None,
-            header: None,
-        }
-    }
-
-    /// Too much is going on, or nothing any more: come back in so many seconds.
-    pub(super) fn unavailable(error: &ConnectError, seconds: u64) -> Self {
-        let code = match error {
-            ConnectError::Closed => "closed",
-            ConnectError::Outbox(_) => "misconfigured",
-            ConnectError::TooManyClients { .. } => "too_many_clients",
-        };
-        let refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, in_full(error));
-        refusal.with(header::RETRY_AFTER, seconds.into())
-    }
-
-    /// No such stream, or none of this user: whoever guesses learns nothing.
-    pub(super) fn unknown_connection() -> Self {
-        let why = "no stream of yours has this id";
-        Self::new(StatusCode::NOT_FOUND, "unknown_connection", why)
-    }
-
-    pub(super) fn method(allowed: &'static str) -> Self {
-        let why = format!("only {allowed} mean something here");
-        let refusal = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", why);
-        refusal.with(header::ALLOW, HeaderValue::from_static(allowed))
-    }
-
-    pub(super) fn response(&self) -> Response<SseBody> {
-        let title = self.status.canonical_reason().unwrap_or("error");
-        let status = self.status.as_u16();
-        let body = protocol::problem(status, title, self.code, &self.detail, self.field);
-        let mut response = Response::new(SseBody::whole(body));
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, PROBLEM);
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some((name, value)) = &self.header {
-            headers.insert(name, value.clone());
-        }
-        response
-    }
-
-    fn with(self, name: HeaderName, value: HeaderValue) -> Self {
-        Self {
-            header: Some((name, value)),
-            ..self
-        }
-    }
+/// The page of an origin that may not connect.
+pub(super) fn forbidden() -> Problem {
+    let why = "pages of this origin may not connect";
+    Problem::new(StatusCode::FORBIDDEN, "forbidden_origin", why)
 }
 
-const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
-
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        let status = match fault.code() {
-            ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        Self {
-            field: fault.at(),
-            ..Self::new(status, fault.code().as_str(), fault.message())
-        }
-    }
+pub(super) fn method(allowed: &'static str) -> Problem {
+    let why = format!("the methods here: {allowed}");
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", why);
+    problem.with(header::ALLOW, HeaderValue::from_static(allowed))
 }
 
-impl From<Unauthenticated> for Refusal {
-    fn from(error: Unauthenticated) -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            ErrorCode::Unauthorized.as_str(),
-            error.to_string(),
-        )
-    }
+pub(super) fn not_acceptable() -> Problem {
+    let why = "this is a stream of events: accept text/event-stream";
+    Problem::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", why)
+}
+
+/// Too much is going on, or soon nothing any more.
+pub(super) fn unavailable(error: &ConnectError, within: Duration) -> Problem {
+    let code = match error {
+        ConnectError::Closed => return Problem::draining(within),
+        ConnectError::Outbox(_) => "misconfigured",
+        ConnectError::TooManyClients { .. } => "too_many_clients",
+    };
+    let seconds = within.mul_f64(random_part()).as_secs() + 1;
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, in_full(error));
+    problem.with(header::RETRY_AFTER, seconds.into())
+}
+
+/// No such stream, or none of this user: whoever guesses learns nothing.
+pub(super) fn unknown_connection() -> Problem {
+    let why = "no stream of yours has this id";
+    Problem::new(StatusCode::NOT_FOUND, "unknown_connection", why)
+}
+
+pub(super) fn too_large(max: usize) -> Problem {
+    let why = format!("the body is larger than {max} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", why)
 }

@@ -13,13 +13,28 @@ pub struct WsConfig {
     pub client_publish: ClientPublish,
     /// How long a closed connection waits for its peer to hang up. Default 2 s.
     pub close_timeout: Duration,
+    /// How long what waits for a client may wait for more, to be written together: fewer writes
+    /// for so much latency. Default zero: never waits. A client's own delay, see
+    /// [`ConnectOptions::flush_delay`](crate::ConnectOptions::flush_delay), comes before it.
+    /// The outbox must hold what comes in that time.
+    pub flush_delay: Duration,
+    /// How long a client may ask for nothing before it is closed with 3022; pings and pongs are
+    /// no asking. Default: for ever, so that passive listeners stay.
+    pub idle_timeout: Option<Duration>,
     /// The most commands a client may send in a second, beyond which they are refused with
     /// `rate_limited`; a client that was silent may send one second's worth at once.
     /// Default: no limit.
     pub max_commands: Option<NonZeroU32>,
-    /// The largest message that a client may send, in bytes; a larger one closes the connection
-    /// with 1009. Default 64 KiB. At worst two of them are held for each connection.
+    /// The largest frame that a client may send, in bytes; a larger one closes the connection
+    /// with 1009. Default 64 KiB. Above [`Self::max_message`] it has no effect.
+    pub max_frame: usize,
+    /// The largest message that a client may send, in bytes, however many frames it comes in; a
+    /// larger one closes the connection with 1009. Default 64 KiB. At worst two of them are held
+    /// for each connection.
     pub max_message: usize,
+    /// How many commands in a row are refused with `rate_limited` before the connection is
+    /// closed with 3013. Default 100; `None` never closes.
+    pub max_refused: Option<NonZeroU32>,
     /// How often the server pings, give or take a tenth, which differs from client to client.
     /// Default 25 s; at least 1 ms.
     pub ping_interval: Duration,
@@ -38,8 +53,12 @@ impl WsConfig {
         Self {
             client_publish: ClientPublish::Allow,
             close_timeout: Duration::from_secs(2),
+            flush_delay: Duration::ZERO,
+            idle_timeout: None,
             max_commands: None,
+            max_frame: 64 * 1024,
             max_message: 64 * 1024,
+            max_refused: NonZeroU32::new(100),
             ping_interval: Duration::from_secs(25),
             pong_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
@@ -60,6 +79,20 @@ impl WsConfig {
         self
     }
 
+    /// Sets [`Self::flush_delay`].
+    #[must_use]
+    pub const fn flush_delay(mut self, delay: Duration) -> Self {
+        self.flush_delay = delay;
+        self
+    }
+
+    /// Sets [`Self::idle_timeout`].
+    #[must_use]
+    pub const fn idle_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
     /// Sets [`Self::max_commands`].
     #[must_use]
     pub const fn max_commands(mut self, per_second: Option<NonZeroU32>) -> Self {
@@ -67,10 +100,24 @@ impl WsConfig {
         self
     }
 
+    /// Sets [`Self::max_frame`].
+    #[must_use]
+    pub const fn max_frame(mut self, bytes: usize) -> Self {
+        self.max_frame = bytes;
+        self
+    }
+
     /// Sets [`Self::max_message`].
     #[must_use]
     pub const fn max_message(mut self, bytes: usize) -> Self {
         self.max_message = bytes;
+        self
+    }
+
+    /// Sets [`Self::max_refused`].
+    #[must_use]
+    pub const fn max_refused(mut self, commands: Option<NonZeroU32>) -> Self {
+        self.max_refused = commands;
         self
     }
 

@@ -7,6 +7,7 @@ use tungstenite::protocol::frame::coding::Data;
 use tungstenite::protocol::frame::coding::OpCode;
 
 use crate::disconnect::Disconnect;
+use crate::hub::Frame;
 use crate::hub::Wire;
 use crate::protocol::Push;
 use crate::protocol::Timestamp;
@@ -15,8 +16,22 @@ use crate::time::SystemClock;
 /// The slot in which a frame of the hub keeps its native JSON in a WebSocket frame.
 pub(crate) const NATIVE: Wire = Wire::new(0);
 
+/// Which encoding of the hub's frames a client takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Encoding {}
+
+impl Encoding {
+    /// The bytes of a frame, made when the first client asks for them.
+    pub(crate) fn of(self, frame: &Frame) -> &Bytes {
+        frame.encoded(NATIVE, |frame| text(Push::Frame(frame)))
+    }
+}
+
 /// A ping without a payload.
 pub(crate) const PING: Bytes = Bytes::from_static(&[0x89, 0x00]);
+
+/// A close frame without a code: the answer to such a one.
+pub(crate) const CLOSE: Bytes = Bytes::from_static(&[0x88, 0x00]);
 
 /// The longest header of an unmasked frame.
 const HEADER: usize = 10;
@@ -57,6 +72,13 @@ pub(crate) fn close_with(code: u16, reason: &str) -> Bytes {
     let mut frame = header(OpCode::Control(Control::Close), 2 + end);
     frame.extend_from_slice(&code.to_be_bytes());
     frame.extend_from_slice(&reason.as_bytes()[..end]);
+    frame.into()
+}
+
+/// A pong that carries what the ping did: at most 125 bytes.
+pub(crate) fn pong(payload: &[u8]) -> Bytes {
+    let mut frame = header(OpCode::Control(Control::Pong), payload.len());
+    frame.extend_from_slice(payload);
     frame.into()
 }
 

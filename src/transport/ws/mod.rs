@@ -29,22 +29,28 @@
 
 mod config;
 mod connection;
+mod flusher;
 pub(crate) mod framing;
-mod inbound;
+mod handover;
 mod origin;
 mod output;
-mod serve;
+mod reader;
 mod timing;
 mod upgrade;
 
 pub use self::config::WsConfig;
-pub use self::connection::serve;
 pub use self::origin::Origins;
 pub use self::upgrade::Accepted;
 pub use self::upgrade::Refusal;
 pub use self::upgrade::upgrade;
 
+#[cfg(feature = "server")]
+pub(crate) use self::handover::Carrier;
+#[cfg(feature = "server")]
+pub(crate) use self::handover::recover;
 pub use super::session::ClientPublish;
+
+pub(crate) use self::flusher::Flushers;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! The parts of a connection that need no socket.
 
+use std::future::poll_fn;
 use std::io::Cursor;
+use std::task::Poll;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -9,10 +11,16 @@ use hyper::header;
 use hyper::header::HeaderMap;
 use hyper::header::HeaderValue;
 use tokio::io::AsyncReadExt;
+use tokio::io::DuplexStream;
 use tungstenite::protocol::frame::FrameHeader;
 
 use crate::disconnect::Disconnect;
+use crate::hub::Batch;
+use crate::hub::ConnectOptions;
+use crate::hub::Hub;
 use crate::id::ClientId;
+use crate::limits::OutboxLimits;
+use crate::message::Message;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::Push;
@@ -21,7 +29,9 @@ use crate::time::SystemClock;
 use crate::transport::ws::Origins;
 use crate::transport::ws::WsConfig;
 use crate::transport::ws::framing;
+use crate::transport::ws::framing::Encoding;
 use crate::transport::ws::output::Output;
+use crate::transport::ws::output::Written;
 use crate::transport::ws::timing::Due;
 use crate::transport::ws::timing::Timing;
 
@@ -97,7 +107,7 @@ fn timing(now: Instant) -> Timing {
     let config = WsConfig::new()
         .ping_interval(25 * SECOND)
         .pong_timeout(10 * SECOND);
-    Timing::new(config.write_timeout(5 * SECOND), ClientId::new(7), now)
+    Timing::new(&config.write_timeout(5 * SECOND), ClientId::new(7), now)
 }
 
 fn due(timing: &mut Timing, now: Instant) -> Vec<Due> {
@@ -165,31 +175,105 @@ fn patience_with_a_socket_begins_anew_with_each_byte_but_not_while_closing() {
     assert_eq!(due(&mut timing, start + 10 * SECOND), [Due::GiveUp]);
 }
 
+/// Writes all that waits, whenever the socket takes more.
+async fn write_all(output: &mut Output<DuplexStream>) {
+    poll_fn(|cx| {
+        output.set_task(cx.waker());
+        match output.write_waiting() {
+            Written::All => Poll::Ready(()),
+            Written::Blocked => Poll::Pending,
+            Written::Broken => panic!("the other end is there"),
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn output_is_written_whole_however_little_the_socket_takes() {
     let frames: Vec<_> = (0..100_u8)
         .map(|n| Bytes::from(vec![n; usize::from(n) + 1]))
         .collect();
     for room in [1, 7, 64, 100_000] {
-        let (mut writer, mut reader) = tokio::io::duplex(room);
-        let mut output = Output::default();
+        let (writer, mut reader) = tokio::io::duplex(room);
+        let mut output = Output::new(writer);
         frames.iter().cloned().for_each(|frame| output.reply(frame));
         let written = async {
-            while !output.is_empty() {
-                output.write_to(&mut writer).await.unwrap();
-            }
-            drop(writer);
+            write_all(&mut output).await;
+            assert!(output.is_empty());
+            let tally = output.take_tally();
+            assert_eq!(tally.frames_out, 100);
+            assert_eq!(tally.bytes_out, frames.concat().len() as u64);
+            drop(output);
         };
         let mut read = Vec::new();
-        let (_, count) = tokio::join!(written, reader.read_to_end(&mut read));
+        let ((), count) = tokio::join!(written, reader.read_to_end(&mut read));
         assert_eq!(count.unwrap(), read.len());
         assert_eq!(read, frames.concat());
     }
 }
 
+/// Publishes texts of these lengths and returns the frames of them.
+fn published(lengths: &[usize]) -> Batch {
+    let hub = Hub::new();
+    let limits = OutboxLimits::new().messages(lengths.len()).bytes(1 << 30);
+    let (client, mut outbox) = hub.connect(ConnectOptions::new().outbox(limits)).unwrap();
+    for (n, length) in lengths.iter().enumerate() {
+        let letter = char::from(b'a' + u8::try_from(n % 26).unwrap());
+        let text = letter.to_string().repeat(*length);
+        client.send(Message::text(text)).unwrap();
+    }
+    let mut batch = Batch::new();
+    outbox.try_recv_batch(&mut batch, usize::MAX).unwrap();
+    batch
+}
+
+#[tokio::test]
+async fn frames_of_the_hub_are_written_whole_in_their_order() {
+    for lengths in [
+        vec![5],
+        vec![70_000],
+        vec![5; 300],
+        vec![3_000; 100],
+        vec![5, 5, 2_000, 5, 70_000, 5, 5],
+        vec![200_000; 4],
+    ] {
+        let batch = published(&lengths);
+        let encoding = Encoding::default();
+        let whole: Vec<u8> = batch.iter().flat_map(|f| encoding.of(f).to_vec()).collect();
+        for room in [1, 1_000, 10 << 20] {
+            let (writer, mut reader) = tokio::io::duplex(room);
+            let mut output = Output::new(writer);
+            let written = async {
+                let done = output.write_frames(batch.as_slice(), encoding, &mut Vec::new());
+                assert_eq!(done == Written::All, room > whole.len(), "{done:?}");
+                write_all(&mut output).await;
+                let tally = output.take_tally();
+                assert_eq!(tally.frames_out, lengths.len() as u64);
+                assert_eq!(tally.bytes_out, whole.len() as u64);
+                drop(output);
+            };
+            let mut read = Vec::new();
+            let ((), count) = tokio::join!(written, reader.read_to_end(&mut read));
+            assert_eq!(count.unwrap(), whole.len(), "{lengths:?} through {room}");
+            assert!(read == whole, "{lengths:?} through {room}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn small_frames_share_a_write() {
+    let (writer, _reader) = tokio::io::duplex(10 << 20);
+    let mut output = Output::new(writer);
+    let batch = published(&[100; 40]);
+    output.write_frames(batch.as_slice(), Encoding::default(), &mut Vec::new());
+    let tally = output.take_tally();
+    assert_eq!((tally.writes, tally.frames_out), (1, 40));
+}
+
 #[test]
 fn replies_that_are_not_taken_hold_up_commands() {
-    let mut output = Output::default();
+    let (writer, _reader) = tokio::io::duplex(1);
+    let mut output = Output::new(writer);
     output.push(Bytes::from(vec![0; 1 << 20]));
     assert!(
         output.takes_requests(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::id::ClientId;
+use crate::transport::rate::spread;
 use crate::transport::ws::WsConfig;
 
 /// The deadlines of one connection.
@@ -18,6 +19,9 @@ pub(super) struct Timing {
     write_by: Option<Instant>,
     /// When everything must have been written; `None` while the connection is open.
     flush_by: Option<Instant>,
+    /// When the client must have asked for something; `None` if it need not.
+    ask_by: Option<Instant>,
+    idle_timeout: Option<Duration>,
 }
 
 /// The ping on its way.
@@ -34,8 +38,10 @@ enum Ping {
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// The peer takes too long to read.
+    /// The peer takes too long to read, or to hang up.
     GiveUp,
+    /// The client has asked for nothing for too long.
+    Idle,
     /// The peer did not answer a ping.
     NoPong,
     /// A ping is to be sent.
@@ -43,7 +49,7 @@ pub(super) enum Due {
 }
 
 impl Timing {
-    pub(super) fn new(config: WsConfig, client: ClientId, now: Instant) -> Self {
+    pub(super) fn new(config: &WsConfig, client: ClientId, now: Instant) -> Self {
         let ping_interval = jittered(config.ping_interval, client);
         Self {
             ping_interval,
@@ -53,7 +59,27 @@ impl Timing {
             ping: Ping::None,
             write_by: None,
             flush_by: None,
+            ask_by: config.idle_timeout.map(|timeout| now + timeout),
+            idle_timeout: config.idle_timeout,
         }
+    }
+
+    /// The client asked for something.
+    pub(super) fn asked(&mut self, now: Instant) {
+        self.ask_by = self.idle_timeout.map(|timeout| now + timeout);
+    }
+
+    /// Whether it matters when the client asks for something.
+    pub(super) fn minds_idleness(&self) -> bool {
+        self.idle_timeout.is_some()
+    }
+
+    /// All has been written and the peer is to hang up; until when it may take its time.
+    pub(super) fn hang_up(&mut self, now: Instant, close_timeout: Duration) {
+        self.write_by = None;
+        self.ping = Ping::None;
+        self.ask_by = None;
+        self.flush_by = Some(now + close_timeout);
     }
 
     /// The peer sent something: it lives.
@@ -67,6 +93,12 @@ impl Timing {
         if everything && let Ping::Queued = self.ping {
             self.ping = Ping::Awaited(now + self.pong_timeout);
         }
+    }
+
+    /// Everything is written; returns the next deadline.
+    pub(super) fn settle(&mut self) -> Instant {
+        self.write_by = None;
+        self.deadline()
     }
 
     /// Sees to it that what waits to be written is written in time; returns the next deadline.
@@ -91,6 +123,10 @@ impl Timing {
     pub(super) fn due(&mut self, now: Instant, reads: bool) -> impl Iterator<Item = Due> + use<> {
         let late = |by: Option<Instant>| by.is_some_and(|by| by <= now);
         let give_up = late(self.write_by) || late(self.flush_by);
+        let idle = late(self.ask_by);
+        if idle {
+            self.ask_by = None;
+        }
         let mut no_pong = false;
         if let Ping::Awaited(by) = self.ping
             && by <= now
@@ -113,6 +149,7 @@ impl Timing {
         let due = [
             (give_up, Due::GiveUp),
             (no_pong, Due::NoPong),
+            (idle, Due::Idle),
             (ping, Due::Ping),
         ];
         due.into_iter()
@@ -126,7 +163,7 @@ impl Timing {
             Ping::Awaited(by) => Some(by),
             Ping::None | Ping::Queued => None,
         };
-        let others = [pong_by, self.write_by, self.flush_by];
+        let others = [pong_by, self.write_by, self.flush_by, self.ask_by];
         others
             .into_iter()
             .flatten()
@@ -137,7 +174,6 @@ impl Timing {
 /// The interval give or take a tenth, the same for the same client, so that clients that came
 /// together are not pinged together.
 fn jittered(interval: Duration, client: ClientId) -> Duration {
-    let spread = client.get().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-    let tenths = 0.9 + 0.2 * (spread as f64 / 2_f64.powi(32));
+    let tenths = 0.9 + 0.2 * spread(client);
     interval.mul_f64(tenths).max(Duration::from_millis(1))
 }

@@ -15,6 +15,8 @@ use tungstenite::handshake::server::create_response_with_body;
 
 use crate::protocol::SUBPROTOCOL;
 use crate::transport::ws::Origins;
+use crate::transport::ws::framing::Encoding;
+use crate::transport::ws::reader::Inflate;
 
 /// The response that switches a request to WebSocket.
 ///
@@ -48,6 +50,18 @@ pub fn upgrade<T>(
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Accepted {}
+
+impl Accepted {
+    /// How compressed messages of the client are inflated, if it may send any.
+    pub(super) fn inflate(self) -> Option<Inflate> {
+        None
+    }
+
+    /// Which encoding of the hub's frames the client takes.
+    pub(super) fn encoding(self) -> Encoding {
+        Encoding {}
+    }
+}
 
 fn offers_ours(headers: &HeaderMap) -> bool {
     let offers = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();

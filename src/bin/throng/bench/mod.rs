@@ -3,12 +3,15 @@
 //! Everything here uses the public API only: what it measures is what an embedder, or a client of
 //! a server, gets.
 
+mod compare;
 mod failed;
 mod fanout;
 mod latency;
+mod marked;
 mod options;
 mod process;
 mod progress;
+mod segments;
 mod table;
 mod ws;
 
@@ -22,19 +25,22 @@ use self::failed::Failed;
 /// What to measure.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Measure several servers beside each other, as `ws` does, and make a table of it.
+    Compare(compare::Options),
     /// Publish to many clients inside this process, without any network.
     Fanout(fanout::Options),
     /// Make a table from what `cargo bench` has measured.
     #[command(hide = true)]
     Table(table::Options),
     /// Publish to many WebSocket clients of a throng server.
-    Ws(ws::Options),
+    Ws(Box<ws::Options>),
 }
 
 impl Command {
     /// Measures, and prints what was found on the standard output, or else why nothing was.
     pub(crate) fn run(self) -> ExitCode {
         let outcome = match self {
+            Self::Compare(options) => compare::run(&options),
             Self::Fanout(options) => fanout::run(&options),
             Self::Table(options) => table::run(&options),
             Self::Ws(options) => ws::run(&options),

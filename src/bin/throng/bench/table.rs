@@ -4,7 +4,6 @@
 //! `new/estimates.json` with its times.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -15,6 +14,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::failed::Failed;
+use super::marked;
+use super::marked::grouped;
+use super::marked::push;
 
 /// What `throng bench table` can be told.
 #[derive(Args, Debug)]
@@ -40,10 +42,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failed> {
         print!("{}", find(&groups, &options.group)?.markdown());
         return Ok(());
     };
-    let failed = |what: &str, e| Failed::io(format!("cannot {what} {}", file.display()), e);
-    let text = fs::read_to_string(file).map_err(|e| failed("read", e))?;
-    let text = fill(&text, &groups)?;
-    fs::write(file, text).map_err(|e| failed("write", e))
+    marked::write(file, "bench", |name| Ok(find(&groups, name)?.markdown()))
 }
 
 type Groups = BTreeMap<String, Group>;
@@ -174,47 +173,6 @@ fn find<'a>(groups: &'a Groups, name: &str) -> Result<&'a Group, Failed> {
             "no group `{name}` was measured; these were: {known}"
         ))
     })
-}
-
-/// Replaces what stands between the markers of each group.
-fn fill(text: &str, groups: &Groups) -> Result<String, Failed> {
-    let mut filled = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("<!-- bench:") {
-        let unfinished = || Failed::new("a marker `<!-- bench:... -->` has no end");
-        let (name, after) = after.split_once(" -->").ok_or_else(unfinished)?;
-        let end = format!("<!-- /bench:{name} -->");
-        let (_, after) = after.split_once(&end).ok_or_else(unfinished)?;
-        let table = find(groups, name)?.markdown();
-        push(
-            &mut filled,
-            format_args!("{before}<!-- bench:{name} -->\n\n{table}\n{end}"),
-        );
-        rest = after;
-    }
-    if filled.is_empty() {
-        return Err(Failed::new("the file has no marker `<!-- bench:... -->`"));
-    }
-    filled.push_str(rest);
-    Ok(filled)
-}
-
-/// 1000000 as 1,000,000.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-fn push(text: &mut String, more: std::fmt::Arguments<'_>) {
-    // Writing into a string cannot fail.
-    let _written = text.write_fmt(more);
 }
 
 /// The contender that the others are compared with.

@@ -36,20 +36,35 @@ use super::print_json;
 use super::process::Process;
 use super::process::Work;
 use super::progress::Progress;
+use super::segments;
 
+pub(super) use self::address::Address;
+pub(super) use self::options::Case;
 pub(crate) use self::options::Options;
 use self::pacer::Paced;
 use self::pacer::Pacer;
 use self::publisher::Publisher;
-use self::report::Report;
+pub(super) use self::report::Report;
+pub(super) use self::report::Server;
 use self::shared::Counts;
 use self::shared::Shared;
 use self::socket::Dial;
+pub(super) use self::stamp::LEAST as LEAST_SIZE;
 use self::stamp::Stamp;
 use self::subscriber::Subscriber;
 
 /// Connects the clients, publishes, and prints what was found.
 pub(super) fn run(options: &Options) -> Result<(), Failed> {
+    let report = measured(options)?;
+    if options.json {
+        return print_json(&report);
+    }
+    println!("{report}");
+    Ok(())
+}
+
+/// Connects the clients, publishes, and returns what was found.
+pub(super) fn measured(options: &Options) -> Result<Report, Failed> {
     options.check()?;
     allow_files(options.clients + options.publishers + OTHER_FILES)?;
     let runtime = Builder::new_multi_thread()
@@ -59,12 +74,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failed> {
         .map_err(|error| Failed::io("no runtime", error))?;
     let report = measure(options, &runtime);
     runtime.shutdown_background();
-    let report = report?;
-    if options.json {
-        return print_json(&report);
-    }
-    println!("{report}");
-    Ok(())
+    report
 }
 
 fn measure(options: &Options, runtime: &Runtime) -> Result<Report, Failed> {
@@ -74,6 +84,9 @@ fn measure(options: &Options, runtime: &Runtime) -> Result<Report, Failed> {
     let crowd = runtime.block_on(Crowd::gather(options, server))?;
     let idle = Sample::resident(process.as_ref())?;
     let pacer = runtime.block_on(crowd.publishers(options, server))?;
+    // While nothing is published, so that all of them belong to the deliveries.
+    let segments = || options.pid.and_then(|_| segments::sent_from(server));
+    let sent = segments();
 
     let shared = Arc::clone(&crowd.shared);
     let begin = Instant::now();
@@ -99,6 +112,7 @@ fn measure(options: &Options, runtime: &Runtime) -> Result<Report, Failed> {
         paced,
         &[first, last],
         [before, idle, used],
+        [sent, segments()],
     ))
 }
 

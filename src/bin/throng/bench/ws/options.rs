@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::ValueEnum;
+use serde::Serialize;
 
 use crate::bench::failed::Failed;
 use crate::bench::options::count;
@@ -89,6 +90,30 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// The defaults, but for this server, `case` and time.
+    pub(in crate::bench) fn of(url: Address, pid: u32, case: Case, time: [Duration; 2]) -> Self {
+        let [warm_up, seconds] = time;
+        Self {
+            url,
+            clients: case.clients,
+            channel: "bench".to_owned(),
+            publishers: 1,
+            via: Via::Ws,
+            post: None,
+            header: Vec::new(),
+            rate: None,
+            window: case.window,
+            size: case.size,
+            seconds,
+            warm_up,
+            slow_share: 0.0,
+            connecting: 64,
+            threads: 1,
+            pid: Some(pid),
+            json: false,
+        }
+    }
+
     /// Refuses what each option allows but all together do not.
     pub(super) fn check(&self) -> Result<(), Failed> {
         if self.post.is_some() && matches!(self.via, Via::Ws) {
@@ -99,6 +124,17 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// How many clients get how much.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub(in crate::bench) struct Case {
+    /// Clients that subscribe.
+    pub(in crate::bench) clients: usize,
+    /// Messages that may be on their way to them.
+    pub(in crate::bench) window: usize,
+    /// Bytes of a payload.
+    pub(in crate::bench) size: usize,
 }
 
 /// How to publish.

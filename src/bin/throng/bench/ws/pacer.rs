@@ -75,9 +75,8 @@ impl Pacer {
     fn in_window(self, window: usize, end: Instant) -> Paced {
         let mut paced = Paced::default();
         loop {
-            let room = window * self.shared.healthy();
-            // With as much on its way, there is no room; with one delivery less, there is.
-            let wanted = (paced.expected - paced.given_up + 1).saturating_sub(room);
+            let others = (window - 1) * self.shared.healthy();
+            let wanted = (paced.expected - paced.given_up).saturating_sub(others);
             let Passed { messages, .. } = self.shared.wait_for(wanted, PATIENCE);
             if messages < wanted {
                 paced.given_up = paced.expected - messages;

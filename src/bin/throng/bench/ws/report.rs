@@ -16,7 +16,7 @@ use super::shared::Events;
 
 /// What was found; the fields are those of `--json`.
 #[derive(Serialize)]
-pub(super) struct Report {
+pub(in crate::bench) struct Report {
     clients: usize,
     slow: usize,
     publishers: usize,
@@ -33,7 +33,7 @@ pub(super) struct Report {
     /// Messages that were due, but the server was so far behind that no time was left for them.
     unsent: usize,
     /// What the messages should have brought to healthy clients, and did not.
-    missing: usize,
+    pub(in crate::bench) missing: usize,
     /// Messages the server refused, and how it said so first.
     refused: usize,
     first_refusal: Option<String>,
@@ -46,29 +46,34 @@ pub(super) struct Report {
     deliveries_per_read: f64,
     /// From the moment a message was due until it was read.
     latency: Option<Percentiles>,
-    server: Option<Server>,
+    pub(in crate::bench) server: Option<Server>,
 }
 
 /// What the server's process did, see `--pid`.
 #[derive(Serialize)]
-struct Server {
-    user_ns_per_delivery: f64,
-    system_ns_per_delivery: f64,
+pub(in crate::bench) struct Server {
+    pub(in crate::bench) user_ns_per_delivery: f64,
+    pub(in crate::bench) system_ns_per_delivery: f64,
     /// `write` and `writev`; the kernel does not count `send`.
     writes_per_delivery: f64,
-    idle_bytes_per_client: f64,
+    /// TCP segments with data that the server has sent: on loopback one for each write of any
+    /// kind, if the client reads it in time. None when `ss` cannot tell.
+    pub(in crate::bench) segments_per_delivery: Option<f64>,
+    pub(in crate::bench) idle_bytes_per_client: f64,
     used_bytes_per_client: f64,
 }
 
 impl Report {
     /// `samples`: when measuring began and ended; `resident`: the server's memory before the
-    /// clients, with them, and at the end.
+    /// clients, with them, and at the end; `segments`: what it had sent before the first message,
+    /// and after the last.
     pub(super) fn new(
         options: &Options,
         crowd: &Crowd,
         paced: Paced,
         samples: &[Sample; 2],
         resident: [Option<u64>; 3],
+        segments: [Option<u64>; 2],
     ) -> Self {
         let [first, last] = samples;
         let seconds = last.at.duration_since(first.at).as_secs_f64();
@@ -102,17 +107,23 @@ impl Report {
             deliveries_per_second: deliveries as f64 / seconds,
             deliveries_per_read: deliveries as f64 / reads.max(1) as f64,
             latency: crowd.shared.latencies().percentiles(),
-            server: Server::new(options, deliveries, samples, resident),
+            server: Server::new(options, deliveries, samples, resident, segments),
         }
     }
 }
 
 impl Server {
+    /// Processor time per delivery, in nanoseconds.
+    pub(in crate::bench) fn total(&self) -> f64 {
+        self.user_ns_per_delivery + self.system_ns_per_delivery
+    }
+
     fn new(
         options: &Options,
         deliveries: usize,
         [first, last]: &[Sample; 2],
         [before, idle, used]: [Option<u64>; 3],
+        [sent_before, sent]: [Option<u64>; 2],
     ) -> Option<Self> {
         let work = last.work?.since(first.work?);
         let per_delivery = |count: u64| count as f64 / deliveries.max(1) as f64;
@@ -122,6 +133,9 @@ impl Server {
             user_ns_per_delivery: per_delivery(work.user_nanos),
             system_ns_per_delivery: per_delivery(work.system_nanos),
             writes_per_delivery: per_delivery(work.writes),
+            segments_per_delivery: sent.zip(sent_before).map(|(sent, before)| {
+                sent.saturating_sub(before) as f64 / last.counts.received.max(1) as f64
+            }),
             idle_bytes_per_client: per_client(idle?, before?),
             used_bytes_per_client: per_client(used?, before?),
         })
@@ -177,13 +191,16 @@ impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "server     {:.0} ns user + {:.0} ns system and {:.3} writes per delivery; {:.0} bytes \
-             per idle client, {:.0} at the end",
-            self.user_ns_per_delivery,
-            self.system_ns_per_delivery,
-            self.writes_per_delivery,
-            self.idle_bytes_per_client,
-            self.used_bytes_per_client
+            "server     {:.0} ns user + {:.0} ns system and {:.3} writes ",
+            self.user_ns_per_delivery, self.system_ns_per_delivery, self.writes_per_delivery,
+        )?;
+        if let Some(segments) = self.segments_per_delivery {
+            write!(f, "({segments:.3} segments) ")?;
+        }
+        write!(
+            f,
+            "per delivery; {:.0} bytes per idle client, {:.0} at the end",
+            self.idle_bytes_per_client, self.used_bytes_per_client
         )
     }
 }

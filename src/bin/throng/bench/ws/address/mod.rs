@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 /// A URL without encryption: `scheme://host[:port]/path`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Address {
+pub(in crate::bench) struct Address {
     /// As it goes into the `Host` header.
     pub(super) authority: String,
     /// Host and port, to be resolved.
@@ -18,7 +18,7 @@ pub(super) struct Address {
 
 impl Address {
     /// Reads a `ws` address when `WS`, else a `http` address.
-    pub(super) fn parse<const WS: bool>(text: &str) -> Result<Self, String> {
+    pub(in crate::bench) fn parse<const WS: bool>(text: &str) -> Result<Self, String> {
         let scheme = if WS { "ws" } else { "http" };
         let expected = || format!("must be like {scheme}://127.0.0.1:8080/path");
         let rest = text

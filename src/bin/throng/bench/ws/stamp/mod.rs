@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::iter;
 
 /// The shortest payload with a stamp, in bytes.
-pub(super) const LEAST: usize = 32;
+pub(in crate::bench) const LEAST: usize = 32;
 
 /// Which message it is, and when it was published.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

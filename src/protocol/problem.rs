@@ -1,0 +1,43 @@
+//! What goes wrong over HTTP, on the wire: problem details, RFC 9457.
+
+use serde::Serialize;
+
+/// The body of a response that says what went wrong.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct ProblemDetails<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The name of the status.
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+}
+
+impl<'a> ProblemDetails<'a> {
+    /// The media type of [`Self::to_json`].
+    pub(crate) const MEDIA_TYPE: &'static str = "application/problem+json";
+
+    /// A problem that its status says the kind of.
+    pub(crate) fn new(
+        (status, title): (u16, &'a str),
+        code: &'a str,
+        detail: &'a str,
+        field: Option<&'a str>,
+    ) -> Self {
+        Self {
+            kind: "about:blank",
+            title,
+            status,
+            code,
+            detail,
+            field,
+        }
+    }
+
+    pub(crate) fn to_json(self) -> Vec<u8> {
+        serde_json::to_vec(&self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,38 @@
+//! Users who say who they are, and are believed.
+
+use axum::extract::Query;
+use axum::http::request::Parts;
+use serde::Deserialize;
+
+use crate::hub::ConnectOptions;
+use crate::transport::Unauthenticated;
+
+/// Takes a client for whoever it says it is: the `user` of the query, of at most 128 bytes,
+/// unchecked. For development only, with [`GatewayBuilder::authenticate`].
+///
+/// [`GatewayBuilder::authenticate`]: crate::GatewayBuilder::authenticate
+///
+/// # Errors
+///
+/// When the query cannot be read or the user is longer.
+pub fn claimed_user(request: &Parts) -> Result<ConnectOptions, Unauthenticated> {
+    let options = ConnectOptions::new();
+    let query = Query::<Claim>::try_from_uri(&request.uri)
+        .map_err(|_| Unauthenticated::new("the query cannot be read"))?;
+    match query.0.user.as_deref().unwrap_or_default() {
+        "" => Ok(options),
+        user if user.len() > MAX_USER => {
+            let why = format!("`user` is longer than {MAX_USER} bytes");
+            Err(Unauthenticated::new(why))
+        }
+        user => Ok(options.user(user)),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Claim {
+    user: Option<String>,
+}
+
+/// The longest user that a client may claim to be, in bytes.
+const MAX_USER: usize = 128;

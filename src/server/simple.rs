@@ -1,0 +1,23 @@
+//! The server in one line.
+
+use std::future::Future;
+
+use tokio::net::TcpListener;
+
+use crate::server;
+use crate::server::ServerConfig;
+use crate::transport::Gateway;
+
+/// Serves a hub or a gateway on `listener` until `shutdown` completes, then drains and returns:
+/// [`server::serve`] with all the defaults.
+///
+/// # Panics
+///
+/// Outside a tokio runtime whose time driver is enabled.
+pub async fn serve(
+    listener: TcpListener,
+    gateway: impl Into<Gateway>,
+    shutdown: impl Future<Output = ()>,
+) {
+    server::serve(listener, gateway.into(), ServerConfig::new(), shutdown).await;
+}

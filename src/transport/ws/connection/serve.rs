@@ -1,0 +1,129 @@
+//! The door of the gateway, and the task behind it.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWrite;
+use tokio::io::AsyncWriteExt;
+use tokio::time;
+
+use crate::disconnect::Disconnect;
+use crate::hub::ConnectError;
+use crate::hub::ConnectOptions;
+use crate::time::Clock;
+use crate::time::SystemClock;
+use crate::transport::gateway::Gateway;
+use crate::transport::stats::Transport;
+use crate::transport::ws::Accepted;
+use crate::transport::ws::WsConfig;
+use crate::transport::ws::connection::Connection;
+use crate::transport::ws::connection::state::Memory;
+use crate::transport::ws::connection::state::State;
+use crate::transport::ws::framing;
+
+impl Gateway {
+    /// Connects the peer of `io`, which has been [upgraded](crate::transport::ws::upgrade) to
+    /// WebSocket, and serves it until either side closes. `buffered` is what was read from `io`
+    /// behind the handshake.
+    ///
+    /// Gap notices and join notices are turned on whatever `options` says, for the protocol tells
+    /// of both. A peer that the hub does not let in gets a close frame that says why.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime whose time driver is enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the client is disconnected from the hub and the socket closed without a
+    /// close frame. Nothing is left behind.
+    pub async fn serve_ws<IO>(
+        &self,
+        io: IO,
+        buffered: Bytes,
+        accepted: Accepted,
+        options: ConnectOptions,
+    ) where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let config = self.ws_config();
+        match self.enter(options, Transport::Ws) {
+            Ok((client, outbox, registration)) => {
+                let flusher = self.flushers().pick(self, client.id().get());
+                let delay = client.flush_delay().unwrap_or(config.flush_delay);
+                let connection = Connection::new(flusher, delay, |waker| {
+                    State::new(io, &buffered, accepted, client, outbox, registration, waker)
+                });
+                drop(buffered);
+                run(Ended(connection)).await;
+            }
+            Err(error) => refuse(io, config, refusal(&error)).await,
+        }
+    }
+}
+
+/// Ends the connection when it is dropped.
+struct Ended<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static>(Arc<Connection<IO>>);
+
+impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Ended<IO> {
+    fn drop(&mut self) {
+        drop(self.0.end());
+    }
+}
+
+/// The task of a connection.
+async fn run<IO>(connection: Ended<IO>)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    thread_local! {
+        /// Used by one connection after the other.
+        static MEMORY: RefCell<Memory> = RefCell::default();
+    }
+    let mut timer = pin!(time::sleep_until(SystemClock::new().now().into()));
+    poll_fn(|cx| {
+        let polled = MEMORY.with_borrow_mut(|memory| {
+            connection
+                .0
+                .with(|state| state.poll(cx, timer.as_mut(), memory))
+        });
+        polled.unwrap_or(std::task::Poll::Ready(()))
+    })
+    .await;
+}
+
+fn refusal(error: &ConnectError) -> &'static Disconnect {
+    const GOING_AWAY: &Disconnect = &Disconnect::GOING_AWAY;
+    const TOO_MANY: &Disconnect = &Disconnect::TOO_MANY_CONNECTIONS;
+    match error {
+        ConnectError::TooManyClients { .. } => TOO_MANY,
+        _ => GOING_AWAY,
+    }
+}
+
+/// Says why the peer is not let in, and waits until it has hung up, so that it reads the close
+/// frame before it learns that nobody reads what it still sends.
+async fn refuse<IO>(mut io: IO, config: &WsConfig, why: &Disconnect)
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let frame = framing::close(why);
+    let wrote = time::timeout(config.write_timeout, io.write_all(&frame)).await;
+    if !matches!(wrote, Ok(Ok(()))) {
+        return;
+    }
+    let hung_up = time::timeout(config.close_timeout, async {
+        io.shutdown().await?;
+        let mut rest = [0; 512];
+        while io.read(&mut rest).await? > 0 {}
+        io::Result::Ok(())
+    });
+    // Whatever comes of it, the socket is closed next.
+    drop(hung_up.await);
+}

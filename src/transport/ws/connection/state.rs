@@ -1,0 +1,434 @@
+//! What a connection is at one moment, and what it does next.
+
+use std::mem;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
+use std::time::Instant;
+
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
+use tokio::time::Sleep;
+
+use crate::disconnect::Disconnect;
+use crate::hub::Client;
+use crate::hub::Outbox;
+use crate::time::Clock;
+use crate::time::SystemClock;
+use crate::transport::dialogue::Dialogue;
+use crate::transport::dialogue::Rules;
+use crate::transport::gateway::Registration;
+use crate::transport::ws::Accepted;
+use crate::transport::ws::WsConfig;
+use crate::transport::ws::flusher::Scratch;
+use crate::transport::ws::framing;
+use crate::transport::ws::framing::Encoding;
+use crate::transport::ws::output::Output;
+use crate::transport::ws::output::Written;
+use crate::transport::ws::reader::Reader;
+use crate::transport::ws::reader::ReaderLimits;
+use crate::transport::ws::reader::Received;
+use crate::transport::ws::timing::Due;
+use crate::transport::ws::timing::Timing;
+
+pub(super) struct State<IO> {
+    output: Output<IO>,
+    outbox: Outbox,
+    /// Whether the outbox will wake the flusher when something comes.
+    is_parked: bool,
+    dialogue: Dialogue,
+    reader: Reader,
+    /// What was read from the socket and not looked at, as a command has to wait.
+    unread: Vec<u8>,
+    /// Whether the task has stopped reading.
+    is_paused: bool,
+    encoding: Encoding,
+    phase: Phase,
+    timing: Timing,
+    /// Wakes the flusher.
+    waker: Waker,
+    registration: Registration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Both sides may speak.
+    Open,
+    /// The last frame is in the output.
+    Closing,
+    /// Everything is written, and the peer is to hang up.
+    HangingUp,
+    /// Nothing is to be saved.
+    Broken,
+}
+
+/// Memory that one connection after the other uses.
+pub(super) struct Memory {
+    scratch: Scratch,
+    /// Bytes read from a socket.
+    read: Box<[u8]>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            scratch: Scratch::default(),
+            read: vec![0; READ].into(),
+        }
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
+    pub(super) fn new(
+        io: IO,
+        buffered: &[u8],
+        accepted: Accepted,
+        client: Client,
+        outbox: Outbox,
+        registration: Registration,
+        waker: Waker,
+    ) -> Self {
+        let config = registration.gateway().ws_config();
+        let rules = Rules {
+            client_publish: config.client_publish,
+            max_commands: config.max_commands,
+            max_refused: config.max_refused,
+        };
+        let limits = ReaderLimits {
+            max_frame: config.max_frame,
+            max_message: config.max_message,
+        };
+        let timing = Timing::new(config, client.id(), now());
+        let dialogue = Dialogue::new(registration.gateway().hub(), client, rules);
+        let greeting = dialogue.greeting(
+            config.max_message,
+            config.ping_interval,
+            config.pong_timeout,
+        );
+        let mut output = Output::new(io);
+        output.push(greeting);
+        Self {
+            output,
+            outbox,
+            is_parked: false,
+            dialogue,
+            reader: Reader::new(limits, accepted.inflate()),
+            unread: buffered.to_vec(),
+            is_paused: false,
+            encoding: accepted.encoding(),
+            phase: Phase::Open,
+            timing,
+            waker,
+            registration,
+        }
+    }
+
+    fn config(&self) -> &WsConfig {
+        self.registration.gateway().ws_config()
+    }
+
+    /// Drains the outbox into the socket, as the flusher; wakes the task if there is something
+    /// for it to do.
+    pub(super) fn flush(&mut self, scratch: &mut Scratch) {
+        self.is_parked = false;
+        if !self.output.is_empty() {
+            // The task goes on when the socket takes more.
+            return;
+        }
+        self.drain(scratch);
+        self.count(scratch);
+        let resumes = self.is_paused && self.reads();
+        if resumes || self.phase != Phase::Open || !self.output.is_empty() {
+            self.output.task().wake_by_ref();
+        }
+    }
+
+    /// Takes nothing more and gives nothing more.
+    pub(super) fn give_up(&mut self) {
+        self.phase = Phase::Broken;
+        self.output.task().wake_by_ref();
+    }
+
+    /// Does all that can be done now, as the task; ready when the connection has ended.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut timer: Pin<&mut Sleep>,
+        memory: &mut Memory,
+    ) -> Poll<()> {
+        if !self.output.task().will_wake(cx.waker()) {
+            self.output.set_task(cx.waker());
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            self.tick();
+            timer.as_mut().reset(self.timing.deadline().into());
+        }
+        let output = &mut self.output;
+        self.dialogue.poll(cx, &mut |reply| output.reply(reply));
+        for turn in 0.. {
+            self.write(&mut memory.scratch);
+            if self.has_ended(cx, memory).is_ready() {
+                self.count(&mut memory.scratch);
+                self.registration
+                    .totals()
+                    .add(&mem::take(&mut memory.scratch.tally));
+                return Poll::Ready(());
+            }
+            self.is_paused = !self.reads();
+            if self.is_paused || self.read(cx, &mut memory.read).is_pending() {
+                break;
+            }
+            if turn == MAX_TURNS {
+                cx.waker().wake_by_ref();
+                break;
+            }
+        }
+        self.count(&mut memory.scratch);
+        self.registration
+            .totals()
+            .add(&mem::take(&mut memory.scratch.tally));
+        self.arm(timer);
+        Poll::Pending
+    }
+
+    /// Writes what waits and then what is in the outbox.
+    fn write(&mut self, scratch: &mut Scratch) {
+        if self.output.is_empty() && self.is_parked {
+            return;
+        }
+        let before = self.output.writes();
+        match self.output.write_waiting() {
+            Written::All if !self.is_parked => self.drain(scratch),
+            Written::All | Written::Blocked => {}
+            Written::Broken => self.phase = Phase::Broken,
+        }
+        if self.output.writes() > before {
+            self.timing.wrote(now(), self.output.is_empty());
+        }
+    }
+
+    /// Drains the outbox into the socket until one of them is done. Nothing waits in the output.
+    fn drain(&mut self, scratch: &mut Scratch) {
+        let mut turns = 0;
+        while self.phase == Phase::Open {
+            scratch.batch.clear();
+            let cx = &mut Context::from_waker(&self.waker);
+            match self
+                .outbox
+                .poll_recv_batch(cx, &mut scratch.batch, MAX_BATCH)
+            {
+                Poll::Pending => {
+                    self.is_parked = true;
+                    return;
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(closed)) => self.say_farewell(closed.disconnect()),
+            }
+            let written = if self.dialogue.is_joining() || self.phase != Phase::Open {
+                self.write_personally(scratch)
+            } else {
+                let frames = scratch.batch.as_slice();
+                self.output
+                    .write_frames(frames, self.encoding, &mut scratch.copies)
+            };
+            match written {
+                Written::All => {}
+                Written::Blocked => break,
+                Written::Broken => self.phase = Phase::Broken,
+            }
+            turns += 1;
+            if turns == MAX_TURNS && self.phase == Phase::Open {
+                // Others have their turn.
+                self.waker.wake_by_ref();
+                break;
+            }
+        }
+        scratch.batch.clear();
+    }
+
+    /// Writes frames one of which may be the answer to the client's own subscribe.
+    fn write_personally(&mut self, scratch: &Scratch) -> Written {
+        for frame in &scratch.batch {
+            let personal = self.dialogue.personal(frame);
+            let bytes = personal.unwrap_or_else(|| self.encoding.of(frame).clone());
+            self.output.push(bytes);
+        }
+        let output = &mut self.output;
+        self.dialogue.settle(&mut |reply| output.reply(reply));
+        self.output.write_waiting()
+    }
+
+    /// Whether the connection has ended; carries out the end.
+    fn has_ended(&mut self, cx: &mut Context<'_>, memory: &mut Memory) -> Poll<()> {
+        if self.phase == Phase::Closing && self.output.is_empty() {
+            self.phase = Phase::HangingUp;
+            let close_timeout = self.config().close_timeout;
+            self.timing.hang_up(now(), close_timeout);
+        }
+        match self.phase {
+            Phase::Open | Phase::Closing => Poll::Pending,
+            Phase::HangingUp => self.hang_up(cx, &mut memory.read),
+            Phase::Broken => Poll::Ready(()),
+        }
+    }
+
+    /// Ends the stream and waits until the peer has, so that it reads the close frame before it
+    /// learns that nobody reads what it still sends.
+    fn hang_up(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<()> {
+        match self.output.poll_shutdown(cx) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return Poll::Ready(()),
+            Poll::Pending => return Poll::Pending,
+        }
+        for _ in 0..MAX_TURNS {
+            let mut buffer = ReadBuf::new(into);
+            match self.output.poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Whether commands are taken.
+    fn reads(&self) -> bool {
+        self.phase == Phase::Open && self.dialogue.is_ready() && self.output.takes_requests()
+    }
+
+    /// Reads what is there and carries out the commands in it; pending when nothing is there.
+    fn read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<()> {
+        if !self.unread.is_empty() {
+            let mut unread = mem::take(&mut self.unread);
+            self.take(&mut unread);
+        } else {
+            let mut buffer = ReadBuf::new(into);
+            match self.output.poll_read(cx, &mut buffer) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    self.timing.heard();
+                    self.take(buffer.filled_mut());
+                }
+                Poll::Ready(_) => self.phase = Phase::Broken,
+            }
+        }
+        let output = &mut self.output;
+        self.dialogue.poll(cx, &mut |reply| output.reply(reply));
+        Poll::Ready(())
+    }
+
+    /// Takes messages out of these bytes until one has to wait; keeps the rest.
+    fn take(&mut self, mut bytes: &mut [u8]) {
+        while self.reads() {
+            let received = match self.reader.next(&mut bytes) {
+                Ok(None) => return,
+                Ok(Some(received)) => received,
+                Err(violation) => {
+                    let why = violation.disconnect();
+                    self.close(why.code(), framing::close(&why));
+                    self.dialogue.client().close(why);
+                    return;
+                }
+            };
+            match received {
+                Received::Text(text) => {
+                    self.hear();
+                    let output = &mut self.output;
+                    self.dialogue
+                        .command(&text, &mut |reply| output.reply(reply));
+                }
+                Received::Binary(_) => {
+                    self.hear();
+                    self.output.reply(Dialogue::no_binary());
+                }
+                Received::Ping(payload) => self.output.reply(framing::pong(&payload)),
+                Received::Pong(_) => {}
+                Received::Close(None) => return self.close(NO_CODE, framing::CLOSE),
+                Received::Close(Some((code, reason))) => {
+                    return self.close(code, framing::close_with(code, &reason));
+                }
+            }
+        }
+        self.unread = bytes.to_vec();
+    }
+
+    fn hear(&mut self) {
+        self.output.received();
+        if self.timing.minds_idleness() {
+            self.timing.asked(now());
+        }
+    }
+
+    /// Tells the client why the hub has closed it.
+    fn say_farewell(&mut self, why: &Disconnect) {
+        let retry_after = self
+            .registration
+            .gateway()
+            .retry_after(self.dialogue.client().id());
+        self.output.push(Dialogue::farewell(why, retry_after));
+        self.close(why.code(), framing::close(why));
+    }
+
+    /// Makes this the last frame.
+    fn close(&mut self, code: u16, last: bytes::Bytes) {
+        self.registration.closed(code);
+        self.output.push(last);
+        self.phase = Phase::Closing;
+    }
+
+    fn tick(&mut self) {
+        let reads = self.reads();
+        for due in self.timing.due(now(), reads) {
+            match due {
+                Due::GiveUp => {
+                    self.dialogue.client().close(Disconnect::WRITE_TIMEOUT);
+                    self.phase = Phase::Broken;
+                }
+                Due::Idle => self.dialogue.client().close(Disconnect::IDLE),
+                Due::NoPong => self.dialogue.client().close(Disconnect::NO_PONG),
+                Due::Ping if self.phase == Phase::Open => self.output.push(framing::PING),
+                Due::Ping => {}
+            }
+        }
+    }
+
+    /// Sets the timer, when it has to go off earlier than it would.
+    fn arm(&mut self, timer: Pin<&mut Sleep>) {
+        let closing = self.phase == Phase::Closing || self.outbox.close_reason().is_some();
+        let nothing_waits = self.output.is_empty();
+        let deadline = if nothing_waits && !closing {
+            self.timing.settle()
+        } else {
+            self.timing.watch(now(), nothing_waits, closing)
+        };
+        if deadline < timer.deadline().into_std() {
+            timer.reset(deadline.into());
+        }
+    }
+
+    /// Folds what was counted into the connection's counters, and into the tally.
+    fn count(&mut self, scratch: &mut Scratch) {
+        let tally = self.output.take_tally();
+        self.registration.counters().add(&tally);
+        scratch.tally.merge(&tally);
+    }
+}
+
+fn now() -> Instant {
+    SystemClock::new().now()
+}
+
+/// How many frames are taken out of the outbox at once.
+const MAX_BATCH: usize = 256;
+
+/// How often a connection goes on before others have their turn.
+const MAX_TURNS: usize = 16;
+
+/// How much is read at once.
+const READ: usize = 64 * 1024;
+
+/// What is noted for a close without a code: RFC 6455 §7.4.1.
+const NO_CODE: u16 = 1005;

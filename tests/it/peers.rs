@@ -1,0 +1,180 @@
+//! `throng bench compare`, and the servers of other make under `benches/peers`: each delivers all
+//! that it is given, so that their speed is worth comparing.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::clients;
+
+#[test]
+fn axum_delivers_all() {
+    delivers_all("axum", &example("peer-axum"));
+}
+
+#[test]
+fn fastwebsockets_delivers_all() {
+    delivers_all("fastwebsockets", &example("peer-fastwebsockets"));
+}
+
+#[test]
+fn tungstenite_delivers_all() {
+    let peer = example("peer-tungstenite");
+    delivers_all("tungstenite + broadcast", &peer);
+    delivers_all("tungstenite + mpsc", &format!("{peer} mpsc"));
+}
+
+#[test]
+fn npm_ws_delivers_all() {
+    let Some(modules) = clients::node_modules() else {
+        return;
+    };
+    let server = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/server.mjs");
+    let command = format!(
+        "env NODE_PATH='{}' node '{}'",
+        modules.display(),
+        server.display()
+    );
+    delivers_all("npm ws", &command);
+}
+
+#[test]
+fn throng_delivers_all_and_needs_fewer_writes_than_deliveries() {
+    let runs = delivers_all("throng", &throng());
+    let batched = runs.iter().find(|run| run["window"] == 8).unwrap();
+    let writes = batched["report"]["server"]["segments_per_delivery"].as_f64();
+    // Without `ss`, nobody can tell.
+    assert!(writes.is_none_or(|writes| writes < 0.9), "{batched}");
+}
+
+/// Starts a server under a tiny load, at two windows; what was found.
+fn delivers_all(name: &str, command: &str) -> Vec<Value> {
+    let start = format!("{name}={command}");
+    let output = compare(&["--start", &start, "--clients", "25", "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let runs: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(runs.len(), 2);
+    for run in &runs {
+        let report = &run["report"];
+        let number = |name: &str| report[name].as_u64().unwrap();
+        assert!(number("deliveries") > 25, "{run}");
+        assert_eq!((number("missing"), number("refused")), (0, 0), "{run}");
+        assert_eq!(report["closed"], serde_json::json!({}), "{run}");
+    }
+    runs
+}
+
+#[test]
+fn a_comparison_is_written_between_the_markers() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compared.md");
+    let around = |table: &str| {
+        format!("# x\n<!-- compare:ws -->{table}<!-- /compare:ws -->\n<!-- bench:y -->\n")
+    };
+    fs::write(&file, around("old")).unwrap();
+    let command = throng();
+    let first = format!("one={command}");
+    let second = format!("other={command}");
+    let written = ["--clients", "5,1000", "--write", file.to_str().unwrap()];
+    let started = ["--start", &first, "--start", &second];
+    let output = compare(&[&started[..], &written[..]].concat());
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stdout.is_empty());
+    let text = fs::read_to_string(&file).unwrap();
+    let tables: Vec<_> = text.lines().filter(|line| line.starts_with('|')).collect();
+    let head =
+        "clients | window 1: CPU | user | writes | window 8: CPU | user | writes | idle client |";
+    assert_eq!(tables[0], format!("| 5 {head}"));
+    assert_eq!(tables[4], format!("| 1,000 {head}"));
+    for (row, name) in [(2, "one"), (3, "other"), (6, "one"), (7, "other")] {
+        let cells: Vec<_> = tables[row].split('|').map(str::trim).collect();
+        assert_eq!((cells.len(), cells[1]), (10, name), "{}", tables[row]);
+        let [cpu, user] = [cells[2], cells[3]];
+        assert!(
+            cpu.contains(" µs") && user.ends_with(" ns"),
+            "{}",
+            tables[row]
+        );
+        assert_eq!(cpu.ends_with("x)"), name == "other", "{}", tables[row]);
+        assert!(cells[8].ends_with(" KiB"), "{}", tables[row]);
+    }
+    let table = tables[..4].join("\n") + "\n\n" + &tables[4..].join("\n");
+    assert_eq!(text, around(&format!("\n\n{table}\n\n")));
+}
+
+#[test]
+fn a_comparison_says_why_it_cannot_be_made() {
+    let command = throng();
+    let once = format!("x={command}");
+    let path = format!("y={command} --max-clients 1");
+    for (arguments, expected) in [
+        (&[][..], "--start <START>"),
+        (&["--start", "x"], "must be `NAME=COMMAND`"),
+        (
+            &["--start", "x=echo hello"],
+            "x did not say where it listens, but \"hello\\n\"",
+        ),
+        (
+            &["--start", "x=true"],
+            "x did not say where it listens, but \"\"",
+        ),
+        (
+            &["--start", &once, "--start", &once],
+            "two servers are called `x`",
+        ),
+        (
+            &["--start", &path, "--clients", "2"],
+            "y: cannot connect client",
+        ),
+        (
+            &["--start", &once, "--path", "/"],
+            "x: cannot connect client",
+        ),
+        (
+            &["--start", &once, "--clients", "1", "--write", "/nowhere/x"],
+            "cannot read /nowhere/x",
+        ),
+    ] {
+        let output = compare(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(errors.contains(expected), "{arguments:?}: {errors}");
+    }
+}
+
+/// A short comparison.
+fn compare(arguments: &[&str]) -> Output {
+    let short = [
+        "bench",
+        "compare",
+        "--rounds",
+        "1",
+        "--seconds",
+        "0.2",
+        "--warm-up",
+        "0.1",
+    ];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_throng"));
+    command.args(short).args(arguments).output().unwrap()
+}
+
+/// The command that starts our own server.
+fn throng() -> String {
+    let program = env!("CARGO_BIN_EXE_throng");
+    format!("'{program}' serve --listen 127.0.0.1:0")
+}
+
+/// The command that starts an example, which `cargo test` has built.
+fn example(name: &str) -> String {
+    let this = env::current_exe().unwrap();
+    let built = this.ancestors().nth(2).unwrap().join("examples").join(name);
+    assert!(
+        built.exists(),
+        "{} is not built: `cargo build --examples` does",
+        built.display()
+    );
+    format!("'{}'", built.display())
+}
