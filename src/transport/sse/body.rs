@@ -118,6 +118,8 @@ impl Body for SseBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Live(_) => SizeHint::default(),
+            // To a HEAD, the stream's length is not 0: nobody knows it.
+            Kind::Whole(text) if text.is_empty() => SizeHint::default(),
             Kind::Whole(text) => SizeHint::with_exact(text.len() as u64),
         }
     }
