@@ -15,6 +15,7 @@ use throng::Limits;
 use throng::OutboxLimits;
 use throng::server;
 use throng::server::ServerConfig;
+use throng::transport::sse::SseConfig;
 use throng::transport::ws::ClientPublish;
 use throng::transport::ws::Deflate;
 use throng::transport::ws::Origins;
@@ -27,6 +28,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::Authorize;
 use crate::cli::Publishes;
 use crate::cli::ServeOptions;
+use crate::cli::SseOptions;
 
 /// Serves until it is told to stop.
 pub(crate) fn run(options: ServeOptions) -> ExitCode {
@@ -133,6 +135,7 @@ fn gateway(options: &ServeOptions, hub: Hub, origins: Origins) -> Gateway {
         .write_timeout(options.write_timeout)
         .close_timeout(options.close_timeout);
     let builder = Gateway::builder(hub)
+        .sse(sse(options))
         .ws(ws)
         .origins(origins)
         .drain_window(options.drain_window)
@@ -141,6 +144,24 @@ fn gateway(options: &ServeOptions, hub: Hub, origins: Origins) -> Gateway {
         Authorize::None => builder.build(),
         Authorize::Open => builder.authenticate(server::claimed_user).build(),
     }
+}
+
+fn sse(options: &ServeOptions) -> SseConfig {
+    let SseOptions {
+        sse_heartbeat,
+        sse_max_body,
+        sse_max_channels,
+        sse_max_id,
+        sse_retry,
+        sse_write_timeout,
+    } = options.sse;
+    SseConfig::new()
+        .heartbeat(sse_heartbeat)
+        .max_body(sse_max_body.get())
+        .max_channels(sse_max_channels.get())
+        .max_id(sse_max_id.get())
+        .retry(sse_retry)
+        .write_timeout(sse_write_timeout)
 }
 
 fn config(options: &ServeOptions) -> ServerConfig {
