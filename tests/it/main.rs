@@ -38,4 +38,6 @@ mod peers;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
+mod slow_sockets;
+#[cfg(feature = "server")]
 mod websocket;

@@ -4,8 +4,10 @@
 //! every read turns a hang into a failure.
 
 mod http;
+mod raw;
 mod ws;
 
+use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::net::SocketAddr;
@@ -20,6 +22,10 @@ use std::time::Instant;
 use serde_json::Value;
 
 pub(crate) use self::http::Response;
+pub(crate) use self::raw::Came;
+pub(crate) use self::raw::HANDSHAKE;
+pub(crate) use self::raw::Raw;
+pub(crate) use self::raw::masked_text;
 pub(crate) use self::ws::Ws;
 
 /// How long anything may take before the test fails.
@@ -56,6 +62,14 @@ impl Throng {
     /// The process's id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Resident memory, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.unwrap().split_whitespace().next().unwrap();
+        kib.parse::<u64>().unwrap() * 1024
     }
 
     /// A plain connection.
