@@ -16,6 +16,7 @@ use std::process::Child;
 use std::process::Command;
 use std::process::ExitStatus;
 use std::process::Stdio;
+use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -70,6 +71,22 @@ impl Throng {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.unwrap().split_whitespace().next().unwrap();
         kib.parse::<u64>().unwrap() * 1024
+    }
+
+    /// Open files.
+    pub(crate) fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.id());
+        fs::read_dir(folder).unwrap().count()
+    }
+
+    /// Looks at the open files until there are no more than so many.
+    pub(crate) fn descriptors_until(&self, most: usize) {
+        let start = Instant::now();
+        while self.descriptors() > most {
+            let patient = start.elapsed() < PATIENCE;
+            assert!(patient, "still {} files, not {most}", self.descriptors());
+            thread::yield_now();
+        }
     }
 
     /// A plain connection.

@@ -84,7 +84,7 @@ fn floods(policy: &str) {
         crowd.get_the_next();
     }
     drop(crowd);
-    scene.subscribed(0);
+    scene.alone();
 }
 
 /// Publishes until those who are there no more, but have not said so, are noticed.

@@ -17,6 +17,8 @@ pub(super) struct Scene {
     throng: Throng,
     policy: String,
     healthy: Vec<Ws>,
+    /// Open files of the server, with the healthy clients.
+    descriptors: usize,
     /// Messages, all of one channel.
     published: u64,
     totals: Totals,
@@ -41,10 +43,12 @@ impl Scene {
         // Reachable from other network namespaces as well.
         let throng = Throng::start_at("0.0.0.0:0", &[&ours, arguments].concat());
         let healthy = (0..HEALTHY).map(|_| throng.ws_joined("c")).collect();
+        let descriptors = throng.descriptors();
         Self {
             throng,
             policy: policy.to_owned(),
             healthy,
+            descriptors,
             published: 0,
             totals: Totals::default(),
         }
@@ -94,6 +98,13 @@ impl Scene {
             assert!(start.elapsed() < PATIENCE, "{}", self.throng.stats());
         }
         self.publish("last");
+        self.alone();
+    }
+
+    /// Waits until nothing remains of all but the healthy clients.
+    pub(super) fn alone(&self) {
+        self.subscribed(0);
+        self.throng.descriptors_until(self.descriptors);
     }
 
     /// How many messages were published.
