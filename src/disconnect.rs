@@ -108,7 +108,7 @@ impl Disconnect {
         }
     }
 
-    const fn known(code: u16, reason: &'static str) -> Self {
+    pub(crate) const fn known(code: u16, reason: &'static str) -> Self {
         Self {
             code,
             reason: Cow::Borrowed(reason),

@@ -4,7 +4,7 @@
 //! - Errors are problem details with a stable code.
 //! - Bodies that are too large are refused before they are read.
 //! - Pages of other origins may do nothing.
-//! - On SIGTERM clients are closed with 3001, and the exit status is 0.
+//! - On SIGTERM clients are closed with 1001, and the exit status is 0.
 
 use std::io::Read;
 use std::io::Write;
@@ -345,8 +345,8 @@ fn told_to_stop_it_says_so_and_ends_well() {
 
         throng.signal(signal);
         assert_eq!(one.expect("message")["data"], "the last");
-        assert_eq!(one.closed(), (3001, "shutdown".to_owned()));
-        assert_eq!(other.closed(), (3001, "shutdown".to_owned()));
+        assert_eq!(one.closed(), (1001, "going away".to_owned()));
+        assert_eq!(other.closed(), (1001, "going away".to_owned()));
         assert_eq!(throng.wait().code(), Some(0), "{signal}");
     }
 }
@@ -362,7 +362,7 @@ fn told_twice_it_ends_at_once() {
 
     let mut witness = throng.ws();
     throng.signal("TERM");
-    assert_eq!(witness.closed(), (3001, "shutdown".to_owned()));
+    assert_eq!(witness.closed(), (1001, "going away".to_owned()));
     throng.signal("TERM");
     assert_eq!(throng.wait().code(), Some(1));
 }

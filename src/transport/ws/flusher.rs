@@ -38,6 +38,7 @@ use tokio::task::yield_now;
 use tokio::time;
 
 use crate::hub::Batch;
+use crate::raw::prefetch::prefetch;
 use crate::time::Clock;
 use crate::time::SystemClock;
 use crate::transport::gateway::Gateway;
@@ -49,6 +50,9 @@ use crate::transport::stats::Transport;
 pub(super) trait Flush: Send + Sync {
     /// How long what is there may wait for more.
     fn delay(&self) -> Duration;
+
+    /// Asks the processor to fetch what flushing is going to touch.
+    fn prefetch(&self);
 
     /// Drains the outbox into the socket; never waits.
     fn flush(&self, scratch: &mut Scratch);
@@ -231,12 +235,20 @@ impl Running {
 
     async fn flush_all(&mut self, connections: &mut Vec<Arc<dyn Flush>>, since: Instant) {
         let mut flushed = 0;
-        for connection in connections.drain(..) {
+        for at in 0..connections.len() {
+            if let Some(soon) = connections.get(at + 2 * AHEAD) {
+                prefetch(&**soon, LINES);
+            }
+            if let Some(next) = connections.get(at + AHEAD) {
+                next.prefetch();
+            }
+            let connection = &connections[at];
             let delay = connection.delay();
             if delay.is_zero() {
-                flush(&*connection, &mut self.scratch);
+                flush(&**connection, &mut self.scratch);
                 flushed += 1;
             } else {
+                let connection = Arc::clone(connection);
                 let due = Reverse(SystemClock::new().now() + delay);
                 self.delayed.push(Delayed { due, connection });
             }
@@ -246,6 +258,7 @@ impl Running {
                 yield_now().await;
             }
         }
+        connections.clear();
         self.scratch.report(&self.totals, since, flushed);
     }
 
@@ -314,3 +327,9 @@ fn flush(connection: &dyn Flush, scratch: &mut Scratch) {
 
 /// After so many connections, others have their turn.
 const TURN: u64 = 64;
+
+/// How many connections ahead what the next flush needs is fetched.
+const AHEAD: usize = 2;
+
+/// How many cache lines of a connection a flush touches, at most.
+const LINES: usize = 10;

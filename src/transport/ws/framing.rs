@@ -30,6 +30,9 @@ impl Encoding {
 /// A ping without a payload.
 pub(crate) const PING: Bytes = Bytes::from_static(&[0x89, 0x00]);
 
+/// A close frame without a code: the answer to such a one.
+pub(crate) const CLOSE: Bytes = Bytes::from_static(&[0x88, 0x00]);
+
 /// The longest header of an unmasked frame.
 const HEADER: usize = 10;
 
@@ -75,15 +78,6 @@ pub(crate) fn close_with(code: u16, reason: &str) -> Bytes {
 /// A pong that carries what the ping did: at most 125 bytes.
 pub(crate) fn pong(payload: &[u8]) -> Bytes {
     let mut frame = header(OpCode::Control(Control::Pong), payload.len());
-    frame.extend_from_slice(payload);
-    frame.into()
-}
-
-/// The answer to a close frame: its code, if it had one.
-pub(crate) fn close_reply(code: Option<u16>) -> Bytes {
-    let payload = code.map(u16::to_be_bytes);
-    let payload = payload.as_ref().map_or(&[][..], |code| &code[..]);
-    let mut frame = header(OpCode::Control(Control::Close), payload.len());
     frame.extend_from_slice(payload);
     frame.into()
 }

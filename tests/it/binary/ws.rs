@@ -14,6 +14,7 @@ use crate::binary::PATIENCE;
 pub(crate) struct Ws {
     socket: WebSocket<TcpStream>,
     greeting: Value,
+    farewell: Value,
 }
 
 impl Ws {
@@ -26,6 +27,7 @@ impl Ws {
         Self {
             socket,
             greeting: Value::Null,
+            farewell: Value::Null,
         }
     }
 
@@ -97,29 +99,42 @@ impl Ws {
         push
     }
 
-    /// Answers the close that comes next, and says what it said.
+    /// Answers the close that comes next, and says what it said. Before it comes the push that
+    /// tells the same and when to come back.
     pub(crate) fn closed(&mut self) -> (u16, String) {
-        match self.read() {
-            Message::Close(Some(frame)) => {
-                // Answered by the next read, which finds that the server has hung up.
-                drop(self.socket.read());
-                (frame.code.into(), frame.reason.to_string())
-            }
-            other => panic!("not a close: {other:?}"),
-        }
+        let (pushes, close) = self.rest();
+        assert!(pushes.is_empty(), "not a close: {pushes:?}");
+        close
     }
 
     /// Reads pushes until the close, and returns both.
     pub(crate) fn rest(&mut self) -> (Vec<Value>, (u16, String)) {
-        let mut pushes = Vec::new();
+        let mut pushes: Vec<Value> = Vec::new();
         loop {
             match self.read() {
                 Message::Text(text) => pushes.push(serde_json::from_str(&text).unwrap()),
                 Message::Close(Some(frame)) => {
-                    return (pushes, (frame.code.into(), frame.reason.to_string()));
+                    let close = (frame.code.into(), frame.reason.to_string());
+                    self.take_farewell(&mut pushes, &close);
+                    // Answered by the next read, which finds that the server has hung up.
+                    drop(self.socket.read());
+                    return (pushes, close);
                 }
                 other => panic!("neither push nor close: {other:?}"),
             }
+        }
+    }
+
+    /// What the last push before a close said about it.
+    pub(crate) fn farewell(&self) -> &Value {
+        &self.farewell["data"]
+    }
+
+    fn take_farewell(&mut self, pushes: &mut Vec<Value>, close: &(u16, String)) {
+        if let Some(last) = pushes.pop_if(|push| push["type"] == "disconnect") {
+            let said = (&last["data"]["code"], &last["data"]["reason"]);
+            assert_eq!(said, (&close.0.into(), &close.1.as_str().into()), "{last}");
+            self.farewell = last;
         }
     }
 

@@ -327,9 +327,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
                 Ok(None) => return,
                 Ok(Some(received)) => received,
                 Err(violation) => {
-                    self.dialogue.client().close(Disconnect::BAD_REQUEST);
-                    let (code, reason) = (violation.code(), violation.reason());
-                    return self.close(code, framing::close_with(code, reason));
+                    let why = violation.disconnect();
+                    self.close(why.code(), framing::close(&why));
+                    self.dialogue.client().close(why);
+                    return;
                 }
             };
             match received {
@@ -345,9 +346,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
                 }
                 Received::Ping(payload) => self.output.reply(framing::pong(&payload)),
                 Received::Pong(_) => {}
-                Received::Close(close) => {
-                    let code = close.map(|(code, _)| code);
-                    return self.close(code.unwrap_or(NO_CODE), framing::close_reply(code));
+                Received::Close(None) => return self.close(NO_CODE, framing::CLOSE),
+                Received::Close(Some((code, reason))) => {
+                    return self.close(code, framing::close_with(code, &reason));
                 }
             }
         }

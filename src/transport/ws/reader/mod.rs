@@ -31,6 +31,7 @@ use std::str;
 use tungstenite::protocol::frame::coding::Control;
 use tungstenite::protocol::frame::coding::OpCode;
 
+use crate::disconnect::Disconnect;
 use crate::transport::ws::reader::frame::Frame;
 use crate::transport::ws::reader::head::Heads;
 use crate::transport::ws::reader::message::Message;
@@ -232,13 +233,9 @@ impl Violation {
         Self { code, reason }
     }
 
-    /// The close code: 1002, 1007 or 1009.
-    pub(super) fn code(self) -> u16 {
-        self.code
-    }
-
-    pub(super) fn reason(self) -> &'static str {
-        self.reason
+    /// Why the client is closed: its code is 1002, 1007 or 1009.
+    pub(super) fn disconnect(self) -> Disconnect {
+        Disconnect::known(self.code, self.reason)
     }
 }
 

@@ -12,6 +12,7 @@ use proptest::prop_oneof;
 use proptest::proptest;
 use proptest::strategy::Just;
 use proptest::strategy::Strategy;
+use proptest::test_runner::Config as ProptestConfig;
 
 use super::*;
 
@@ -89,7 +90,7 @@ fn read(mut reader: Reader, bytes: &[u8], pieces: &[usize]) -> Vec<String> {
                 Ok(Some(received)) => events.push(describe(&received)),
                 Ok(None) => break,
                 Err(violation) => {
-                    events.push(format!("{} {}", violation.code(), violation.reason()));
+                    events.push(format!("{} {}", violation.code, violation.reason));
                     return events;
                 }
             }
@@ -569,6 +570,9 @@ fn any_frame() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    // Nothing is written into the tree; a failure prints the input it was found with.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn splits_make_no_difference(
         frames in vec(any_frame(), 0..8),
