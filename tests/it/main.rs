@@ -44,4 +44,6 @@ mod server;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "server")]
+mod slow_sockets;
+#[cfg(feature = "server")]
 mod websocket;
