@@ -63,7 +63,7 @@ impl Problem {
     #[cfg(feature = "sse")]
     pub(crate) fn with(self, name: HeaderName, value: HeaderValue) -> Self {
         Self {
-            header: Some((name, value)),
+            header: Some(Box::new((name, value))),
             ..self
         }
     }

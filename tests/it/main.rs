@@ -41,9 +41,9 @@ mod conformance;
 mod peers;
 #[cfg(feature = "server")]
 mod server;
-#[cfg(feature = "tls")]
-mod tls;
 #[cfg(feature = "server")]
 mod slow_sockets;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "server")]
 mod websocket;

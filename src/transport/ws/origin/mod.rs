@@ -57,10 +57,11 @@ impl Origins {
     /// assert!(Origins::list(["https://example.com/path"]).is_err());
     /// # Ok::<_, throng::transport::ws::InvalidOrigin>(())
     /// ```
-    pub fn list<'a>(origins: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidOrigin> {
+    pub fn list(origins: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidOrigin> {
         let mut patterns = Vec::new();
         let mut any = false;
         for origin in origins {
+            let origin = origin.as_ref();
             if origin == "*" {
                 any = true;
                 continue;
