@@ -64,6 +64,7 @@ pub(super) trait Flush: Send + Sync {
 /// Memory that is used for one connection after the other.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
+    /// Frames received; kept for a while, to be given back together.
     pub(super) batch: Batch,
     /// Frames copied together.
     pub(super) copies: Vec<u8>,
@@ -305,6 +306,7 @@ impl List {
 impl Scratch {
     /// Folds what was counted into the transport's counters.
     fn report(&mut self, totals: &AllTotals, since: Instant, flushed: u64) {
+        self.batch.clear();
         let tally = mem::take(&mut self.tally);
         if flushed == 0 {
             return;

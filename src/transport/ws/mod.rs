@@ -46,6 +46,8 @@ mod upgrade;
 pub use self::config::WsConfig;
 #[cfg(feature = "deflate")]
 pub use self::deflate::Deflate;
+pub use self::origin::InvalidOrigin;
+pub use self::origin::OriginList;
 pub use self::origin::Origins;
 pub use self::upgrade::Accepted;
 pub use self::upgrade::Refusal;
@@ -56,6 +58,8 @@ use self::no_deflate::Deflate;
 
 #[cfg(feature = "server")]
 pub(crate) use self::handover::Carrier;
+#[cfg(feature = "server")]
+pub(crate) use self::handover::Handover;
 #[cfg(feature = "server")]
 pub(crate) use self::handover::recover;
 pub use super::session::ClientPublish;
