@@ -48,19 +48,20 @@ pub(super) struct State<IO> {
     is_paused: bool,
     encoding: Encoding,
     phase: Phase,
-    /// What ends the connection once the outbox is drained, with its code: the answer to a close
-    /// or to a violation.
-    last: Option<(u16, Bytes)>,
     timing: Timing,
     /// Wakes the flusher.
     waker: Waker,
     registration: Registration,
+    /// The last frame of one who is leaving.
+    last: Option<(u16, Bytes)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     /// Both sides may speak.
     Open,
+    /// The client is not heard any more; what was accepted for it is still to be written.
+    Leaving,
     /// The last frame is in the output.
     Closing,
     /// Everything is written, and the peer is to hang up.
@@ -124,10 +125,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
             is_paused: false,
             encoding: accepted.encoding(),
             phase: Phase::Open,
-            last: None,
             timing,
             waker,
             registration,
+            last: None,
         }
     }
 
@@ -222,7 +223,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
     /// Drains the outbox into the socket until one of them is done. Nothing waits in the output.
     fn drain(&mut self, scratch: &mut Scratch) {
         let mut turns = 0;
-        while self.phase == Phase::Open {
+        while self.phase <= Phase::Leaving {
             let before = scratch.batch.len();
             let cx = &mut Context::from_waker(&self.waker);
             match self
@@ -234,12 +235,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
                     return;
                 }
                 Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(closed)) => match self.last.take() {
-                    Some((code, last)) => self.close(code, last),
-                    None => self.say_farewell(closed.disconnect()),
-                },
+                Poll::Ready(Err(closed)) => self.say_farewell(closed.disconnect()),
             }
-            let written = if self.dialogue.is_joining() || self.phase != Phase::Open {
+            let written = if self.dialogue.is_joining() || !self.output.is_empty() {
                 self.write_personally(&scratch.batch.as_slice()[before..])
             } else {
                 let frames = &scratch.batch.as_slice()[before..];
@@ -255,7 +253,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
                 Written::Broken => self.phase = Phase::Broken,
             }
             turns += 1;
-            if turns == MAX_TURNS && self.phase == Phase::Open {
+            if turns == MAX_TURNS {
                 // Others have their turn.
                 self.waker.wake_by_ref();
                 return;
@@ -283,7 +281,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
             self.timing.hang_up(now(), close_timeout);
         }
         match self.phase {
-            Phase::Open | Phase::Closing => Poll::Pending,
+            Phase::Open | Phase::Leaving | Phase::Closing => Poll::Pending,
             Phase::HangingUp => self.hang_up(cx, &mut memory.read),
             Phase::Broken => Poll::Ready(()),
         }
@@ -311,8 +309,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
 
     /// Whether commands are taken.
     fn reads(&self) -> bool {
-        let is_open = self.phase == Phase::Open && self.last.is_none();
-        is_open && self.dialogue.is_ready() && self.output.takes_requests()
+        self.phase == Phase::Open && self.dialogue.is_ready() && self.output.takes_requests()
     }
 
     /// Reads what is there and carries out the commands in it; pending when nothing is there.
@@ -344,7 +341,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
                 Ok(Some(received)) => received,
                 Err(violation) => {
                     let why = violation.disconnect();
-                    return self.end(why.code(), framing::close(&why), why);
+                    let (code, frame) = (why.code(), framing::close(&why));
+                    return self.leave(why, code, frame);
                 }
             };
             match received {
@@ -361,11 +359,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
                 Received::Ping(payload) => self.output.reply(framing::pong(&payload)),
                 Received::Pong(_) => {}
                 Received::Close(None) => {
-                    return self.end(NO_CODE, framing::CLOSE, Disconnect::NORMAL);
+                    return self.leave(Disconnect::NORMAL, NO_CODE, framing::CLOSE);
                 }
                 Received::Close(Some((code, reason))) => {
-                    let last = framing::close_with(code, &reason);
-                    return self.end(code, last, Disconnect::NORMAL);
+                    let answer = framing::close_with(code, &reason);
+                    return self.leave(Disconnect::NORMAL, code, answer);
                 }
             }
         }
@@ -379,22 +377,27 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
         }
     }
 
+    /// Closes a client that closes, or has broken the protocol: what was accepted for it comes
+    /// before the last frame.
+    fn leave(&mut self, why: Disconnect, code: u16, last: Bytes) {
+        self.phase = Phase::Leaving;
+        self.last = Some((code, last));
+        self.dialogue.client().close(why);
+        // The outbox has more to say now.
+        self.is_parked = false;
+    }
+
     /// Tells the client why the hub has closed it.
     fn say_farewell(&mut self, why: &Disconnect) {
+        if let Some((code, last)) = self.last.take() {
+            return self.close(code, last);
+        }
         let retry_after = self
             .registration
             .gateway()
             .retry_after(self.dialogue.client().id());
         self.output.push(Dialogue::farewell(why, retry_after));
         self.close(why.code(), framing::close(why));
-    }
-
-    /// Reads nothing more, and closes with this frame when what was accepted is written.
-    fn end(&mut self, code: u16, last: Bytes, why: Disconnect) {
-        self.last = Some((code, last));
-        self.dialogue.client().close(why);
-        // The outbox is asked again.
-        self.is_parked = false;
     }
 
     /// Makes this the last frame.
