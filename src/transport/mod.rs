@@ -1,5 +1,6 @@
 //! Bytes on sockets. tokio starts here.
 
+mod conn;
 mod dialogue;
 pub(crate) mod fault;
 mod gateway;
@@ -8,8 +9,10 @@ mod rate;
 mod session;
 mod stats;
 
+pub mod memory;
 pub mod ws;
 
+pub use self::conn::Conn;
 pub use self::gateway::Gateway;
 pub use self::gateway::GatewayBuilder;
 pub use self::gateway::Unauthenticated;

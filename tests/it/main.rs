@@ -35,6 +35,8 @@ mod binary;
 mod browser;
 #[cfg(feature = "server")]
 mod clients;
+#[cfg(feature = "ws")]
+mod conn;
 #[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]

@@ -57,7 +57,10 @@ impl Origins {
     /// assert!(Origins::list(["https://example.com/path"]).is_err());
     /// # Ok::<_, throng::transport::ws::InvalidOrigin>(())
     /// ```
-    pub fn list<'a>(origins: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidOrigin> {
+    pub fn list<'a, I>(origins: I) -> Result<Self, InvalidOrigin>
+    where
+        I: IntoIterator<Item = &'a str>,
+    {
         let mut patterns = Vec::new();
         let mut any = false;
         for origin in origins {
