@@ -7,6 +7,9 @@
 //! |---|---|
 //! | `GET /` | the page: numbers, and a small client |
 //! | `GET /ws` | WebSocket, speaking [the native protocol](crate::docs::protocol) |
+//! | `GET /sse` | [server-sent events](crate::transport::sse) |
+//! | `POST /sse/{connection_id}/subscribe` | adds channels to a stream |
+//! | `POST /sse/{connection_id}/unsubscribe` | takes a stream off channels |
 //! | `GET /healthz` | `ok` |
 //! | `GET /api/v1/stats` | the counters of the hub, the transports and the listener |
 //! | `GET /api/v1/channels` | the channels |

@@ -13,6 +13,9 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::routing::post;
 
+use crate::axum::sse;
+use crate::axum::sse_subscribe;
+use crate::axum::sse_unsubscribe;
 use crate::axum::websocket;
 use crate::server::ServerConfig;
 use crate::server::accept::Accepting;
@@ -40,7 +43,16 @@ pub(super) fn router(app: App) -> Router {
         .route("/clients/{id}/send", post(api::send))
         .route("/stats", get(api::stats))
         .layer(middleware::from_fn_with_state(app.clone(), check_origin));
+    let gateway = app.gateway.clone();
+    let sse = Router::new()
+        .route("/sse", sse(gateway.clone()))
+        .route(
+            "/sse/{connection_id}/subscribe",
+            sse_subscribe(gateway.clone()),
+        )
+        .route("/sse/{connection_id}/unsubscribe", sse_unsubscribe(gateway));
     Router::new()
+        .merge(sse)
         .route("/", get(page::page))
         .route("/healthz", get(async || "ok"))
         .route("/ws", websocket(app.gateway.clone()))

@@ -10,6 +10,8 @@ mod session;
 mod stats;
 
 pub mod memory;
+#[cfg(feature = "sse")]
+pub mod sse;
 pub mod ws;
 
 pub use self::conn::Conn;

@@ -59,6 +59,15 @@ impl Problem {
         }
     }
 
+    /// With another header in the response.
+    #[cfg(feature = "sse")]
+    pub(crate) fn with(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self {
+            header: Some(Box::new((name, value))),
+            ..self
+        }
+    }
+
     pub(crate) fn unknown_client() -> Self {
         let why = "no client has this id";
         Self::new(StatusCode::NOT_FOUND, "unknown_client", why)

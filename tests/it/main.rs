@@ -38,9 +38,13 @@ mod clients;
 #[cfg(feature = "ws")]
 mod conn;
 #[cfg(feature = "server")]
+mod conformance;
+#[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
 mod server;
+#[cfg(feature = "server")]
+mod slow_sockets;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "server")]

@@ -81,6 +81,20 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "BYTES", default_value = "65536")]
     pub(crate) max_message: NonZeroUsize,
 
+    /// Bytes in a frame that a client sends; as many as in a message if not given.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_frame: Option<NonZeroUsize>,
+
+    /// Compress messages for WebSocket clients that offer it (permessage-deflate), at this level.
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        num_args = 0..=1,
+        default_missing_value = "1",
+        value_parser = clap::value_parser!(u8).range(1..=9)
+    )]
+    pub(crate) deflate: Option<u8>,
+
     /// Channels at a time.
     #[arg(long, value_name = "N", default_value = "1000000")]
     pub(crate) max_channels: NonZeroUsize,
@@ -183,9 +197,40 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "MS", default_value = "5000", value_parser = millis)]
     pub(crate) reconnect_within: Duration,
 
+    #[command(flatten)]
+    pub(crate) sse: SseOptions,
+
     /// Milliseconds that draining may take once the server is told to stop.
     #[arg(long, value_name = "MS", default_value = "15000", value_parser = millis)]
     pub(crate) drain_timeout: Duration,
+}
+
+/// How streams of server-sent events are kept.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct SseOptions {
+    /// Milliseconds after which a stream with nothing to say says that it is there.
+    #[arg(long, value_name = "MS", default_value = "15000", value_parser = millis)]
+    pub(crate) sse_heartbeat: Duration,
+
+    /// Bytes in the body of a request that changes the subscriptions of a stream.
+    #[arg(long, value_name = "BYTES", default_value = "65536")]
+    pub(crate) sse_max_body: NonZeroUsize,
+
+    /// Channels that one request for a stream, or to change it, may name.
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub(crate) sse_max_channels: NonZeroUsize,
+
+    /// Bytes in the id of an event, which names all channels of its stream.
+    #[arg(long, value_name = "BYTES", default_value = "4096")]
+    pub(crate) sse_max_id: NonZeroUsize,
+
+    /// Milliseconds after which clients come back when a stream breaks off.
+    #[arg(long, value_name = "MS", default_value = "3000", value_parser = millis)]
+    pub(crate) sse_retry: Duration,
+
+    /// Milliseconds for which a stream may take nothing before its client is disconnected.
+    #[arg(long, value_name = "MS", default_value = "10000", value_parser = millis)]
+    pub(crate) sse_write_timeout: Duration,
 }
 
 /// Who may join private and presence channels.

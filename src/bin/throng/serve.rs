@@ -15,7 +15,9 @@ use throng::Limits;
 use throng::OutboxLimits;
 use throng::server;
 use throng::server::ServerConfig;
+use throng::transport::sse::SseConfig;
 use throng::transport::ws::ClientPublish;
+use throng::transport::ws::Deflate;
 use throng::transport::ws::Origins;
 use throng::transport::ws::WsConfig;
 use tokio::runtime;
@@ -26,6 +28,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::Authorize;
 use crate::cli::Publishes;
 use crate::cli::ServeOptions;
+use crate::cli::SseOptions;
 
 /// Serves until it is told to stop.
 pub(crate) fn run(options: ServeOptions) -> ExitCode {
@@ -124,12 +127,15 @@ fn gateway(options: &ServeOptions, hub: Hub, origins: Origins) -> Gateway {
             Publishes::Refuse => ClientPublish::Refuse,
         })
         .max_commands(options.max_commands)
+        .deflate(options.deflate.map(|level| Deflate::new().level(level)))
+        .max_frame(options.max_frame.unwrap_or(options.max_message).get())
         .max_message(options.max_message.get())
         .ping_interval(options.ping_interval)
         .pong_timeout(options.pong_timeout)
         .write_timeout(options.write_timeout)
         .close_timeout(options.close_timeout);
     let builder = Gateway::builder(hub)
+        .sse(sse(options))
         .ws(ws)
         .origins(origins)
         .drain_window(options.drain_window)
@@ -138,6 +144,24 @@ fn gateway(options: &ServeOptions, hub: Hub, origins: Origins) -> Gateway {
         Authorize::None => builder.build(),
         Authorize::Open => builder.authenticate(server::claimed_user).build(),
     }
+}
+
+fn sse(options: &ServeOptions) -> SseConfig {
+    let SseOptions {
+        sse_heartbeat,
+        sse_max_body,
+        sse_max_channels,
+        sse_max_id,
+        sse_retry,
+        sse_write_timeout,
+    } = options.sse;
+    SseConfig::new()
+        .heartbeat(sse_heartbeat)
+        .max_body(sse_max_body.get())
+        .max_channels(sse_max_channels.get())
+        .max_id(sse_max_id.get())
+        .retry(sse_retry)
+        .write_timeout(sse_write_timeout)
 }
 
 fn config(options: &ServeOptions) -> ServerConfig {

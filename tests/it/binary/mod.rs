@@ -4,8 +4,10 @@
 //! every read turns a hang into a failure.
 
 mod http;
+mod raw;
 mod ws;
 
+use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::net::SocketAddr;
@@ -15,12 +17,17 @@ use std::process::ChildStderr;
 use std::process::Command;
 use std::process::ExitStatus;
 use std::process::Stdio;
+use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
 use serde_json::Value;
 
 pub(crate) use self::http::Response;
+pub(crate) use self::raw::Came;
+pub(crate) use self::raw::HANDSHAKE;
+pub(crate) use self::raw::Raw;
+pub(crate) use self::raw::masked_text;
 pub(crate) use self::ws::Ws;
 
 /// How long anything may take before the test fails.
@@ -86,6 +93,30 @@ impl Throng {
     /// The process's id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Resident memory, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.unwrap().split_whitespace().next().unwrap();
+        kib.parse::<u64>().unwrap() * 1024
+    }
+
+    /// Open files.
+    pub(crate) fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.id());
+        fs::read_dir(folder).unwrap().count()
+    }
+
+    /// Looks at the open files until there are no more than so many.
+    pub(crate) fn descriptors_until(&self, most: usize) {
+        let start = Instant::now();
+        while self.descriptors() > most {
+            let patient = start.elapsed() < PATIENCE;
+            assert!(patient, "still {} files, not {most}", self.descriptors());
+            thread::yield_now();
+        }
     }
 
     /// A plain connection.

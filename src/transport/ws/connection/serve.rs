@@ -79,7 +79,7 @@ impl Gateway {
             Ok((client, outbox, registration)) => {
                 let flusher = self.flushers().pick(self, client.id().get());
                 let delay = client.flush_delay().unwrap_or(config.flush_delay);
-                let connection = Connection::new(flusher, delay, |waker| {
+                let connection = Connection::new(flusher, client.clone(), delay, |waker| {
                     State::new(io, buffered, accepted, client, outbox, registration, waker)
                 });
                 Serving::Connected {

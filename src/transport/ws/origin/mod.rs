@@ -57,13 +57,14 @@ impl Origins {
     /// assert!(Origins::list(["https://example.com/path"]).is_err());
     /// # Ok::<_, throng::transport::ws::InvalidOrigin>(())
     /// ```
-    pub fn list<'a, I>(origins: I) -> Result<Self, InvalidOrigin>
+    pub fn list<I>(origins: I) -> Result<Self, InvalidOrigin>
     where
-        I: IntoIterator<Item = &'a str>,
+        I: IntoIterator<Item: AsRef<str>>,
     {
         let mut patterns = Vec::new();
         let mut any = false;
         for origin in origins {
+            let origin = origin.as_ref();
             if origin == "*" {
                 any = true;
                 continue;
