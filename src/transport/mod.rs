@@ -6,6 +6,8 @@ pub(crate) mod fault;
 mod gateway;
 mod problem;
 mod rate;
+#[cfg(feature = "sse")]
+mod service;
 mod session;
 mod stats;
 
@@ -19,6 +21,8 @@ pub use self::gateway::Gateway;
 pub use self::gateway::GatewayBuilder;
 pub use self::gateway::Unauthenticated;
 pub use self::problem::Problem;
+#[cfg(feature = "sse")]
+pub use self::service::GatewayService;
 pub use self::stats::ConnectionStats;
 pub use self::stats::LatencyStats;
 pub use self::stats::Transport;

@@ -35,10 +35,10 @@ mod binary;
 mod browser;
 #[cfg(feature = "server")]
 mod clients;
-#[cfg(feature = "ws")]
-mod conn;
 #[cfg(feature = "server")]
 mod conformance;
+#[cfg(feature = "ws")]
+mod conn;
 #[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
