@@ -104,7 +104,7 @@ impl Http {
                     if !idle {
                         continue;
                     }
-                    if begun == 0 || ending {
+                    if ending {
                         return;
                     }
                 }

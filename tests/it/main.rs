@@ -40,6 +40,8 @@ mod conformance;
 #[cfg(feature = "ws")]
 mod conn;
 #[cfg(feature = "server")]
+mod embedding;
+#[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
 mod server;
