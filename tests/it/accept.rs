@@ -155,7 +155,7 @@ async fn whoever_idles_over_http2_is_hung_up_on() {
 
 #[test]
 fn whoever_does_not_read_is_hung_up_on() {
-    let throng = Throng::start(&["--write-timeout", "100"]);
+    let throng = Throng::start(&["--write-timeout", "100", "--head-timeout", "600000"]);
     let mut stream = throng.tcp();
     let error = loop {
         if let Err(error) = stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") {
