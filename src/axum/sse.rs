@@ -36,11 +36,10 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let gateway = gateway.into();
-    any(
-        async move |Path(connection): Path<String>, request: Request| {
-            answer(gateway.sse_subscribe(&connection, request).await)
-        },
-    )
+    any(async move |path: Named, request: Request| {
+        let connection = named(path);
+        answer(gateway.sse_subscribe(&connection, request).await)
+    })
 }
 
 /// Unsubscribes streams; as [`sse_subscribe`].
@@ -51,11 +50,10 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let gateway = gateway.into();
-    any(
-        async move |Path(connection): Path<String>, request: Request| {
-            answer(gateway.sse_unsubscribe(&connection, request).await)
-        },
-    )
+    any(async move |path: Named, request: Request| {
+        let connection = named(path);
+        answer(gateway.sse_unsubscribe(&connection, request).await)
+    })
 }
 
 type Named = Result<Path<String>, PathRejection>;

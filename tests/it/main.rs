@@ -3,6 +3,9 @@
 
 mod auto_traits;
 mod channel;
+#[cfg(feature = "server")]
+#[path = "../support/event_stream.rs"]
+mod event_stream;
 mod examples;
 mod findings;
 mod guarantees;
@@ -37,5 +40,9 @@ mod clients;
 mod peers;
 #[cfg(feature = "server")]
 mod server;
+#[cfg(feature = "server")]
+mod sse;
+#[cfg(feature = "server")]
+mod streams;
 #[cfg(feature = "server")]
 mod websocket;

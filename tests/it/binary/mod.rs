@@ -4,6 +4,7 @@
 //! every read turns a hang into a failure.
 
 mod http;
+mod sse;
 mod ws;
 
 use std::io::BufRead;
@@ -20,6 +21,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 pub(crate) use self::http::Response;
+pub(crate) use self::sse::Sse;
 pub(crate) use self::ws::Ws;
 
 /// How long anything may take before the test fails.
@@ -81,6 +83,18 @@ impl Throng {
         let mut client = self.ws();
         client.join(channel);
         client
+    }
+
+    /// A stream that has been greeted, and the `connected`.
+    pub(crate) fn sse(&self, path: &str) -> (Sse, Value) {
+        self.sse_with(path, &[])
+    }
+
+    /// A stream that was asked for with these headers, and the `connected`.
+    pub(crate) fn sse_with(&self, path: &str, headers: &[(&str, &str)]) -> (Sse, Value) {
+        let mut stream = Sse::open(self.address, path, headers);
+        let connected = stream.expect("connected");
+        (stream, connected)
     }
 
     pub(crate) fn get(&self, path: &str) -> Response {

@@ -1,0 +1,1 @@
+//! Server-sent events over real sockets, against the shipped server.
