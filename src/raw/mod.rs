@@ -2,6 +2,7 @@
 //!
 //! * [`combiner`]: an elected drainer; a state that sees its operations one at a time although
 //!   nobody waits.
+//! * [`prefetch`]: a hint to the processor.
 //! * [`ring`]: a bounded queue of many producers and one consumer, with the wake-up folded in.
 //! * [`shared`]: a reference-counted value whose count is raised once for a whole fan-out.
 //!
@@ -13,5 +14,6 @@
 )]
 
 pub(crate) mod combiner;
+pub(crate) mod prefetch;
 pub(crate) mod ring;
 pub(crate) mod shared;

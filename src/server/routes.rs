@@ -10,7 +10,6 @@ use axum::http::StatusCode;
 use axum::middleware;
 use axum::middleware::Next;
 use axum::response::Response;
-use axum::routing::delete;
 use axum::routing::get;
 use axum::routing::post;
 
@@ -19,6 +18,7 @@ use crate::axum::sse_subscribe;
 use crate::axum::sse_unsubscribe;
 use crate::axum::websocket;
 use crate::server::ServerConfig;
+use crate::server::accept::Accepting;
 use crate::server::api;
 use crate::server::page;
 use crate::transport::Gateway;
@@ -27,8 +27,9 @@ use crate::transport::Problem;
 /// What every handler knows.
 #[derive(Clone, Debug)]
 pub(super) struct App {
-    pub(super) gateway: Gateway,
+    pub(super) accepting: Arc<Accepting>,
     pub(super) config: Arc<ServerConfig>,
+    pub(super) gateway: Gateway,
 }
 
 pub(super) fn router(app: App) -> Router {
@@ -38,7 +39,7 @@ pub(super) fn router(app: App) -> Router {
         .route("/channels/{channel}", get(api::channel))
         .route("/channels/{channel}/publish", post(api::publish))
         .route("/clients/slow", get(api::slow_clients))
-        .route("/clients/{id}", delete(api::kick))
+        .route("/clients/{id}", get(api::client).delete(api::kick))
         .route("/clients/{id}/send", post(api::send))
         .route("/stats", get(api::stats))
         .layer(middleware::from_fn_with_state(app.clone(), check_origin));

@@ -29,6 +29,8 @@ mod support;
 mod unsafe_code;
 
 #[cfg(feature = "server")]
+mod accept;
+#[cfg(feature = "server")]
 mod bench;
 #[cfg(feature = "server")]
 mod binary;
@@ -37,12 +39,18 @@ mod browser;
 #[cfg(feature = "server")]
 mod clients;
 #[cfg(feature = "server")]
+mod conformance;
+#[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
+mod slow_sockets;
+#[cfg(feature = "server")]
 mod sse;
 #[cfg(feature = "server")]
 mod streams;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "server")]
 mod websocket;

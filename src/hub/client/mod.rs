@@ -81,6 +81,14 @@ impl Client {
             .map(|(_, value)| &**value)
     }
 
+    /// Asks the processor to fetch what receiving for this client is going to touch, and does not
+    /// wait for it.
+    #[cfg(feature = "ws")]
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        self.core.queue.ring.prefetch();
+    }
+
     /// How long a transport may hold back what waits for this client, if that was said when it
     /// connected.
     #[must_use]

@@ -62,6 +62,7 @@ use crate::sync::atomic::AtomicU32;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering;
 
+use crate::raw::prefetch::prefetch;
 use crate::raw::shared::Shared;
 
 pub(crate) use self::consume::Consume;
@@ -235,8 +236,8 @@ impl<T: Weigh, S> Ring<T, S> {
     /// Asks the processor to fetch what a push is going to touch.
     #[inline(always)]
     pub(crate) fn prefetch(&self) {
-        prefetch(std::ptr::from_ref(self).cast());
-        prefetch(std::ptr::from_ref(&self.few).cast());
+        prefetch(self, 1);
+        prefetch(&self.few, 1);
     }
 
     /// Notes that something did not fit; forgotten when the receiver has emptied the ring.
@@ -336,19 +337,6 @@ impl<T: Weigh, S> Ring<T, S> {
         }
         tail
     }
-}
-
-/// Asks the processor to fetch a cache line that is going to be written; a hint without effect on
-/// what the program does.
-#[inline(always)]
-fn prefetch(line: *const i8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch of any address is allowed; it does not fault.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line);
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = line;
 }
 
 /// The word of a producer that takes a parked consumer's waker.

@@ -38,6 +38,7 @@ use tokio::task::yield_now;
 use tokio::time;
 
 use crate::hub::Batch;
+use crate::raw::prefetch::prefetch;
 use crate::time::Clock;
 use crate::time::SystemClock;
 use crate::transport::gateway::Gateway;
@@ -50,6 +51,9 @@ pub(super) trait Flush: Send + Sync {
     /// How long what is there may wait for more.
     fn delay(&self) -> Duration;
 
+    /// Asks the processor to fetch what flushing is going to touch.
+    fn prefetch(&self);
+
     /// Drains the outbox into the socket; never waits.
     fn flush(&self, scratch: &mut Scratch);
 
@@ -60,6 +64,7 @@ pub(super) trait Flush: Send + Sync {
 /// Memory that is used for one connection after the other.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
+    /// Frames received; kept for a while, to be given back together.
     pub(super) batch: Batch,
     /// Frames copied together.
     pub(super) copies: Vec<u8>,
@@ -231,12 +236,20 @@ impl Running {
 
     async fn flush_all(&mut self, connections: &mut Vec<Arc<dyn Flush>>, since: Instant) {
         let mut flushed = 0;
-        for connection in connections.drain(..) {
+        for at in 0..connections.len() {
+            if let Some(soon) = connections.get(at + 2 * AHEAD) {
+                prefetch(&**soon, LINES);
+            }
+            if let Some(next) = connections.get(at + AHEAD) {
+                next.prefetch();
+            }
+            let connection = &connections[at];
             let delay = connection.delay();
             if delay.is_zero() {
-                flush(&*connection, &mut self.scratch);
+                flush(&**connection, &mut self.scratch);
                 flushed += 1;
             } else {
+                let connection = Arc::clone(connection);
                 let due = Reverse(SystemClock::new().now() + delay);
                 self.delayed.push(Delayed { due, connection });
             }
@@ -246,6 +259,7 @@ impl Running {
                 yield_now().await;
             }
         }
+        connections.clear();
         self.scratch.report(&self.totals, since, flushed);
     }
 
@@ -292,6 +306,7 @@ impl List {
 impl Scratch {
     /// Folds what was counted into the transport's counters.
     fn report(&mut self, totals: &AllTotals, since: Instant, flushed: u64) {
+        self.batch.clear();
         let tally = mem::take(&mut self.tally);
         if flushed == 0 {
             return;
@@ -314,3 +329,9 @@ fn flush(connection: &dyn Flush, scratch: &mut Scratch) {
 
 /// After so many connections, others have their turn.
 const TURN: u64 = 64;
+
+/// How many connections ahead what the next flush needs is fetched.
+const AHEAD: usize = 2;
+
+/// How many cache lines of a connection a flush touches, at most.
+const LINES: usize = 10;

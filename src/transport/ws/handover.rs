@@ -21,6 +21,7 @@ use crate::transport::problem::Problem;
 use crate::transport::ws;
 use crate::transport::ws::Accepted;
 use crate::transport::ws::Refusal;
+use crate::transport::ws::connection::Hold;
 
 impl Gateway {
     /// Answers a request for a WebSocket connection, under any server built on hyper: axum,
@@ -47,7 +48,7 @@ impl Gateway {
         let on_upgrade = parts.extensions.remove::<OnUpgrade>();
         let carrier = parts.extensions.remove::<Carrier>().unwrap_or_default();
         let request = Request::from_parts(parts, ());
-        let (response, accepted) = ws::upgrade(&request, self.origins())?;
+        let (response, accepted) = ws::upgrade(&request, self.origins(), self.ws_config())?;
         let options = self.authenticate(&request.into_parts().0)?;
         let on_upgrade = on_upgrade.ok_or(Refusal::NotWebSocket)?;
         let gateway = self.clone();
@@ -73,9 +74,6 @@ pub(crate) struct Carrier {
     take: fn(Handover, Upgraded),
     hold: Hold,
 }
-
-/// What is dropped when the connection ends.
-type Hold = Option<Arc<dyn Any + Send + Sync>>;
 
 impl Carrier {
     /// A stream that `take` recovers and [serves](Handover::serve); `hold` is dropped when the
@@ -131,10 +129,7 @@ impl Handover {
             options,
             hold,
         } = self;
-        tokio::spawn(async move {
-            gateway.serve_ws(io, buffered, accepted, options).await;
-            drop(hold);
-        });
+        tokio::spawn(gateway.serve_held(io, &buffered, accepted, options, hold));
     }
 }
 

@@ -4,24 +4,38 @@
 //! every read turns a hang into a failure.
 
 mod http;
+<<<<<<< HEAD
 mod sse;
+=======
+mod raw;
+>>>>>>> main
 mod ws;
 
+use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::net::SocketAddr;
 use std::net::TcpStream;
 use std::process::Child;
+use std::process::ChildStderr;
 use std::process::Command;
 use std::process::ExitStatus;
 use std::process::Stdio;
+use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
 use serde_json::Value;
 
 pub(crate) use self::http::Response;
+<<<<<<< HEAD
 pub(crate) use self::sse::Sse;
+=======
+pub(crate) use self::raw::Came;
+pub(crate) use self::raw::HANDSHAKE;
+pub(crate) use self::raw::Raw;
+pub(crate) use self::raw::masked_text;
+>>>>>>> main
 pub(crate) use self::ws::Ws;
 
 /// How long anything may take before the test fails.
@@ -41,12 +55,41 @@ impl Throng {
 
     /// Starts the binary with these arguments, at this address.
     pub(crate) fn start_at(address: &str, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_throng"))
-            .args(["--listen", address])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_throng"));
+        command.args(["--listen", address]).args(arguments);
+        Self::run(command)
+    }
+
+    /// Starts the binary with these arguments and so many file descriptors, on a free port; and
+    /// what it logs.
+    pub(crate) fn start_with_files(
+        files: usize,
+        arguments: &[&str],
+    ) -> (Self, BufReader<ChildStderr>) {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {files} && exec \"$0\" --listen 127.0.0.1:0 \"$@\"");
+        command
+            .args(["-c", &script, env!("CARGO_BIN_EXE_throng")])
+            .args(arguments);
+        Self::run_logging(command)
+    }
+
+    /// Starts the binary with these arguments, on a free port; and what it logs.
+    pub(crate) fn start_logging(arguments: &[&str]) -> (Self, BufReader<ChildStderr>) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_throng"));
+        command.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        Self::run_logging(command)
+    }
+
+    fn run_logging(mut command: Command) -> (Self, BufReader<ChildStderr>) {
+        command.stderr(Stdio::piped());
+        let mut throng = Self::run(command);
+        let log = throng.child.stderr.take().unwrap();
+        (throng, BufReader::new(log))
+    }
+
+    fn run(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
@@ -58,6 +101,30 @@ impl Throng {
     /// The process's id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Resident memory, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.unwrap().split_whitespace().next().unwrap();
+        kib.parse::<u64>().unwrap() * 1024
+    }
+
+    /// Open files.
+    pub(crate) fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.id());
+        fs::read_dir(folder).unwrap().count()
+    }
+
+    /// Looks at the open files until there are no more than so many.
+    pub(crate) fn descriptors_until(&self, most: usize) {
+        let start = Instant::now();
+        while self.descriptors() > most {
+            let patient = start.elapsed() < PATIENCE;
+            assert!(patient, "still {} files, not {most}", self.descriptors());
+            thread::yield_now();
+        }
     }
 
     /// A plain connection.

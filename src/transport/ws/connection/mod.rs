@@ -27,16 +27,20 @@ use parking_lot::Mutex;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 
+use crate::hub::Client;
 use crate::transport::ws::connection::state::State;
 use crate::transport::ws::flusher::Flush;
 use crate::transport::ws::flusher::Flusher;
 use crate::transport::ws::flusher::Scratch;
 
+pub(super) use self::serve::Hold;
+
 /// What the flusher and the task share.
-struct Connection<IO> {
+pub(super) struct Connection<IO> {
     /// `None` when it has ended.
     state: Mutex<Option<State<IO>>>,
     flusher: Flusher,
+    client: Client,
     delay: Duration,
     /// Whether it is on the flusher's list, or about to be.
     listed: AtomicBool,
@@ -45,10 +49,16 @@ struct Connection<IO> {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
-    fn new(flusher: Flusher, delay: Duration, make: impl FnOnce(Waker) -> State<IO>) -> Arc<Self> {
+    fn new(
+        flusher: Flusher,
+        client: Client,
+        delay: Duration,
+        make: impl FnOnce(Waker) -> State<IO>,
+    ) -> Arc<Self> {
         let connection = Arc::new(Self {
             state: Mutex::new(None),
             flusher,
+            client,
             delay,
             listed: AtomicBool::new(false),
             passed_over: AtomicBool::new(false),
@@ -102,6 +112,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wake for Connection<IO
 impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Flush for Connection<IO> {
     fn delay(&self) -> Duration {
         self.delay
+    }
+
+    fn prefetch(&self) {
+        self.client.prefetch();
     }
 
     fn flush(&self, scratch: &mut Scratch) {

@@ -1,17 +1,22 @@
 //! The door of the gateway, and the task behind it.
 
+use std::any::Any;
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
 
 use bytes::Bytes;
+use pin_project_lite::pin_project;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt;
 use tokio::time;
+use tokio::time::Sleep;
 
 use crate::disconnect::Disconnect;
 use crate::hub::ConnectError;
@@ -41,15 +46,32 @@ impl Gateway {
     ///
     /// # Cancel safety
     ///
-    /// Dropped early, the client is disconnected from the hub and the socket closed without a
-    /// close frame. Nothing is left behind.
-    pub async fn serve_ws<IO>(
+    /// The client is connected when this returns. When the future is dropped early, the client is
+    /// disconnected from the hub and the socket closed without a close frame. Nothing is left
+    /// behind.
+    pub fn serve_ws<IO>(
         &self,
         io: IO,
         buffered: Bytes,
         accepted: Accepted,
         options: ConnectOptions,
-    ) where
+    ) -> impl Future<Output = ()> + Send + use<IO>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.serve_held(io, &buffered, accepted, options, None)
+    }
+
+    /// [`Self::serve_ws`], which drops `hold` at the end.
+    pub(in crate::transport::ws) fn serve_held<IO>(
+        &self,
+        io: IO,
+        buffered: &[u8],
+        accepted: Accepted,
+        options: ConnectOptions,
+        hold: Hold,
+    ) -> Serving<IO>
+    where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let config = self.ws_config();
@@ -57,45 +79,84 @@ impl Gateway {
             Ok((client, outbox, registration)) => {
                 let flusher = self.flushers().pick(self, client.id().get());
                 let delay = client.flush_delay().unwrap_or(config.flush_delay);
-                let connection = Connection::new(flusher, delay, |waker| {
-                    State::new(io, &buffered, accepted, client, outbox, registration, waker)
+                let connection = Connection::new(flusher, client.clone(), delay, |waker| {
+                    State::new(io, buffered, accepted, client, outbox, registration, waker)
                 });
-                drop(buffered);
-                run(Ended(connection)).await;
+                Serving::Connected {
+                    connection: Ended(connection),
+                    timer: time::sleep_until(SystemClock::new().now().into()),
+                    _hold: hold,
+                }
             }
-            Err(error) => refuse(io, config, refusal(&error)).await,
+            Err(error) => {
+                let refused = refuse(io, *config, refusal(&error));
+                Serving::Refused {
+                    refused: Box::pin(async move {
+                        refused.await;
+                        drop(hold);
+                    }),
+                }
+            }
+        }
+    }
+}
+
+/// What is dropped when a connection ends.
+pub(in crate::transport::ws) type Hold = Option<Arc<dyn Any + Send + Sync>>;
+
+pin_project! {
+    /// What is done for one peer. Written out, since an async block would keep most of it twice,
+    /// for as long as the connection lasts.
+    #[project = Projected]
+    pub(in crate::transport::ws) enum Serving<IO>
+    where
+        IO: AsyncRead,
+        IO: AsyncWrite,
+        IO: Unpin,
+        IO: Send,
+        IO: 'static,
+    {
+        Connected {
+            connection: Ended<IO>,
+            #[pin]
+            timer: Sleep,
+            _hold: Hold,
+        },
+        Refused {
+            refused: Pin<Box<dyn Future<Output = ()> + Send>>,
+        },
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Serving<IO> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        thread_local! {
+            /// Used by one connection after the other.
+            static MEMORY: RefCell<Memory> = RefCell::default();
+        }
+        match self.project() {
+            Projected::Refused { refused } => refused.as_mut().poll(cx),
+            Projected::Connected {
+                connection, timer, ..
+            } => MEMORY.with_borrow_mut(|memory| {
+                let polled = connection.0.with(|state| state.poll(cx, timer, memory));
+                polled.unwrap_or(Poll::Ready(()))
+            }),
         }
     }
 }
 
 /// Ends the connection when it is dropped.
-struct Ended<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static>(Arc<Connection<IO>>);
+pub(in crate::transport::ws) struct Ended<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    Arc<Connection<IO>>,
+);
 
 impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Ended<IO> {
     fn drop(&mut self) {
         drop(self.0.end());
     }
-}
-
-/// The task of a connection.
-async fn run<IO>(connection: Ended<IO>)
-where
-    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    thread_local! {
-        /// Used by one connection after the other.
-        static MEMORY: RefCell<Memory> = RefCell::default();
-    }
-    let mut timer = pin!(time::sleep_until(SystemClock::new().now().into()));
-    poll_fn(|cx| {
-        let polled = MEMORY.with_borrow_mut(|memory| {
-            connection
-                .0
-                .with(|state| state.poll(cx, timer.as_mut(), memory))
-        });
-        polled.unwrap_or(std::task::Poll::Ready(()))
-    })
-    .await;
 }
 
 fn refusal(error: &ConnectError) -> &'static Disconnect {
@@ -109,7 +170,7 @@ fn refusal(error: &ConnectError) -> &'static Disconnect {
 
 /// Says why the peer is not let in, and waits until it has hung up, so that it reads the close
 /// frame before it learns that nobody reads what it still sends.
-async fn refuse<IO>(mut io: IO, config: &WsConfig, why: &Disconnect)
+async fn refuse<IO>(mut io: IO, config: WsConfig, why: &Disconnect)
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {

@@ -14,6 +14,7 @@ use tokio::time::Sleep;
 
 use crate::disconnect::Disconnect;
 use crate::hub::Client;
+use crate::hub::Frame;
 use crate::hub::Outbox;
 use crate::time::Clock;
 use crate::time::SystemClock;
@@ -80,7 +81,7 @@ impl Default for Memory {
     }
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
+impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
     pub(super) fn new(
         io: IO,
         buffered: &[u8],
@@ -167,29 +168,33 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
         }
         let output = &mut self.output;
         self.dialogue.poll(cx, &mut |reply| output.reply(reply));
-        for turn in 0.. {
+        let polled = self.converse(cx, memory);
+        let scratch = &mut memory.scratch;
+        scratch.batch.clear();
+        self.count(scratch);
+        self.registration
+            .totals()
+            .add(&mem::take(&mut scratch.tally));
+        if polled.is_pending() {
+            self.arm(timer);
+        }
+        polled
+    }
+
+    /// Writes and reads in turn until neither can be done; ready when the connection has ended.
+    fn converse(&mut self, cx: &mut Context<'_>, memory: &mut Memory) -> Poll<()> {
+        for _ in 0..MAX_TURNS {
             self.write(&mut memory.scratch);
             if self.has_ended(cx, memory).is_ready() {
-                self.count(&mut memory.scratch);
-                self.registration
-                    .totals()
-                    .add(&mem::take(&mut memory.scratch.tally));
                 return Poll::Ready(());
             }
             self.is_paused = !self.reads();
             if self.is_paused || self.read(cx, &mut memory.read).is_pending() {
-                break;
-            }
-            if turn == MAX_TURNS {
-                cx.waker().wake_by_ref();
-                break;
+                return Poll::Pending;
             }
         }
-        self.count(&mut memory.scratch);
-        self.registration
-            .totals()
-            .add(&mem::take(&mut memory.scratch.tally));
-        self.arm(timer);
+        // Others have their turn.
+        cx.waker().wake_by_ref();
         Poll::Pending
     }
 
@@ -213,7 +218,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
     fn drain(&mut self, scratch: &mut Scratch) {
         let mut turns = 0;
         while self.phase == Phase::Open {
-            scratch.batch.clear();
+            let before = scratch.batch.len();
             let cx = &mut Context::from_waker(&self.waker);
             match self
                 .outbox
@@ -227,30 +232,32 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
                 Poll::Ready(Err(closed)) => self.say_farewell(closed.disconnect()),
             }
             let written = if self.dialogue.is_joining() || self.phase != Phase::Open {
-                self.write_personally(scratch)
+                self.write_personally(&scratch.batch.as_slice()[before..])
             } else {
-                let frames = scratch.batch.as_slice();
+                let frames = &scratch.batch.as_slice()[before..];
                 self.output
                     .write_frames(frames, self.encoding, &mut scratch.copies)
             };
+            if scratch.batch.len() > MAX_KEPT {
+                scratch.batch.clear();
+            }
             match written {
                 Written::All => {}
-                Written::Blocked => break,
+                Written::Blocked => return,
                 Written::Broken => self.phase = Phase::Broken,
             }
             turns += 1;
             if turns == MAX_TURNS && self.phase == Phase::Open {
                 // Others have their turn.
                 self.waker.wake_by_ref();
-                break;
+                return;
             }
         }
-        scratch.batch.clear();
     }
 
     /// Writes frames one of which may be the answer to the client's own subscribe.
-    fn write_personally(&mut self, scratch: &Scratch) -> Written {
-        for frame in &scratch.batch {
+    fn write_personally(&mut self, frames: &[Frame]) -> Written {
+        for frame in frames {
             let personal = self.dialogue.personal(frame);
             let bytes = personal.unwrap_or_else(|| self.encoding.of(frame).clone());
             self.output.push(bytes);
@@ -423,6 +430,10 @@ fn now() -> Instant {
 
 /// How many frames are taken out of the outbox at once.
 const MAX_BATCH: usize = 256;
+
+/// How many frames are kept to be given back together: cheaper for the many that several clients
+/// have received.
+const MAX_KEPT: usize = 1024;
 
 /// How often a connection goes on before others have their turn.
 const MAX_TURNS: usize = 16;
