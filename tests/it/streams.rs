@@ -890,10 +890,8 @@ fn pages_that_may_connect_may_read_and_others_may_not() {
     let runtime = runtime();
     let _inside = runtime.enter();
     let hub = Hub::new();
-    let friends = vec!["https://friend.example".to_owned()];
-    let gateway = Gateway::builder(hub.clone())
-        .origins(Origins::List(friends))
-        .build();
+    let friends = Origins::list(["https://friend.example"]).unwrap();
+    let gateway = Gateway::builder(hub.clone()).origins(friends).build();
     let friend = [("host", "here"), ("origin", "https://friend.example")];
     let evil = [("host", "here"), ("origin", "https://evil.example")];
     let credentials = |response: &Response<SseBody>| {

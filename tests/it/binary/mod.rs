@@ -4,11 +4,8 @@
 //! every read turns a hang into a failure.
 
 mod http;
-<<<<<<< HEAD
-mod sse;
-=======
 mod raw;
->>>>>>> main
+mod sse;
 mod ws;
 
 use std::fs;
@@ -28,14 +25,11 @@ use std::time::Instant;
 use serde_json::Value;
 
 pub(crate) use self::http::Response;
-<<<<<<< HEAD
-pub(crate) use self::sse::Sse;
-=======
 pub(crate) use self::raw::Came;
 pub(crate) use self::raw::HANDSHAKE;
 pub(crate) use self::raw::Raw;
 pub(crate) use self::raw::masked_text;
->>>>>>> main
+pub(crate) use self::sse::Sse;
 pub(crate) use self::ws::Ws;
 
 /// How long anything may take before the test fails.
