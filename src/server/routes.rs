@@ -68,7 +68,8 @@ async fn check_origin(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if !app.gateway.origins().allow(request.headers()) {
+    let origins = app.gateway.origins();
+    if !origins.allow_to(request.headers(), request.uri()) {
         let why = "pages of this origin may not use the API";
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden_origin", why));
     }

@@ -155,7 +155,7 @@ impl Gateway {
         let (parts, body) = request.into_parts();
         let done = if parts.method != Method::POST {
             Err(refusal::method("POST"))
-        } else if !self.origins().allow(&parts.headers) {
+        } else if !self.origins().allow_to(&parts.headers, &parts.uri) {
             Err(refusal::forbidden())
         } else {
             command::run(self, change, connection, &parts, body).await
@@ -169,7 +169,7 @@ impl Gateway {
         request: &Parts,
         respond: impl FnOnce(&Self) -> Result<Response<SseBody>, Problem>,
     ) -> Response<SseBody> {
-        if !self.origins().allow(&request.headers) {
+        if !self.origins().allow_to(&request.headers, &request.uri) {
             return refusal::forbidden().into_response();
         }
         let mut response = if request.method == Method::OPTIONS {
