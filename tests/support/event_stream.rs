@@ -3,17 +3,17 @@
 
 /// One event, as a browser would dispatch it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub(crate) struct Event {
     /// `message` when the stream names none.
-    pub name: String,
-    pub data: String,
+    pub(crate) name: String,
+    pub(crate) data: String,
     /// The last event id string when it was dispatched.
-    pub id: String,
+    pub(crate) id: String,
 }
 
 /// The state of an event source.
 #[derive(Debug, Default)]
-pub struct EventStream {
+pub(crate) struct EventStream {
     bytes: Vec<u8>,
     begun: bool,
     /// The last line ended with CR: an LF that comes next belongs to it.
@@ -22,16 +22,16 @@ pub struct EventStream {
     name: String,
     id_buffer: String,
     /// The last event id string.
-    pub last_event_id: String,
+    pub(crate) last_event_id: String,
     /// The reconnection time.
-    pub retry: Option<u64>,
+    pub(crate) retry: Option<u64>,
     /// How many comments there were.
-    pub comments: usize,
+    pub(crate) comments: usize,
 }
 
 impl EventStream {
     /// Takes bytes as they come, and gives the events that they complete.
-    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Event> {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<Event> {
         self.bytes.extend_from_slice(bytes);
         let mut events = Vec::new();
         while let Some(line) = self.line() {
@@ -41,7 +41,7 @@ impl EventStream {
     }
 
     /// Whether everything that came was complete lines.
-    pub fn is_between_lines(&self) -> bool {
+    pub(crate) fn is_between_lines(&self) -> bool {
         self.bytes.is_empty()
     }
 
