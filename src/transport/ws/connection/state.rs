@@ -7,6 +7,7 @@ use std::task::Poll;
 use std::task::Waker;
 use std::time::Instant;
 
+use bytes::Bytes;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
@@ -51,12 +52,16 @@ pub(super) struct State<IO> {
     /// Wakes the flusher.
     waker: Waker,
     registration: Registration,
+    /// The last frame of one who is leaving.
+    last: Option<(u16, Bytes)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     /// Both sides may speak.
     Open,
+    /// The client is not heard any more; what was accepted for it is still to be written.
+    Leaving,
     /// The last frame is in the output.
     Closing,
     /// Everything is written, and the peer is to hang up.
@@ -123,6 +128,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
             timing,
             waker,
             registration,
+            last: None,
         }
     }
 
@@ -217,7 +223,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
     /// Drains the outbox into the socket until one of them is done. Nothing waits in the output.
     fn drain(&mut self, scratch: &mut Scratch) {
         let mut turns = 0;
-        while self.phase == Phase::Open {
+        while self.phase <= Phase::Leaving {
             let before = scratch.batch.len();
             let cx = &mut Context::from_waker(&self.waker);
             match self
@@ -231,7 +237,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(closed)) => self.say_farewell(closed.disconnect()),
             }
-            let written = if self.dialogue.is_joining() || self.phase != Phase::Open {
+            let written = if self.dialogue.is_joining() || !self.output.is_empty() {
                 self.write_personally(&scratch.batch.as_slice()[before..])
             } else {
                 let frames = &scratch.batch.as_slice()[before..];
@@ -247,7 +253,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
                 Written::Broken => self.phase = Phase::Broken,
             }
             turns += 1;
-            if turns == MAX_TURNS && self.phase == Phase::Open {
+            if turns == MAX_TURNS {
                 // Others have their turn.
                 self.waker.wake_by_ref();
                 return;
@@ -275,7 +281,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
             self.timing.hang_up(now(), close_timeout);
         }
         match self.phase {
-            Phase::Open | Phase::Closing => Poll::Pending,
+            Phase::Open | Phase::Leaving | Phase::Closing => Poll::Pending,
             Phase::HangingUp => self.hang_up(cx, &mut memory.read),
             Phase::Broken => Poll::Ready(()),
         }
@@ -335,9 +341,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
                 Ok(Some(received)) => received,
                 Err(violation) => {
                     let why = violation.disconnect();
-                    self.close(why.code(), framing::close(&why));
-                    self.dialogue.client().close(why);
-                    return;
+                    let (code, frame) = (why.code(), framing::close(&why));
+                    return self.leave(why, code, frame);
                 }
             };
             match received {
@@ -353,9 +358,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
                 }
                 Received::Ping(payload) => self.output.reply(framing::pong(&payload)),
                 Received::Pong(_) => {}
-                Received::Close(None) => return self.close(NO_CODE, framing::CLOSE),
+                Received::Close(None) => {
+                    return self.leave(Disconnect::NORMAL, NO_CODE, framing::CLOSE);
+                }
                 Received::Close(Some((code, reason))) => {
-                    return self.close(code, framing::close_with(code, &reason));
+                    let answer = framing::close_with(code, &reason);
+                    return self.leave(Disconnect::NORMAL, code, answer);
                 }
             }
         }
@@ -369,8 +377,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
         }
     }
 
+    /// Closes a client that closes, or has broken the protocol: what was accepted for it comes
+    /// before the last frame.
+    fn leave(&mut self, why: Disconnect, code: u16, last: Bytes) {
+        self.phase = Phase::Leaving;
+        self.last = Some((code, last));
+        self.dialogue.client().close(why);
+        // The outbox has more to say now.
+        self.is_parked = false;
+    }
+
     /// Tells the client why the hub has closed it.
     fn say_farewell(&mut self, why: &Disconnect) {
+        if let Some((code, last)) = self.last.take() {
+            return self.close(code, last);
+        }
         let retry_after = self
             .registration
             .gateway()
@@ -380,7 +401,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
     }
 
     /// Makes this the last frame.
-    fn close(&mut self, code: u16, last: bytes::Bytes) {
+    fn close(&mut self, code: u16, last: Bytes) {
         self.registration.closed(code);
         self.output.push(last);
         self.phase = Phase::Closing;

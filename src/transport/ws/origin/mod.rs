@@ -59,7 +59,10 @@ impl Origins {
     /// assert!(Origins::list(["https://example.com/path"]).is_err());
     /// # Ok::<_, throng::transport::ws::InvalidOrigin>(())
     /// ```
-    pub fn list(origins: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidOrigin> {
+    pub fn list<I>(origins: I) -> Result<Self, InvalidOrigin>
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
         let mut patterns = Vec::new();
         let mut any = false;
         for origin in origins {

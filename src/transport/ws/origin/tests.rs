@@ -130,6 +130,6 @@ fn what_is_written_otherwise_is_refused() {
         );
         assert_eq!(error.to_string(), expected);
     }
-    assert_eq!(Origins::list([]), Ok(Origins::Same));
+    assert_eq!(Origins::list::<[&str; 0]>([]), Ok(Origins::Same));
     assert_eq!(Origins::list(["b.example", "*"]), Ok(Origins::Any));
 }
