@@ -68,6 +68,9 @@ mod config;
 mod connection;
 mod cursor;
 mod event;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 mod open;
 mod percent;
