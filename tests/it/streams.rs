@@ -548,16 +548,19 @@ fn who_is_expelled_is_told_and_its_id_knows_it() {
 fn ids_never_become_longer_than_they_may() {
     let runtime = runtime();
     let _inside = runtime.enter();
-    let hub = Hub::new();
+    let hub = Hub::builder()
+        .authorizer(|_: &AuthRequest| Authorization::deny("no"))
+        .build()
+        .unwrap();
     // Room for two channels of one letter.
-    let gateway = gateway_of(hub.clone(), SseConfig::new().max_id(90));
+    let gateway = gateway_of(hub.clone(), SseConfig::new().max_id(97));
     let refused = whole(ask(&gateway, "/sse?channels=a,b,c", &[]));
     assert_eq!(
         (&refused["status"], &refused["field"]),
         (&json!(400), &json!("channels"))
     );
     assert!(
-        refused["detail"].as_str().unwrap().contains("90 bytes"),
+        refused["detail"].as_str().unwrap().contains("97 bytes"),
         "{refused}"
     );
     assert_eq!(hub.stats().connected, 0, "nothing was spent");
@@ -573,6 +576,11 @@ fn ids_never_become_longer_than_they_may() {
     drop(reader.read());
     drop(reader);
     let (mut reader, _) = Reader::open(&gateway, "/sse?channels=a", &[]);
+    for _ in 0..3 {
+        let one = json!({"channels": ["private-"]});
+        let (_, answer) = reader.change(&gateway, "subscribe", &one);
+        assert_eq!(answer["errors"][0]["code"], "unauthorized", "there is room");
+    }
     for channel in ["x", "y", "z"] {
         let one = json!({"channels": [channel]});
         assert_eq!(reader.change(&gateway, "subscribe", &one).0, StatusCode::OK);

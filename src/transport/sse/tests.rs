@@ -22,6 +22,7 @@ use crate::time::Clock;
 use crate::time::SystemClock;
 use crate::transport::Gateway;
 use crate::transport::sse::SseConfig;
+use crate::transport::sse::body::Live;
 use crate::transport::sse::chunks::Chunks;
 use crate::transport::sse::connection::ConnectionId;
 use crate::transport::sse::cursor::Cursor;
@@ -122,7 +123,7 @@ proptest! {
                     };
                     prop_assert_eq!(since, asked);
                     if held.is_some() || cursor.has(name) {
-                        let place = asked.unwrap_or(at(offset, 1));
+                        let place = asked.unwrap_or_else(|| at(offset, 1));
                         model.insert(name, (Expected::Marked(Mark::At(place)), is_of_address));
                     }
                 }
@@ -229,6 +230,13 @@ fn a_query_is_read_as_a_form_is() {
             "{query}"
         );
     }
+}
+
+#[test]
+fn an_idle_stream_is_small() {
+    let shared = size_of::<Stream>();
+    let own = size_of::<Live>() + size_of::<tokio::time::Sleep>();
+    assert!(shared + own <= 768, "{shared} and {own} bytes");
 }
 
 #[test]
