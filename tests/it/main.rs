@@ -3,6 +3,9 @@
 
 mod auto_traits;
 mod channel;
+#[cfg(feature = "server")]
+#[path = "../support/event_stream.rs"]
+mod event_stream;
 mod examples;
 mod findings;
 mod guarantees;
@@ -47,6 +50,10 @@ mod peers;
 mod server;
 #[cfg(feature = "server")]
 mod slow_sockets;
+#[cfg(feature = "server")]
+mod sse;
+#[cfg(feature = "server")]
+mod streams;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "server")]
