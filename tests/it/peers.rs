@@ -13,7 +13,9 @@ use crate::clients;
 
 #[test]
 fn axum_delivers_all() {
-    delivers_all("axum", &example("peer-axum"));
+    let peer = example("peer-axum");
+    delivers_all("axum", &peer);
+    delivers_all("axum as it comes", &format!("{peer} defaults"));
 }
 
 #[test]
