@@ -34,6 +34,7 @@ use std::sync::Arc;
 use crate::disconnect::Disconnect;
 use crate::id::ChannelName;
 use crate::id::ClientId;
+use crate::limits::Limits;
 use crate::limits::OutboxLimits;
 use crate::message::Message;
 use crate::sync::atomic::Ordering;
@@ -313,6 +314,12 @@ impl Hub {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.shared.is_closed()
+    }
+
+    /// The limits that it was built with.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.shared.common.limits
     }
 
     /// How many clients there are.

@@ -18,6 +18,7 @@ mod field;
 mod problem;
 mod publication;
 mod push;
+mod stream;
 mod timestamp;
 
 pub use self::command::Command;
@@ -34,6 +35,11 @@ pub use self::push::Hello;
 pub use self::push::MemberView;
 pub use self::push::Push;
 pub use self::push::Report;
+pub use self::stream::Missed;
+pub use self::stream::Selection;
+pub use self::stream::StreamHello;
+pub use self::stream::StreamPush;
+pub use self::stream::selected;
 pub use self::timestamp::Timestamp;
 
 /// The WebSocket sub-protocol that names this dialect and its version.

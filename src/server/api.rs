@@ -19,6 +19,7 @@ use crate::server::body::Letter;
 use crate::server::routes::App;
 use crate::server::view::ChannelList;
 use crate::server::view::ChannelView;
+use crate::server::view::ClientView;
 use crate::server::view::SlowList;
 use crate::server::view::StatsView;
 use crate::transport::Problem;
@@ -64,6 +65,13 @@ pub(super) async fn send(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// One client, and how it is connected.
+pub(super) async fn client(State(app): State<App>, id: Named) -> Result<Json<ClientView>, Problem> {
+    let client = app.gateway.hub().client(client_id(id)?);
+    let client = client.ok_or_else(Problem::unknown_client)?;
+    Ok(Json(ClientView::of(&client, &app.gateway)))
+}
+
 /// Disconnects one client for good.
 pub(super) async fn kick(State(app): State<App>, id: Named) -> Result<StatusCode, Problem> {
     match app
@@ -76,9 +84,9 @@ pub(super) async fn kick(State(app): State<App>, id: Named) -> Result<StatusCode
     }
 }
 
-/// The counters of the hub.
+/// The counters of the hub, of the transports and of the listener.
 pub(super) async fn stats(State(app): State<App>) -> Json<StatsView> {
-    Json(StatsView::of(&app.gateway.hub().stats()))
+    Json(StatsView::of(&app.gateway, app.accepting.stats()))
 }
 
 /// The channels there are.

@@ -1,15 +1,21 @@
 //! What can be set for a server, and what each setting costs.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use crate::server::tls::Tls;
+
 /// How a server serves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerConfig {
+    /// How many tasks accept connections. Default: one for each core.
+    pub acceptors: Option<NonZeroUsize>,
     /// How long draining may take. Default 15 s.
     pub drain_timeout: Duration,
-    /// How long a client may take to send the head of a request, and how long a connection may
-    /// idle between two. Default 10 s.
+    /// How long a client may take for the handshake of TLS, and again to send the head of a
+    /// request, and how long a connection may idle between two. Default 10 s. Until it has sent
+    /// its first head, a connection costs about 2 KiB.
     pub head_timeout: Duration,
     /// The largest body of a request, in bytes, checked before it is read. Default 1 MiB and
     /// 64 KiB, so that a payload of 1 MiB fits with what is around it.
@@ -17,9 +23,24 @@ pub struct ServerConfig {
     /// The most connections at a time, WebSocket and HTTP together; at least 1. Default 100,000.
     /// Beyond it, connections wait in the backlog of the listener.
     pub max_connections: usize,
+    /// The most connections at a time from one IPv4 address, or from one network of IPv6 with 64
+    /// bits; at least 1. Default: no limit. Beyond it, connections are closed at once, before
+    /// anything is read. Behind a proxy, all come from the proxy.
+    pub max_connections_per_ip: Option<usize>,
+    /// The largest head of a request, in bytes; at least 8 KiB. Default 16 KiB. A connection over
+    /// HTTP/1.1 reads at most as much at a time.
+    pub max_head: usize,
+    /// The most headers of a request over HTTP/1.1. Default 100. More are answered with 431.
+    pub max_headers: usize,
+    /// The most requests at a time on one connection over HTTP/2. Default 200.
+    pub max_streams: u32,
     /// Whether the page warns that everybody may join everything, and asks who one wants to be.
     /// Default: it does not.
     pub open: bool,
+    /// How long an HTTP connection may take no byte of an answer, and how often one over HTTP/2
+    /// is asked whether it still is. Default 10 s. Then it is dropped.
+    pub write_timeout: Duration,
+    pub(super) tls: Option<Tls>,
 }
 
 impl ServerConfig {
@@ -27,12 +48,26 @@ impl ServerConfig {
     #[must_use]
     pub const fn new() -> Self {
         Self {
+            acceptors: None,
             drain_timeout: Duration::from_secs(15),
             head_timeout: Duration::from_secs(10),
             max_body: (1 << 20) + (64 << 10),
             max_connections: 100_000,
+            max_connections_per_ip: None,
+            max_head: 16 << 10,
+            max_headers: 100,
+            max_streams: 200,
             open: false,
+            write_timeout: Duration::from_secs(10),
+            tls: None,
         }
+    }
+
+    /// Sets [`Self::acceptors`].
+    #[must_use]
+    pub fn acceptors(mut self, acceptors: Option<NonZeroUsize>) -> Self {
+        self.acceptors = acceptors;
+        self
     }
 
     /// Sets [`Self::drain_timeout`].
@@ -63,10 +98,45 @@ impl ServerConfig {
         self
     }
 
+    /// Sets [`Self::max_connections_per_ip`].
+    #[must_use]
+    pub fn max_connections_per_ip(mut self, connections: Option<usize>) -> Self {
+        self.max_connections_per_ip = connections;
+        self
+    }
+
+    /// Sets [`Self::max_head`].
+    #[must_use]
+    pub fn max_head(mut self, bytes: usize) -> Self {
+        self.max_head = bytes;
+        self
+    }
+
+    /// Sets [`Self::max_headers`].
+    #[must_use]
+    pub fn max_headers(mut self, headers: usize) -> Self {
+        self.max_headers = headers;
+        self
+    }
+
+    /// Sets [`Self::max_streams`].
+    #[must_use]
+    pub fn max_streams(mut self, streams: u32) -> Self {
+        self.max_streams = streams;
+        self
+    }
+
     /// Sets [`Self::open`].
     #[must_use]
     pub fn open(mut self, open: bool) -> Self {
         self.open = open;
+        self
+    }
+
+    /// Sets [`Self::write_timeout`].
+    #[must_use]
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
         self
     }
 }

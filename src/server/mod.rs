@@ -7,13 +7,17 @@
 //! |---|---|
 //! | `GET /` | the page: numbers, and a small client |
 //! | `GET /ws` | WebSocket, speaking [the native protocol](crate::docs::protocol) |
+//! | `GET /sse` | [server-sent events](crate::transport::sse) |
+//! | `POST /sse/{connection_id}/subscribe` | adds channels to a stream |
+//! | `POST /sse/{connection_id}/unsubscribe` | takes a stream off channels |
 //! | `GET /healthz` | `ok` |
-//! | `GET /api/v1/stats` | the counters of the hub |
+//! | `GET /api/v1/stats` | the counters of the hub, the transports and the listener |
 //! | `GET /api/v1/channels` | the channels |
 //! | `GET /api/v1/channels/{channel}` | one channel: subscribers, position, members |
 //! | `POST /api/v1/channels/{channel}/publish` | publishes to a channel |
 //! | `POST /api/v1/broadcast` | sends to all clients |
 //! | `GET /api/v1/clients/slow?n=10` | the clients that keep up worst |
+//! | `GET /api/v1/clients/{id}` | one client: channels, outbox, connection |
 //! | `POST /api/v1/clients/{id}/send` | sends to one client |
 //! | `DELETE /api/v1/clients/{id}` | disconnects one client, with 3503 |
 //!
@@ -23,25 +27,56 @@
 //!
 //! # Draining
 //!
-//! When `shutdown` completes, nothing is accepted any more, every WebSocket client is closed
-//! with 3001 after what was accepted for it, and requests under way are answered. What has not
-//! ended after [`ServerConfig::drain_timeout`] is dropped.
+//! When `shutdown` completes, nothing is accepted any more, the [gateway](crate::Gateway) closes
+//! its clients with 1001 over its window, each after what was accepted for it, and requests under
+//! way are answered. Requests that have not ended after [`ServerConfig::drain_timeout`] are
+//! dropped; WebSocket connections that have not are the gateway's, and end by its timeouts.
+//!
+//! # Who does not get in
+//!
+//! Connections need a permit before anything is read from them: see
+//! [`ServerConfig::max_connections`] and [`ServerConfig::max_connections_per_ip`]. They are
+//! accepted by several tasks, and everything after that (TLS, HTTP, the handshake of WebSocket)
+//! happens in a task of each connection's own, within [`ServerConfig::head_timeout`]: whoever is
+//! silent or slow holds up nobody else. When connections cannot be had, most often since there
+//! are no more file descriptors, the server tries again after 5 ms, 10 ms and so on up to a
+//! second, or as soon as a connection ends, and says so once in the log.
 //!
 //! # Memory
 //!
-//! A connection costs a few KiB and its outbox; a request at most
-//! [`ServerConfig::max_body`] and 16 KiB for its head.
+//! A request costs at most [`ServerConfig::max_body`] and [`ServerConfig::max_head`]. Once a
+//! connection has become a WebSocket, nothing of HTTP is left of it.
 
+mod accept;
+mod activity;
 mod api;
 mod body;
 mod claim;
 mod config;
+mod connection;
+mod deadline;
+mod http;
+mod listener;
 mod page;
+mod permits;
 mod routes;
 mod serve;
 pub(crate) mod simple;
 mod view;
 
+#[cfg(feature = "tls")]
+mod tls;
+
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
+
 pub use self::claim::claimed_user;
 pub use self::config::ServerConfig;
+pub use self::listener::Listener;
+pub use self::listener::listen;
 pub use self::serve::serve;
+#[cfg(feature = "tls")]
+pub use self::tls::Tls;
+#[cfg(feature = "tls")]
+pub use self::tls::TlsError;

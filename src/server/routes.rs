@@ -10,12 +10,15 @@ use axum::http::StatusCode;
 use axum::middleware;
 use axum::middleware::Next;
 use axum::response::Response;
-use axum::routing::delete;
 use axum::routing::get;
 use axum::routing::post;
 
+use crate::axum::sse;
+use crate::axum::sse_subscribe;
+use crate::axum::sse_unsubscribe;
 use crate::axum::websocket;
 use crate::server::ServerConfig;
+use crate::server::accept::Accepting;
 use crate::server::api;
 use crate::server::page;
 use crate::transport::Gateway;
@@ -24,8 +27,9 @@ use crate::transport::Problem;
 /// What every handler knows.
 #[derive(Clone, Debug)]
 pub(super) struct App {
-    pub(super) gateway: Gateway,
+    pub(super) accepting: Arc<Accepting>,
     pub(super) config: Arc<ServerConfig>,
+    pub(super) gateway: Gateway,
 }
 
 pub(super) fn router(app: App) -> Router {
@@ -35,11 +39,20 @@ pub(super) fn router(app: App) -> Router {
         .route("/channels/{channel}", get(api::channel))
         .route("/channels/{channel}/publish", post(api::publish))
         .route("/clients/slow", get(api::slow_clients))
-        .route("/clients/{id}", delete(api::kick))
+        .route("/clients/{id}", get(api::client).delete(api::kick))
         .route("/clients/{id}/send", post(api::send))
         .route("/stats", get(api::stats))
         .layer(middleware::from_fn_with_state(app.clone(), check_origin));
+    let gateway = app.gateway.clone();
+    let sse = Router::new()
+        .route("/sse", sse(gateway.clone()))
+        .route(
+            "/sse/{connection_id}/subscribe",
+            sse_subscribe(gateway.clone()),
+        )
+        .route("/sse/{connection_id}/unsubscribe", sse_unsubscribe(gateway));
     Router::new()
+        .merge(sse)
         .route("/", get(page::page))
         .route("/healthz", get(async || "ok"))
         .route("/ws", websocket(app.gateway.clone()))

@@ -1,23 +1,20 @@
 //! Accept, serve, drain.
 
+use std::future;
 use std::future::Future;
-use std::io;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
 
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
-use hyper_util::rt::TokioTimer;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time;
 
+use crate::server::Listener;
 use crate::server::ServerConfig;
+use crate::server::accept;
+use crate::server::accept::Accepting;
+use crate::server::connection::Connections;
+use crate::server::http::Http;
 use crate::server::routes;
 use crate::server::routes::App;
 use crate::transport::Gateway;
@@ -35,88 +32,70 @@ use crate::transport::Gateway;
 /// Dropped early, nothing is accepted any more and requests under way are dropped. WebSocket
 /// connections are the gateway's and go on.
 pub async fn serve(
-    listener: TcpListener,
-    gateway: Gateway,
+    listener: impl Listener,
+    gateway: impl Into<Gateway>,
     config: ServerConfig,
     shutdown: impl Future<Output = ()>,
 ) {
+    let gateway = gateway.into();
     let (drain, draining) = watch::channel(false);
     let config = Arc::new(config);
+    let accepting = Arc::<Accepting>::default();
     let app = App {
-        gateway: gateway.clone(),
+        accepting: Arc::clone(&accepting),
         config: Arc::clone(&config),
+        gateway: gateway.clone(),
     };
-    let router = TowerToHyperService::new(routes::router(app));
-    let mut connections = JoinSet::new();
-    let mut shutdown = pin!(shutdown);
-    loop {
-        let full = connections.len() >= config.max_connections.max(1);
-        tokio::select! {
-            () = &mut shutdown => break,
-            _ = connections.join_next(), if !connections.is_empty() => {}
-            accepted = accept(&listener), if !full => {
-                let draining = draining.clone();
-                let head_timeout = config.head_timeout;
-                connections.spawn(converse(accepted, router.clone(), head_timeout, draining));
-            }
-        }
-    }
-    drop(listener);
+    let http = Http::new(routes::router(app), Arc::clone(&config), draining.clone());
+    let connections = Connections::new(accepting, Arc::clone(&config), http, draining.clone());
+    let connections = Arc::new(connections);
+    let mut tasks = JoinSet::new();
+    accept_with(listener, &connections, &draining, &mut tasks);
+    watch_files(&config, shutdown).await;
+
     drain.send_replace(true);
     let drained = async {
         gateway.drain().await;
-        while connections.join_next().await.is_some() {}
+        while tasks.join_next().await.is_some() {}
+        connections.permits().returned().await;
     };
-    // What has not ended by then ends when `connections` is dropped.
+    // What has not ended by then ends when `tasks` is dropped.
     drop(time::timeout(config.drain_timeout, drained).await);
 }
 
-/// The next connection. When none can be had, waits before it tries again, since the reason
-/// (most often that there are no more file descriptors) does not pass at once.
-async fn accept(listener: &TcpListener) -> TcpStream {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(_) => time::sleep(ACCEPT_PAUSE).await,
-        }
-    }
-}
-
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionReset
-    )
-}
-
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// One connection: HTTP, until it ends or is upgraded.
-async fn converse(
-    stream: TcpStream,
-    router: TowerToHyperService<Router>,
-    head_timeout: Duration,
-    mut draining: watch::Receiver<bool>,
+/// Starts the acceptors.
+fn accept_with<L: Listener>(
+    listener: L,
+    connections: &Arc<Connections>,
+    draining: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
 ) {
-    // Messages are small and each is written whole: there is nothing to wait for.
-    drop(stream.set_nodelay(true));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
-        .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), router)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    tokio::select! {
-        ended = &mut connection => return drop(ended),
-        _ = draining.wait_for(|draining| *draining) => {}
+    let listener = Arc::new(listener);
+    let acceptors = connections.config().acceptors;
+    for _ in 0..acceptors.map_or_else(cores, |acceptors| acceptors.get()) {
+        let listener = Arc::clone(&listener);
+        tasks.spawn(accept::accept(
+            listener,
+            Arc::clone(connections),
+            draining.clone(),
+        ));
     }
-    connection.as_mut().graceful_shutdown();
-    drop(connection.await);
 }
 
-/// The largest head of a request, in bytes.
-const MAX_HEAD: usize = 16 * 1024;
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get())
+}
+
+/// Waits for the end, and meanwhile looks whether the certificate changes.
+async fn watch_files(config: &ServerConfig, end: impl Future<Output = ()>) {
+    let watching = async {
+        match &config.tls {
+            Some(tls) => tls.watch().await,
+            None => future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = end => {}
+        never = watching => match never {},
+    }
+}

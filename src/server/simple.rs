@@ -2,9 +2,8 @@
 
 use std::future::Future;
 
-use tokio::net::TcpListener;
-
 use crate::server;
+use crate::server::Listener;
 use crate::server::ServerConfig;
 use crate::transport::Gateway;
 
@@ -15,9 +14,9 @@ use crate::transport::Gateway;
 ///
 /// Outside a tokio runtime whose time driver is enabled.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Listener,
     gateway: impl Into<Gateway>,
     shutdown: impl Future<Output = ()>,
 ) {
-    server::serve(listener, gateway.into(), ServerConfig::new(), shutdown).await;
+    server::serve(listener, gateway, ServerConfig::new(), shutdown).await;
 }

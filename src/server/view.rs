@@ -1,15 +1,25 @@
 //! What the API shows of the hub, as JSON.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::hub::Channel;
+use crate::hub::Client;
+use crate::hub::ClientStats;
 use crate::hub::Hub;
-use crate::hub::HubStats;
 use crate::hub::SlowClient;
 use crate::id::ChannelName;
 use crate::protocol::MemberView;
+use crate::server::accept::AcceptStats;
+use crate::transport::ConnectionStats;
+use crate::transport::Gateway;
+use crate::transport::LatencyStats;
+use crate::transport::Transport;
+use crate::transport::TransportStats;
 
-/// The counters of the hub.
+/// The counters of the hub, of the transports and of the listener.
 #[derive(Debug, Serialize)]
 pub(super) struct StatsView {
     clients: usize,
@@ -21,11 +31,49 @@ pub(super) struct StatsView {
     dropped: u64,
     evicted: u64,
     disconnected_slow: u64,
+    listener: ListenerView,
+    transports: BTreeMap<&'static str, TransportView>,
+}
+
+#[derive(Debug, Serialize)]
+struct ListenerView {
+    accepted: u64,
+    refused: u64,
+    failed: u64,
+    no_tls: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct TransportView {
+    open: usize,
+    opened: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    frames_in: u64,
+    frames_out: u64,
+    writes: u64,
+    blocked: u64,
+    frames_per_write: f64,
+    flush_latency: LatencyView,
+    closes: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct LatencyView {
+    count: u64,
+    p50_us: f64,
+    p99_us: f64,
+    max_us: f64,
 }
 
 impl StatsView {
-    pub(super) fn of(stats: &HubStats) -> Self {
+    pub(super) fn of(gateway: &Gateway, listener: AcceptStats) -> Self {
+        let stats = gateway.hub().stats();
+        let transports = [Transport::Other, Transport::Sse, Transport::Ws];
+        let view = |kind: Transport| (kind.as_str(), TransportView::of(&gateway.stats(kind)));
         Self {
+            listener: ListenerView::of(listener),
+            transports: transports.into_iter().map(view).collect(),
             clients: stats.clients,
             channels: stats.channels,
             subscriptions: stats.subscriptions,
@@ -35,6 +83,101 @@ impl StatsView {
             dropped: stats.dropped,
             evicted: stats.evicted,
             disconnected_slow: stats.disconnected_slow,
+        }
+    }
+}
+
+impl ListenerView {
+    fn of(stats: AcceptStats) -> Self {
+        Self {
+            accepted: stats.accepted,
+            refused: stats.refused,
+            failed: stats.failed,
+            no_tls: stats.no_tls,
+        }
+    }
+}
+
+impl TransportView {
+    fn of(stats: &TransportStats) -> Self {
+        let code = |(code, count): &(u16, u64)| (code.to_string(), *count);
+        Self {
+            open: stats.open,
+            opened: stats.opened,
+            bytes_in: stats.bytes_in,
+            bytes_out: stats.bytes_out,
+            frames_in: stats.frames_in,
+            frames_out: stats.frames_out,
+            writes: stats.writes,
+            blocked: stats.blocked,
+            frames_per_write: stats.frames_per_write(),
+            flush_latency: LatencyView::of(stats.flush_latency),
+            closes: stats.closes.iter().map(code).collect(),
+        }
+    }
+}
+
+impl LatencyView {
+    fn of(stats: LatencyStats) -> Self {
+        let micros = |time: Duration| time.as_nanos() as f64 / 1000.0;
+        Self {
+            count: stats.count,
+            p50_us: micros(stats.p50),
+            p99_us: micros(stats.p99),
+            max_us: micros(stats.max),
+        }
+    }
+}
+
+/// One client.
+#[derive(Debug, Serialize)]
+pub(super) struct ClientView {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    channels: Vec<String>,
+    #[serde(flatten)]
+    outbox: OutboxView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<ConnectionView>,
+}
+
+#[derive(Debug, Serialize)]
+struct ConnectionView {
+    transport: &'static str,
+    bytes_in: u64,
+    bytes_out: u64,
+    frames_in: u64,
+    frames_out: u64,
+    writes: u64,
+    blocked: u64,
+}
+
+impl ClientView {
+    pub(super) fn of(client: &Client, gateway: &Gateway) -> Self {
+        let mut channels = client.subscriptions();
+        channels.sort_unstable();
+        let connection = gateway.connection(client.id());
+        Self {
+            id: client.id().to_string(),
+            user: client.user().map(str::to_owned),
+            channels: channels.iter().map(ToString::to_string).collect(),
+            outbox: OutboxView::of(&client.stats()),
+            connection: connection.as_ref().map(ConnectionView::of),
+        }
+    }
+}
+
+impl ConnectionView {
+    fn of(stats: &ConnectionStats) -> Self {
+        Self {
+            transport: stats.transport.as_str(),
+            bytes_in: stats.bytes_in,
+            bytes_out: stats.bytes_out,
+            frames_in: stats.frames_in,
+            frames_out: stats.frames_out,
+            writes: stats.writes,
+            blocked: stats.blocked,
         }
     }
 }
@@ -113,6 +256,13 @@ struct SlowLine {
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
+    #[serde(flatten)]
+    outbox: OutboxView,
+}
+
+/// What waits for a client, and what became of what did.
+#[derive(Debug, Serialize)]
+struct OutboxView {
     queued_messages: usize,
     queued_bytes: u64,
     high_water: usize,
@@ -136,6 +286,14 @@ impl SlowLine {
         Self {
             id: id.to_string(),
             user: user.as_ref().map(ToString::to_string),
+            outbox: OutboxView::of(stats),
+        }
+    }
+}
+
+impl OutboxView {
+    fn of(stats: &ClientStats) -> Self {
+        Self {
             queued_messages: stats.queued_messages,
             queued_bytes: stats.queued_bytes,
             high_water: stats.high_water,

@@ -8,6 +8,8 @@ mod rate;
 mod session;
 mod stats;
 
+#[cfg(feature = "sse")]
+pub mod sse;
 pub mod ws;
 
 pub use self::gateway::Gateway;

@@ -31,7 +31,7 @@ pub struct Problem {
     code: &'static str,
     detail: Box<str>,
     field: Option<&'static str>,
-    header: Option<(HeaderName, HeaderValue)>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 impl Problem {
@@ -54,8 +54,17 @@ impl Problem {
         let after = RandomState::new().hash_one(0_u8) % seconds + 1;
         let why = "the server is going away: come back later, or to another";
         Self {
-            header: Some((header::RETRY_AFTER, after.into())),
+            header: Some(Box::new((header::RETRY_AFTER, after.into()))),
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", why)
+        }
+    }
+
+    /// With another header in the response.
+    #[cfg(feature = "sse")]
+    pub(crate) fn with(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self {
+            header: Some(Box::new((name, value))),
+            ..self
         }
     }
 
@@ -87,7 +96,7 @@ impl Problem {
         let media_type = HeaderValue::from_static(ProblemDetails::MEDIA_TYPE);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, media_type);
-        headers.extend(self.header);
+        headers.extend(self.header.map(|header| *header));
         response
     }
 }
@@ -128,7 +137,7 @@ impl From<Refusal> for Problem {
             HeaderValue::from_static("13"),
         );
         Self {
-            header: (refusal == Refusal::Version).then_some(ours),
+            header: (refusal == Refusal::Version).then(|| Box::new(ours)),
             ..Self::new(refusal.status(), code, refusal)
         }
     }

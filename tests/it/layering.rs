@@ -41,9 +41,10 @@ const LAYERS: [(&str, &[&str]); 9] = [
 const ONLY: [(&str, &[&str]); 1] = [("raw", &["sync"])];
 
 /// What comes from outside, and the modules that may name it.
-const OUTSIDERS: [(&str, &[&str]); 7] = [
+const OUTSIDERS: [(&str, &[&str]); 8] = [
     ("Instant::now", &["time", "bin"]),
     ("SystemTime::now", &["time", "bin"]),
+    ("flate2", &["transport"]),
     ("loom", &["sync"]),
     ("serde", &["protocol", "server", "bin"]),
     ("serde_json", &["protocol", "server", "bin"]),

@@ -26,6 +26,8 @@ mod support;
 mod unsafe_code;
 
 #[cfg(feature = "server")]
+mod accept;
+#[cfg(feature = "server")]
 mod bench;
 #[cfg(feature = "server")]
 mod binary;
@@ -36,10 +38,14 @@ mod churn;
 #[cfg(feature = "server")]
 mod clients;
 #[cfg(feature = "server")]
+mod conformance;
+#[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
 mod slow_sockets;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "server")]
 mod websocket;

@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use throng::SlowConsumer;
 
 use crate::bench;
+use crate::tls::TlsOptions;
 
 /// An embeddable, sharded realtime hub, and the server built from it.
 #[derive(Debug, Parser)]
@@ -80,6 +81,20 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "BYTES", default_value = "65536")]
     pub(crate) max_message: NonZeroUsize,
 
+    /// Bytes in a frame that a client sends; as many as in a message if not given.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_frame: Option<NonZeroUsize>,
+
+    /// Compress messages for WebSocket clients that offer it (permessage-deflate), at this level.
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        num_args = 0..=1,
+        default_missing_value = "1",
+        value_parser = clap::value_parser!(u8).range(1..=9)
+    )]
+    pub(crate) deflate: Option<u8>,
+
     /// Channels at a time.
     #[arg(long, value_name = "N", default_value = "1000000")]
     pub(crate) max_channels: NonZeroUsize,
@@ -116,10 +131,42 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "WHETHER", default_value = "allow")]
     pub(crate) client_publish: Publishes,
 
-    /// Another origin whose pages may connect and use the API, such as https://example.com;
-    /// may be given several times. `*` stands for every origin.
+    /// Another origin whose pages may connect and use the API, such as https://example.com,
+    /// example.com:8080 or *.example.com; may be given several times. `*` stands for every origin.
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) allow_origin: Vec<String>,
+
+    /// Connections at a time, those of clients included; beyond it they wait to be accepted.
+    /// Unless given, 1,024 more than clients.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_connections: Option<NonZeroUsize>,
+
+    /// Connections at a time from one IPv4 address, or from one /64 of IPv6; no limit unless given.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_connections_per_ip: Option<NonZeroUsize>,
+
+    /// Connections that may wait to be accepted; the operating system may allow fewer.
+    #[arg(long, value_name = "N", default_value = "4096")]
+    pub(crate) backlog: NonZeroU32,
+
+    /// Tasks that accept connections; one for each core unless given.
+    #[arg(long, value_name = "N")]
+    pub(crate) acceptors: Option<NonZeroUsize>,
+
+    /// Bytes in the head of a request, at least 8192.
+    #[arg(long, value_name = "BYTES", default_value = "16384")]
+    pub(crate) max_head: NonZeroUsize,
+
+    /// Headers of a request over HTTP/1.1.
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub(crate) max_headers: NonZeroUsize,
+
+    /// Requests at a time on one connection over HTTP/2.
+    #[arg(long, value_name = "N", default_value = "200")]
+    pub(crate) max_streams: NonZeroU32,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsOptions,
 
     /// Milliseconds between pings.
     #[arg(long, value_name = "MS", default_value = "25000", value_parser = millis)]
@@ -150,9 +197,40 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "MS", default_value = "5000", value_parser = millis)]
     pub(crate) reconnect_within: Duration,
 
+    #[command(flatten)]
+    pub(crate) sse: SseOptions,
+
     /// Milliseconds that draining may take once the server is told to stop.
     #[arg(long, value_name = "MS", default_value = "15000", value_parser = millis)]
     pub(crate) drain_timeout: Duration,
+}
+
+/// How streams of server-sent events are kept.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct SseOptions {
+    /// Milliseconds after which a stream with nothing to say says that it is there.
+    #[arg(long, value_name = "MS", default_value = "15000", value_parser = millis)]
+    pub(crate) sse_heartbeat: Duration,
+
+    /// Bytes in the body of a request that changes the subscriptions of a stream.
+    #[arg(long, value_name = "BYTES", default_value = "65536")]
+    pub(crate) sse_max_body: NonZeroUsize,
+
+    /// Channels that one request for a stream, or to change it, may name.
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub(crate) sse_max_channels: NonZeroUsize,
+
+    /// Bytes in the id of an event, which names all channels of its stream.
+    #[arg(long, value_name = "BYTES", default_value = "4096")]
+    pub(crate) sse_max_id: NonZeroUsize,
+
+    /// Milliseconds after which clients come back when a stream breaks off.
+    #[arg(long, value_name = "MS", default_value = "3000", value_parser = millis)]
+    pub(crate) sse_retry: Duration,
+
+    /// Milliseconds for which a stream may take nothing before its client is disconnected.
+    #[arg(long, value_name = "MS", default_value = "10000", value_parser = millis)]
+    pub(crate) sse_write_timeout: Duration,
 }
 
 /// Who may join private and presence channels.
@@ -186,7 +264,7 @@ fn slow_consumer(text: &str) -> Result<SlowConsumer, String> {
     }
 }
 
-fn millis(text: &str) -> Result<Duration, String> {
+pub(crate) fn millis(text: &str) -> Result<Duration, String> {
     match text.parse::<u32>() {
         Ok(millis) => Ok(Duration::from_millis(millis.into())),
         Err(_) => Err(format!(

@@ -4,6 +4,13 @@ mod bench;
 mod cli;
 mod serve;
 
+#[cfg(feature = "tls")]
+mod tls;
+
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
+
 use std::process::ExitCode;
 
 use clap::Parser;

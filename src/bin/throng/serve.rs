@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use throng::AuthRequest;
@@ -14,10 +15,11 @@ use throng::Limits;
 use throng::OutboxLimits;
 use throng::server;
 use throng::server::ServerConfig;
+use throng::transport::sse::SseConfig;
 use throng::transport::ws::ClientPublish;
+use throng::transport::ws::Deflate;
 use throng::transport::ws::Origins;
 use throng::transport::ws::WsConfig;
-use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
@@ -26,6 +28,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::Authorize;
 use crate::cli::Publishes;
 use crate::cli::ServeOptions;
+use crate::cli::SseOptions;
 
 /// Serves until it is told to stop.
 pub(crate) fn run(options: ServeOptions) -> ExitCode {
@@ -52,15 +55,17 @@ fn start(options: ServeOptions) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Error>> {
-    let listener = TcpListener::bind(options.listen)
-        .await
+    let origins = Origins::list(options.allow_origin.iter().map(String::as_str))?;
+    let mut certificate = options.tls.certificate()?;
+    let listener = server::listen(options.listen, options.backlog.get())
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     // Whoever started this reads the port from here; if nobody reads, that is no reason to stop.
     drop(writeln!(
         io::stdout(),
-        "listening on http://{}",
+        "listening on {}://{}",
+        certificate.scheme(),
         listener.local_addr()?
     ));
     let mut told = async || {
@@ -71,10 +76,11 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopping = async { drop(stopped.await) };
+    let config = certificate.configure(config(&options));
     let serving = server::serve(
         listener,
-        gateway(&options, hub.clone()),
-        config(&options),
+        gateway(&options, hub.clone(), origins),
+        config,
         stopping,
     );
     let insisted = async {
@@ -85,6 +91,7 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
     let code = tokio::select! {
         () = serving => ExitCode::SUCCESS,
         () = insisted => ExitCode::FAILURE,
+        never = certificate.reload_when_told() => match never {},
     };
     hub.close(Disconnect::SHUTDOWN);
     Ok(code)
@@ -113,24 +120,22 @@ fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
     Ok(builder.build()?)
 }
 
-fn gateway(options: &ServeOptions, hub: Hub) -> Gateway {
+fn gateway(options: &ServeOptions, hub: Hub, origins: Origins) -> Gateway {
     let ws = WsConfig::new()
         .client_publish(match options.client_publish {
             Publishes::Allow => ClientPublish::Allow,
             Publishes::Refuse => ClientPublish::Refuse,
         })
         .max_commands(options.max_commands)
+        .deflate(options.deflate.map(|level| Deflate::new().level(level)))
+        .max_frame(options.max_frame.unwrap_or(options.max_message).get())
         .max_message(options.max_message.get())
         .ping_interval(options.ping_interval)
         .pong_timeout(options.pong_timeout)
         .write_timeout(options.write_timeout)
         .close_timeout(options.close_timeout);
-    let origins = match &options.allow_origin {
-        list if list.is_empty() => Origins::Same,
-        list if list.iter().any(|origin| origin == "*") => Origins::Any,
-        list => Origins::List(list.clone()),
-    };
     let builder = Gateway::builder(hub)
+        .sse(sse(options))
         .ws(ws)
         .origins(origins)
         .drain_window(options.drain_window)
@@ -141,14 +146,41 @@ fn gateway(options: &ServeOptions, hub: Hub) -> Gateway {
     }
 }
 
+fn sse(options: &ServeOptions) -> SseConfig {
+    let SseOptions {
+        sse_heartbeat,
+        sse_max_body,
+        sse_max_channels,
+        sse_max_id,
+        sse_retry,
+        sse_write_timeout,
+    } = options.sse;
+    SseConfig::new()
+        .heartbeat(sse_heartbeat)
+        .max_body(sse_max_body.get())
+        .max_channels(sse_max_channels.get())
+        .max_id(sse_max_id.get())
+        .retry(sse_retry)
+        .write_timeout(sse_write_timeout)
+}
+
 fn config(options: &ServeOptions) -> ServerConfig {
     // Room for base64 of a payload, and for what is around it.
     let max_body = options.max_payload() / 3 * 4 + (64 << 10);
     ServerConfig::new()
+        .acceptors(options.acceptors)
         .drain_timeout(options.drain_timeout)
         .head_timeout(options.head_timeout)
         .max_body(max_body)
         // Beyond the clients, room for requests: clients over the limit are told so.
-        .max_connections(options.max_clients.get().saturating_add(1024))
+        .max_connections(match options.max_connections {
+            Some(connections) => connections.get(),
+            None => options.max_clients.get().saturating_add(1024),
+        })
+        .max_connections_per_ip(options.max_connections_per_ip.map(NonZeroUsize::get))
+        .max_head(options.max_head.get())
+        .max_headers(options.max_headers.get())
+        .max_streams(options.max_streams.get())
+        .write_timeout(options.write_timeout)
         .open(options.authorize == Authorize::Open)
 }

@@ -47,6 +47,12 @@ impl ConnectOptions {
         self
     }
 
+    /// Whose client it is going to be, as [`ConnectOptions::user`] said.
+    #[must_use]
+    pub fn for_user(&self) -> Option<&str> {
+        self.identity.as_ref()?.user.as_deref()
+    }
+
     /// Credentials for the [`Authorizer`](crate::Authorizer); the hub does not look into them.
     pub fn auth(mut self, auth: impl Into<Bytes>) -> Self {
         self.identity.get_or_insert_default().auth = auth.into();

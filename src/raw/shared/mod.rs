@@ -215,26 +215,38 @@ impl<T> Drop for Loan<'_, T> {
     }
 }
 
-/// Gives up all owners in `owners`, lowering each value's count once per run of equal ones.
+/// Gives up all owners in `owners`, lowering each value's count once for many of them: for all
+/// that come in a row, and mostly for all of few values, whatever their order.
 pub(crate) fn release_runs<T>(owners: impl Iterator<Item = Shared<T>>) {
-    let mut owners = owners.map(ManuallyDrop::new);
-    let Some(first) = owners.next() else { return };
-    let mut run = Run {
-        inner: first.inner,
-        owners: 1,
-    };
-    for owner in owners {
-        if owner.inner == run.inner {
-            run.owners += 1;
-        } else {
-            run.release();
-            run = Run {
-                inner: owner.inner,
-                owners: 1,
-            };
+    let mut runs = [const { None::<Run<T>> }; RUNS];
+    for owner in owners.map(ManuallyDrop::new) {
+        let run = &mut runs[place(owner.inner)];
+        match run {
+            Some(run) if run.inner == owner.inner => run.owners += 1,
+            _ => {
+                let begun = Run {
+                    inner: owner.inner,
+                    owners: 1,
+                };
+                if let Some(ended) = run.replace(begun) {
+                    ended.release();
+                }
+            }
         }
     }
-    run.release();
+    for run in runs.iter().flatten() {
+        run.release();
+    }
+}
+
+/// How many values are counted at a time.
+const RUNS: usize = 16;
+
+/// Where the owners of a value are counted.
+fn place<T>(inner: NonNull<T>) -> usize {
+    // Values lie at least a cache line apart, and often a multiple of some power of two.
+    let line = inner.addr().get() / 64;
+    (line ^ line / RUNS ^ line / (RUNS * RUNS)) % RUNS
 }
 
 /// Some owners of one value, gathered by [`release_runs`].

@@ -13,6 +13,8 @@ use crate::hub::Hub;
 use crate::transport::gateway::Gateway;
 use crate::transport::gateway::Inner;
 use crate::transport::gateway::registry::Registry;
+#[cfg(feature = "sse")]
+use crate::transport::sse::SseConfig;
 use crate::transport::ws::Flushers;
 use crate::transport::ws::Origins;
 use crate::transport::ws::WsConfig;
@@ -25,6 +27,8 @@ pub(super) type Authenticate =
 #[must_use]
 pub struct GatewayBuilder {
     hub: Hub,
+    #[cfg(feature = "sse")]
+    sse: SseConfig,
     ws: WsConfig,
     origins: Origins,
     authenticate: Option<Authenticate>,
@@ -36,12 +40,21 @@ impl GatewayBuilder {
     pub(super) fn new(hub: Hub) -> Self {
         Self {
             hub,
+            #[cfg(feature = "sse")]
+            sse: SseConfig::new(),
             ws: WsConfig::new(),
             origins: Origins::Same,
             authenticate: None,
             drain_window: Duration::from_secs(5),
             reconnect_within: Duration::from_secs(5),
         }
+    }
+
+    /// How streams of server-sent events are kept.
+    #[cfg(feature = "sse")]
+    pub fn sse(mut self, config: SseConfig) -> Self {
+        self.sse = config;
+        self
     }
 
     /// How WebSocket connections are kept.
@@ -87,6 +100,10 @@ impl GatewayBuilder {
         Gateway {
             inner: Arc::new(Inner {
                 hub: self.hub,
+                #[cfg(feature = "sse")]
+                sse: self.sse,
+                #[cfg(feature = "sse")]
+                streams: Default::default(),
                 ws: self.ws,
                 origins: self.origins,
                 authenticate: self.authenticate,

@@ -19,6 +19,10 @@ use crate::hub::Hub;
 use crate::hub::Outbox;
 use crate::id::ClientId;
 use crate::transport::rate::spread;
+#[cfg(feature = "sse")]
+use crate::transport::sse::SseConfig;
+#[cfg(feature = "sse")]
+use crate::transport::sse::Streams;
 use crate::transport::stats::AllTotals;
 use crate::transport::stats::ConnectionStats;
 use crate::transport::stats::Totals;
@@ -46,6 +50,10 @@ pub struct Gateway {
 
 pub(super) struct Inner {
     hub: Hub,
+    #[cfg(feature = "sse")]
+    sse: SseConfig,
+    #[cfg(feature = "sse")]
+    streams: Streams,
     ws: WsConfig,
     origins: Origins,
     authenticate: Option<Authenticate>,
@@ -73,6 +81,13 @@ impl Gateway {
     #[must_use]
     pub fn hub(&self) -> &Hub {
         &self.inner.hub
+    }
+
+    /// How streams of server-sent events are kept.
+    #[cfg(feature = "sse")]
+    #[must_use]
+    pub fn sse_config(&self) -> &SseConfig {
+        &self.inner.sse
     }
 
     /// How WebSocket connections are kept.
@@ -144,6 +159,11 @@ impl Gateway {
         let (client, outbox) = self.inner.hub.connect(options)?;
         let registration = Registration::new(self, &client, transport);
         Ok((client, outbox, registration))
+    }
+
+    #[cfg(feature = "sse")]
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.inner.streams
     }
 
     pub(crate) fn totals(&self, transport: Transport) -> &Totals {

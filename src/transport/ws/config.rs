@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::transport::session::ClientPublish;
+use crate::transport::ws::Deflate;
 
 /// How a WebSocket connection is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct WsConfig {
     pub client_publish: ClientPublish,
     /// How long a closed connection waits for its peer to hang up. Default 2 s.
     pub close_timeout: Duration,
+    /// How messages are compressed; `None` without the feature `deflate`.
+    pub(super) deflate: Option<Deflate>,
     /// How long what waits for a client may wait for more, to be written together: fewer writes
     /// for so much latency. Default zero: never waits. A client's own delay, see
     /// [`ConnectOptions::flush_delay`](crate::ConnectOptions::flush_delay), comes before it.
@@ -53,6 +56,7 @@ impl WsConfig {
         Self {
             client_publish: ClientPublish::Allow,
             close_timeout: Duration::from_secs(2),
+            deflate: None,
             flush_delay: Duration::ZERO,
             idle_timeout: None,
             max_commands: None,
@@ -76,6 +80,15 @@ impl WsConfig {
     #[must_use]
     pub const fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
+        self
+    }
+
+    /// Compresses messages to and from the clients that offer it (permessage-deflate, RFC 7692).
+    /// Default: none.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn deflate(mut self, deflate: Option<Deflate>) -> Self {
+        self.deflate = deflate;
         self
     }
 

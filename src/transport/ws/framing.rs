@@ -12,18 +12,35 @@ use crate::hub::Wire;
 use crate::protocol::Push;
 use crate::protocol::Timestamp;
 use crate::time::SystemClock;
+use crate::transport::ws::extension::Params;
 
 /// The slot in which a frame of the hub keeps its native JSON in a WebSocket frame.
 pub(crate) const NATIVE: Wire = Wire::new(0);
 
+/// The slot in which it keeps the same compressed, or as it is where that would be no smaller.
+const DEFLATED: Wire = Wire::new(1);
+
 /// Which encoding of the hub's frames a client takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Encoding {}
+pub(crate) struct Encoding {
+    deflate: Option<Params>,
+}
 
 impl Encoding {
+    pub(super) fn new(deflate: Option<Params>) -> Self {
+        Self { deflate }
+    }
+
     /// The bytes of a frame, made when the first client asks for them.
     pub(crate) fn of(self, frame: &Frame) -> &Bytes {
-        frame.encoded(NATIVE, |frame| text(Push::Frame(frame)))
+        let plain = frame.encoded(NATIVE, |frame| text(Push::Frame(frame)));
+        match self.deflate {
+            Some(params) if plain.len() <= params.longest() => {
+                let deflated = || params.text(&text_of(plain));
+                frame.encoded(DEFLATED, |_| deflated().unwrap_or_else(|| plain.clone()))
+            }
+            _ => plain,
+        }
     }
 }
 

@@ -48,7 +48,7 @@ impl Gateway {
         let on_upgrade = parts.extensions.remove::<OnUpgrade>();
         let carrier = parts.extensions.remove::<Carrier>().unwrap_or_default();
         let request = Request::from_parts(parts, ());
-        let (response, accepted) = ws::upgrade(&request, self.origins())?;
+        let (response, accepted) = ws::upgrade(&request, self.origins(), self.ws_config())?;
         let options = self.authenticate(&request.into_parts().0)?;
         let on_upgrade = on_upgrade.ok_or(Refusal::NotWebSocket)?;
         let gateway = self.clone();

@@ -29,9 +29,14 @@
 
 mod config;
 mod connection;
+#[cfg(feature = "deflate")]
+mod deflate;
+mod extension;
 mod flusher;
 pub(crate) mod framing;
 mod handover;
+#[cfg(not(feature = "deflate"))]
+mod no_deflate;
 mod origin;
 mod output;
 mod reader;
@@ -39,13 +44,22 @@ mod timing;
 mod upgrade;
 
 pub use self::config::WsConfig;
+#[cfg(feature = "deflate")]
+pub use self::deflate::Deflate;
+pub use self::origin::InvalidOrigin;
+pub use self::origin::OriginList;
 pub use self::origin::Origins;
 pub use self::upgrade::Accepted;
 pub use self::upgrade::Refusal;
 pub use self::upgrade::upgrade;
 
+#[cfg(not(feature = "deflate"))]
+use self::no_deflate::Deflate;
+
 #[cfg(feature = "server")]
 pub(crate) use self::handover::Carrier;
+#[cfg(feature = "server")]
+pub(crate) use self::handover::Handover;
 #[cfg(feature = "server")]
 pub(crate) use self::handover::recover;
 pub use super::session::ClientPublish;

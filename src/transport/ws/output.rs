@@ -1,8 +1,12 @@
 //! What is being written to one socket.
 
+#[cfg(unix)]
+use std::any::Any;
 use std::collections::VecDeque;
 use std::io;
 use std::io::IoSlice;
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
@@ -10,9 +14,17 @@ use std::task::Waker;
 
 use bytes::Buf;
 use bytes::Bytes;
+#[cfg(unix)]
+use rustix::net;
+#[cfg(unix)]
+use rustix::net::SendFlags;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
+#[cfg(unix)]
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 use crate::hub::Frame;
 use crate::transport::stats::Tally;
@@ -41,7 +53,7 @@ pub(super) enum Written {
     Broken,
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> Output<IO> {
+impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> Output<IO> {
     pub(super) fn new(io: IO) -> Self {
         Self {
             io,
@@ -205,6 +217,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Output<IO> {
         Written::All
     }
 
+    fn write_bytes(&mut self, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(sent) = send(&self.io, bytes) {
+            return Poll::Ready(Ok(sent));
+        }
+        let cx = &mut Context::from_waker(&self.task);
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
     fn write_run(
         &mut self,
         run: Run,
@@ -212,24 +232,45 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Output<IO> {
         encoding: Encoding,
         copies: &mut Vec<u8>,
     ) -> Poll<io::Result<usize>> {
-        let cx = &mut Context::from_waker(&self.task);
-        let io = Pin::new(&mut self.io);
         if let [frame] = frames {
-            return io.poll_write(cx, encoding.of(frame));
+            return self.write_bytes(encoding.of(frame));
         }
         if run.copied {
             copies.clear();
             for frame in frames {
                 copies.extend_from_slice(encoding.of(frame));
             }
-            return io.poll_write(cx, copies);
+            return self.write_bytes(copies);
         }
+        let cx = &mut Context::from_waker(&self.task);
+        let io = Pin::new(&mut self.io);
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         for (slice, frame) in slices.iter_mut().zip(frames) {
             *slice = IoSlice::new(encoding.of(frame));
         }
         io.poll_write_vectored(cx, &slices[..frames.len()])
     }
+}
+
+/// Sends at once, if the stream is a socket as it is and takes something now.
+///
+/// That is what the runtime would do, less its bookkeeping, which lies in memory of its own for
+/// each stream and is needed only when the socket is full.
+#[cfg(unix)]
+fn send<IO: 'static>(io: &IO, bytes: &[u8]) -> Option<usize> {
+    let io: &dyn Any = io;
+    let socket = match io.downcast_ref::<TcpStream>() {
+        Some(stream) => stream.as_fd(),
+        None => io.downcast_ref::<UnixStream>()?.as_fd(),
+    };
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    // What went wrong, the runtime's own attempt will tell.
+    net::send(socket, bytes, flags).ok()
+}
+
+#[cfg(not(unix))]
+fn send<IO>(_io: &IO, _bytes: &[u8]) -> Option<usize> {
+    None
 }
 
 /// Frames that one system call writes.

@@ -7,9 +7,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 use bytes::Bytes;
-use hyper::header;
-use hyper::header::HeaderMap;
-use hyper::header::HeaderValue;
 use tokio::io::AsyncReadExt;
 use tokio::io::DuplexStream;
 use tungstenite::protocol::frame::FrameHeader;
@@ -26,7 +23,6 @@ use crate::protocol::Fault;
 use crate::protocol::Push;
 use crate::time::Clock;
 use crate::time::SystemClock;
-use crate::transport::ws::Origins;
 use crate::transport::ws::WsConfig;
 use crate::transport::ws::framing;
 use crate::transport::ws::framing::Encoding;
@@ -60,45 +56,6 @@ fn a_reason_is_cut_to_what_a_close_frame_holds() {
         framing::close(&Disconnect::SHUTDOWN),
         b"\x88\x0a\x0b\xb9shutdown".as_slice()
     );
-}
-
-#[test]
-fn an_origin_is_the_same_host_and_port_or_listed() {
-    let list = Origins::List(vec!["https://friend.example".to_owned()]);
-    for (origin, host, same, listed) in [
-        (None, "a", true, true),
-        (Some("http://a:8080"), "a:8080", true, true),
-        (Some("http://A:8080"), "a:8080", true, true),
-        (Some("http://a"), "a:80", true, true),
-        (Some("https://a"), "a:443", true, true),
-        (Some("http://a:80"), "a", true, true),
-        (Some("https://a"), "a:80", false, false),
-        (Some("http://a:8081"), "a:8080", false, false),
-        (Some("http://b:8080"), "a:8080", false, false),
-        (Some("http://a.evil:8080"), "a:8080", false, false),
-        (Some("null"), "a:8080", false, false),
-        (Some("file://"), "", false, false),
-        (Some("https://friend.example"), "a:8080", false, true),
-        (Some("https://friend.example.evil"), "a:8080", false, false),
-    ] {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, HeaderValue::from_static(host));
-        if let Some(origin) = origin {
-            headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
-        }
-        assert_eq!(Origins::Same.allow(&headers), same, "{origin:?} at {host}");
-        assert_eq!(list.allow(&headers), listed, "{origin:?} at {host}");
-        assert!(Origins::Any.allow(&headers));
-    }
-}
-
-#[test]
-fn two_origins_are_none_of_ours() {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::HOST, HeaderValue::from_static("a"));
-    headers.append(header::ORIGIN, HeaderValue::from_static("http://a"));
-    headers.append(header::ORIGIN, HeaderValue::from_static("http://evil"));
-    assert!(!Origins::Same.allow(&headers));
 }
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -13,6 +13,7 @@ use std::io::BufReader;
 use std::net::SocketAddr;
 use std::net::TcpStream;
 use std::process::Child;
+use std::process::ChildStderr;
 use std::process::Command;
 use std::process::ExitStatus;
 use std::process::Stdio;
@@ -46,12 +47,41 @@ impl Throng {
 
     /// Starts the binary with these arguments, at this address.
     pub(crate) fn start_at(address: &str, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_throng"))
-            .args(["--listen", address])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_throng"));
+        command.args(["--listen", address]).args(arguments);
+        Self::run(command)
+    }
+
+    /// Starts the binary with these arguments and so many file descriptors, on a free port; and
+    /// what it logs.
+    pub(crate) fn start_with_files(
+        files: usize,
+        arguments: &[&str],
+    ) -> (Self, BufReader<ChildStderr>) {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {files} && exec \"$0\" --listen 127.0.0.1:0 \"$@\"");
+        command
+            .args(["-c", &script, env!("CARGO_BIN_EXE_throng")])
+            .args(arguments);
+        Self::run_logging(command)
+    }
+
+    /// Starts the binary with these arguments, on a free port; and what it logs.
+    pub(crate) fn start_logging(arguments: &[&str]) -> (Self, BufReader<ChildStderr>) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_throng"));
+        command.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        Self::run_logging(command)
+    }
+
+    fn run_logging(mut command: Command) -> (Self, BufReader<ChildStderr>) {
+        command.stderr(Stdio::piped());
+        let mut throng = Self::run(command);
+        let log = throng.child.stderr.take().unwrap();
+        (throng, BufReader::new(log))
+    }
+
+    fn run(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)

@@ -7,6 +7,7 @@ use std::task::Poll;
 use std::task::Waker;
 use std::time::Instant;
 
+use bytes::Bytes;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
@@ -14,6 +15,7 @@ use tokio::time::Sleep;
 
 use crate::disconnect::Disconnect;
 use crate::hub::Client;
+use crate::hub::Frame;
 use crate::hub::Outbox;
 use crate::time::Clock;
 use crate::time::SystemClock;
@@ -50,12 +52,16 @@ pub(super) struct State<IO> {
     /// Wakes the flusher.
     waker: Waker,
     registration: Registration,
+    /// The last frame of one who is leaving.
+    last: Option<(u16, Bytes)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     /// Both sides may speak.
     Open,
+    /// The client is not heard any more; what was accepted for it is still to be written.
+    Leaving,
     /// The last frame is in the output.
     Closing,
     /// Everything is written, and the peer is to hang up.
@@ -80,7 +86,7 @@ impl Default for Memory {
     }
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
+impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
     pub(super) fn new(
         io: IO,
         buffered: &[u8],
@@ -122,6 +128,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
             timing,
             waker,
             registration,
+            last: None,
         }
     }
 
@@ -167,29 +174,33 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
         }
         let output = &mut self.output;
         self.dialogue.poll(cx, &mut |reply| output.reply(reply));
-        for turn in 0.. {
+        let polled = self.converse(cx, memory);
+        let scratch = &mut memory.scratch;
+        scratch.batch.clear();
+        self.count(scratch);
+        self.registration
+            .totals()
+            .add(&mem::take(&mut scratch.tally));
+        if polled.is_pending() {
+            self.arm(timer);
+        }
+        polled
+    }
+
+    /// Writes and reads in turn until neither can be done; ready when the connection has ended.
+    fn converse(&mut self, cx: &mut Context<'_>, memory: &mut Memory) -> Poll<()> {
+        for _ in 0..MAX_TURNS {
             self.write(&mut memory.scratch);
             if self.has_ended(cx, memory).is_ready() {
-                self.count(&mut memory.scratch);
-                self.registration
-                    .totals()
-                    .add(&mem::take(&mut memory.scratch.tally));
                 return Poll::Ready(());
             }
             self.is_paused = !self.reads();
             if self.is_paused || self.read(cx, &mut memory.read).is_pending() {
-                break;
-            }
-            if turn == MAX_TURNS {
-                cx.waker().wake_by_ref();
-                break;
+                return Poll::Pending;
             }
         }
-        self.count(&mut memory.scratch);
-        self.registration
-            .totals()
-            .add(&mem::take(&mut memory.scratch.tally));
-        self.arm(timer);
+        // Others have their turn.
+        cx.waker().wake_by_ref();
         Poll::Pending
     }
 
@@ -212,8 +223,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
     /// Drains the outbox into the socket until one of them is done. Nothing waits in the output.
     fn drain(&mut self, scratch: &mut Scratch) {
         let mut turns = 0;
-        while self.phase == Phase::Open {
-            scratch.batch.clear();
+        while self.phase <= Phase::Leaving {
+            let before = scratch.batch.len();
             let cx = &mut Context::from_waker(&self.waker);
             match self
                 .outbox
@@ -226,31 +237,33 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(closed)) => self.say_farewell(closed.disconnect()),
             }
-            let written = if self.dialogue.is_joining() || self.phase != Phase::Open {
-                self.write_personally(scratch)
+            let written = if self.dialogue.is_joining() || !self.output.is_empty() {
+                self.write_personally(&scratch.batch.as_slice()[before..])
             } else {
-                let frames = scratch.batch.as_slice();
+                let frames = &scratch.batch.as_slice()[before..];
                 self.output
                     .write_frames(frames, self.encoding, &mut scratch.copies)
             };
+            if scratch.batch.len() > MAX_KEPT {
+                scratch.batch.clear();
+            }
             match written {
                 Written::All => {}
-                Written::Blocked => break,
+                Written::Blocked => return,
                 Written::Broken => self.phase = Phase::Broken,
             }
             turns += 1;
-            if turns == MAX_TURNS && self.phase == Phase::Open {
+            if turns == MAX_TURNS {
                 // Others have their turn.
                 self.waker.wake_by_ref();
-                break;
+                return;
             }
         }
-        scratch.batch.clear();
     }
 
     /// Writes frames one of which may be the answer to the client's own subscribe.
-    fn write_personally(&mut self, scratch: &Scratch) -> Written {
-        for frame in &scratch.batch {
+    fn write_personally(&mut self, frames: &[Frame]) -> Written {
+        for frame in frames {
             let personal = self.dialogue.personal(frame);
             let bytes = personal.unwrap_or_else(|| self.encoding.of(frame).clone());
             self.output.push(bytes);
@@ -268,7 +281,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
             self.timing.hang_up(now(), close_timeout);
         }
         match self.phase {
-            Phase::Open | Phase::Closing => Poll::Pending,
+            Phase::Open | Phase::Leaving | Phase::Closing => Poll::Pending,
             Phase::HangingUp => self.hang_up(cx, &mut memory.read),
             Phase::Broken => Poll::Ready(()),
         }
@@ -328,9 +341,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
                 Ok(Some(received)) => received,
                 Err(violation) => {
                     let why = violation.disconnect();
-                    self.close(why.code(), framing::close(&why));
-                    self.dialogue.client().close(why);
-                    return;
+                    let (code, frame) = (why.code(), framing::close(&why));
+                    return self.leave(why, code, frame);
                 }
             };
             match received {
@@ -346,9 +358,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
                 }
                 Received::Ping(payload) => self.output.reply(framing::pong(&payload)),
                 Received::Pong(_) => {}
-                Received::Close(None) => return self.close(NO_CODE, framing::CLOSE),
+                Received::Close(None) => {
+                    return self.leave(Disconnect::NORMAL, NO_CODE, framing::CLOSE);
+                }
                 Received::Close(Some((code, reason))) => {
-                    return self.close(code, framing::close_with(code, &reason));
+                    let answer = framing::close_with(code, &reason);
+                    return self.leave(Disconnect::NORMAL, code, answer);
                 }
             }
         }
@@ -362,8 +377,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
         }
     }
 
+    /// Closes a client that closes, or has broken the protocol: what was accepted for it comes
+    /// before the last frame.
+    fn leave(&mut self, why: Disconnect, code: u16, last: Bytes) {
+        self.phase = Phase::Leaving;
+        self.last = Some((code, last));
+        self.dialogue.client().close(why);
+        // The outbox has more to say now.
+        self.is_parked = false;
+    }
+
     /// Tells the client why the hub has closed it.
     fn say_farewell(&mut self, why: &Disconnect) {
+        if let Some((code, last)) = self.last.take() {
+            return self.close(code, last);
+        }
         let retry_after = self
             .registration
             .gateway()
@@ -373,7 +401,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
     }
 
     /// Makes this the last frame.
-    fn close(&mut self, code: u16, last: bytes::Bytes) {
+    fn close(&mut self, code: u16, last: Bytes) {
         self.registration.closed(code);
         self.output.push(last);
         self.phase = Phase::Closing;
@@ -423,6 +451,10 @@ fn now() -> Instant {
 
 /// How many frames are taken out of the outbox at once.
 const MAX_BATCH: usize = 256;
+
+/// How many frames are kept to be given back together: cheaper for the many that several clients
+/// have received.
+const MAX_KEPT: usize = 1024;
 
 /// How often a connection goes on before others have their turn.
 const MAX_TURNS: usize = 16;

@@ -229,7 +229,7 @@ impl Violation {
         Self::new(1002, reason)
     }
 
-    const fn new(code: u16, reason: &'static str) -> Self {
+    pub(super) const fn new(code: u16, reason: &'static str) -> Self {
         Self { code, reason }
     }
 

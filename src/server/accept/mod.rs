@@ -1,0 +1,177 @@
+//! From a listener to connections.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time;
+
+use crate::server::connection::Connections;
+use crate::server::listener::Listener;
+use crate::server::permits::Permit;
+
+/// What all acceptors of a server share.
+#[derive(Debug, Default)]
+pub(super) struct Accepting {
+    accepted: AtomicU64,
+    refused: AtomicU64,
+    failed: AtomicU64,
+    no_tls: AtomicU64,
+    /// How many connections there are to be accepted before the last failure is over.
+    failing: AtomicU32,
+}
+
+/// How accepting went so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct AcceptStats {
+    /// Connections accepted and served.
+    pub(super) accepted: u64,
+    /// Connections closed at once since there were too many from where they came.
+    pub(super) refused: u64,
+    /// Failed attempts.
+    pub(super) failed: u64,
+    /// Connections that did not come to speak TLS.
+    pub(super) no_tls: u64,
+}
+
+impl Accepting {
+    pub(super) fn stats(&self) -> AcceptStats {
+        // Relaxed: figures for people.
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        AcceptStats {
+            accepted: read(&self.accepted),
+            refused: read(&self.refused),
+            failed: read(&self.failed),
+            no_tls: read(&self.no_tls),
+        }
+    }
+
+    fn succeeded(&self) {
+        // Relaxed: a figure for people, and a word in the log.
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        // Relaxed: as above. Read first, since it is hardly ever set.
+        if self.failing.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let one_less = |left: u32| left.checked_sub(1);
+        // Relaxed: as above.
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        if self.failing.fetch_update(set, fetch, one_less) == Ok(1) {
+            tracing::info!("accepting connections again");
+        }
+    }
+
+    /// A connection did not come to speak TLS.
+    pub(super) fn no_tls(&self) {
+        // Relaxed: a figure for people.
+        self.no_tls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn refused(&self) {
+        // Relaxed: a figure for people.
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn failed(&self, error: &io::Error) {
+        // Relaxed: a figure for people, and a word in the log.
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        // Relaxed: as above.
+        if self.failing.swap(CALM, Ordering::Relaxed) == 0 {
+            tracing::warn!("cannot accept connections, and will try again: {error}");
+        }
+    }
+}
+
+/// After so many connections without a failure the next one is worth a word again: a server at
+/// its limit fails each time that a client has taken the place of another.
+const CALM: u32 = 256;
+
+/// Accepts connections, and serves each in a task of its own, until the server drains. Then waits
+/// until they have ended.
+pub(super) async fn accept<L: Listener>(
+    listener: Arc<L>,
+    connections: Arc<Connections>,
+    mut draining: watch::Receiver<bool>,
+) {
+    let mut serving = JoinSet::new();
+    let mut backoff = Backoff::new();
+    loop {
+        tokio::select! {
+            _ = draining.wait_for(|draining| *draining) => break,
+            _ = serving.join_next(), if !serving.is_empty() => {}
+            (io, permit) = next(&*listener, &connections, &mut backoff) => {
+                let connections = Arc::clone(&connections);
+                serving.spawn(async move { connections.serve(io, permit).await });
+            }
+        }
+    }
+    drop(listener);
+    while serving.join_next().await.is_some() {}
+}
+
+/// The next connection that there is room for.
+async fn next<L: Listener>(
+    listener: &L,
+    connections: &Connections,
+    backoff: &mut Backoff,
+) -> (L::Io, Permit) {
+    let accepting = connections.accepting();
+    loop {
+        // There is no room: connections wait in the backlog of the listener.
+        let vacancy = connections.permits().vacancy().await;
+        match listener.accept().await {
+            Ok((io, ip)) => {
+                *backoff = Backoff::new();
+                if let Some(permit) = connections.permits().permit(vacancy, ip) {
+                    accepting.succeeded();
+                    return (io, permit);
+                }
+                accepting.refused();
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                accepting.failed(&error);
+                drop(vacancy);
+                time::sleep(backoff.wait()).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+/// How long to wait after a failure: the reason (most often that there are no more file
+/// descriptors) does not pass at once.
+#[derive(Debug)]
+struct Backoff(Duration);
+
+impl Backoff {
+    const MAX: Duration = Duration::from_secs(1);
+    const MIN: Duration = Duration::from_millis(5);
+
+    fn new() -> Self {
+        Self(Self::MIN)
+    }
+
+    /// Twice as long as the last time.
+    fn wait(&mut self) -> Duration {
+        let wait = self.0;
+        self.0 = (wait * 2).min(Self::MAX);
+        wait
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! What stands for TLS where the feature `tls` is off: nothing that could be had.
+
+use std::convert::Infallible;
+use std::io;
+
+/// No TLS.
+#[derive(Clone, Debug)]
+pub(super) enum Tls {}
+
+impl Tls {
+    #[expect(clippy::unused_async, reason = "it is one where there is TLS")]
+    pub(super) async fn accept<IO>(&self, _: IO) -> io::Result<IO> {
+        match *self {}
+    }
+
+    #[expect(clippy::unused_async, reason = "it is one where there is TLS")]
+    pub(super) async fn watch(&self) -> Infallible {
+        match *self {}
+    }
+}

@@ -1,0 +1,128 @@
+//! Events of a stream: `id`, `event` and `data`, each a line, and an empty line behind them.
+//!
+//! The JSON is that of the native protocol. It may come with line breaks, for payloads are sent as
+//! they are: each of its lines becomes a `data:` line of its own, whether it ends in CR, LF or
+//! both. Nothing else that comes from outside stands in an event: names of events are ours, and an
+//! id is percent-encoded. So nobody can end an event early, or begin one.
+
+use bytes::Bytes;
+
+use crate::hub::Event;
+use crate::hub::Frame;
+use crate::hub::StreamPosition;
+use crate::hub::Wire;
+use crate::message::Format;
+use crate::protocol::Push;
+use crate::protocol::StreamPush;
+use crate::protocol::Timestamp;
+use crate::time::SystemClock;
+use crate::transport::sse::cursor;
+
+/// The slot in which a frame of the hub keeps its event, with the id that it has in the streams of
+/// its one channel.
+const SSE: Wire = Wire::new(2);
+
+/// The comment that says that the server is there.
+pub(super) const HEARTBEAT: &[u8] = b":\n\n";
+
+/// The event of a frame, as all streams share it.
+pub(super) fn shared(frame: &Frame) -> &Bytes {
+    frame.encoded(SSE, |frame| {
+        let mut out = Vec::with_capacity(128 + frame.payload().len());
+        if let Some((channel, position)) = place(frame) {
+            out.extend_from_slice(b"id: ");
+            cursor::write_one(channel, position, &mut out);
+            out.push(b'\n');
+        }
+        write(&mut out, name(frame), |now, out| {
+            Push::Frame(frame).write(now, out);
+        });
+        out.into()
+    })
+}
+
+/// What is behind the id in the event of a frame that [has a place](place).
+pub(super) fn without_id(event: &[u8]) -> &[u8] {
+    let end = event.iter().position(|byte| *byte == b'\n');
+    end.map_or(event, |end| &event[end + 1..])
+}
+
+/// The channel and the position of a frame, if it has a position of its own.
+pub(super) fn place(frame: &Frame) -> Option<(&str, StreamPosition)> {
+    let channel = frame.channel()?;
+    match frame.event() {
+        Event::MemberAdded(_) | Event::MemberRemoved(_) | Event::Message(_) => {}
+        _ => return None,
+    }
+    let position = StreamPosition {
+        offset: frame.offset(),
+        epoch: frame.epoch(),
+    };
+    Some((channel, position))
+}
+
+/// Appends the event of a push.
+pub(super) fn push(out: &mut Vec<u8>, name: &str, push: Push<'_>) {
+    write(out, name, |now, out| push.write(now, out));
+}
+
+/// Appends the event of a push that only streams have.
+pub(super) fn stream_push(out: &mut Vec<u8>, name: &str, push: StreamPush<'_>) {
+    write(out, name, |now, out| push.write(now, out));
+}
+
+/// Appends the line that tells a client when to come back.
+pub(super) fn retry(out: &mut Vec<u8>, millis: u64) {
+    out.extend_from_slice(format!("retry: {millis}\n").as_bytes());
+}
+
+/// The name of the event: the type of the push, but for what is binary and so has to be decoded.
+pub(super) fn name(frame: &Frame) -> &'static str {
+    match frame.event() {
+        Event::Gap(_) => "gap",
+        Event::Joined(_) => "joined",
+        Event::Left(_) => "left",
+        Event::MemberAdded(_) => "member_added",
+        Event::MemberRemoved(_) => "member_removed",
+        Event::Message(message) if message.format() == Format::Binary => "binary",
+        Event::Message(_) => "message",
+    }
+}
+
+fn write(out: &mut Vec<u8>, name: &str, json: impl FnOnce(Timestamp, &mut Vec<u8>)) {
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'\n');
+    out.extend_from_slice(DATA);
+    let start = out.len();
+    let now = SystemClock::new().since_unix_epoch();
+    json(Timestamp::since_unix_epoch(now), out);
+    if out[start..].iter().any(is_break) {
+        let text = out.split_off(start);
+        write_lines(&text, out);
+    }
+    out.extend_from_slice(b"\n\n");
+}
+
+/// Appends a text whose first line has its `data:` already.
+fn write_lines(text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some(end) = rest.iter().position(is_break) {
+        out.extend_from_slice(&rest[..end]);
+        out.push(b'\n');
+        out.extend_from_slice(DATA);
+        let length = if rest[end..].starts_with(b"\r\n") {
+            2
+        } else {
+            1
+        };
+        rest = &rest[end + length..];
+    }
+    out.extend_from_slice(rest);
+}
+
+fn is_break(byte: &u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
+}
+
+const DATA: &[u8] = b"data: ";

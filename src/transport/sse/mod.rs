@@ -1,0 +1,189 @@
+//! Server-sent events: a stream of JSON over plain HTTP, which every browser reads by itself.
+//!
+//! [`Gateway::sse`] makes the response to a `GET`: a body that hyper, or whatever serves
+//! [`http_body`] bodies, writes as it goes. A stream is one way; what a client asks of it later, it
+//! asks with requests of its own, [`Gateway::sse_subscribe`] and [`Gateway::sse_unsubscribe`]. What
+//! is said is listed in [`docs::protocol`](crate::docs::protocol).
+//!
+//! ```no_run
+//! # use http_body::Body;
+//! # use hyper::{Request, Response};
+//! # use throng::transport::sse::SseBody;
+//! # use throng::{Gateway, Hub};
+//! # fn example<B: Body>(request: Request<B>) {
+//! let gateway = Gateway::new(Hub::new());
+//! let (request, _) = request.into_parts();
+//! let response: Response<SseBody> = gateway.sse(&request);
+//! # }
+//! ```
+//!
+//! # Order
+//!
+//! The events of a channel come in the order of its publications. `joined` comes before everything
+//! that the subscription brings. Between channels, and for what overtakes, the promises are those of
+//! the [`Outbox`](crate::Outbox).
+//!
+//! # Loss, and going on
+//!
+//! Every event that has a position carries an `id`: the positions of all channels of the stream
+//! once this event has been received. A client that comes back with the last one it has seen, in
+//! `Last-Event-ID` as browsers do or in the query, is in the same channels again, also in those it
+//! joined later, and of each either gets everything after its position, or is told in a `gap` what
+//! it has missed. It is not told of another channel's loss by the first one's id: an id names a
+//! position that was not received only once the `gap` is said.
+//!
+//! # Closing
+//!
+//! When the client is disconnected, what was accepted before is said first, then `disconnect` with
+//! the reason and when to come back, and the body ends. A browser comes back whatever the reason; to
+//! one that is to stay away, a `retry` of a day is said. When the body is dropped, the client is
+//! disconnected and nothing is left behind.
+//!
+//! # A client that does not read
+//!
+//! The body is asked for more only while the connection takes it. What comes meanwhile waits in
+//! the outbox, under the client's policy. Once the client has taken nothing for
+//! [`SseConfig::write_timeout`] while something waits, it is disconnected with
+//! [`Disconnect::WRITE_TIMEOUT`](crate::Disconnect::WRITE_TIMEOUT), and all that the hub held for it
+//! is given back at once. The connection itself belongs to whoever serves the body: throng's own
+//! server ends it as well; under other servers it lasts until the client goes or begins to read
+//! again, and then breaks off.
+//!
+//! # Memory
+//!
+//! A stream that is idle takes about 1 KiB, and its outbox. Besides, at most one chunk of 64 KiB,
+//! and the one event that did not fit it, is on its way at a time, and what the HTTP library
+//! buffers: for HTTP/1.1 in hyper up to its `max_buf_size`, and one chunk more. An event that is
+//! alone, or of 8 KiB and more, is not copied: all streams share it.
+//!
+//! # Progress
+//!
+//! All that waits is gathered and handed over together; nothing is waited for that is not there.
+//! While a join waits for the authorizer, those behind it wait too; events do not.
+
+mod body;
+mod chunks;
+mod command;
+mod config;
+mod connection;
+mod cursor;
+mod event;
+mod headers;
+mod open;
+mod percent;
+mod query;
+mod refusal;
+mod stream;
+mod streams;
+
+use http_body::Body;
+use hyper::Method;
+use hyper::Request;
+use hyper::Response;
+use hyper::StatusCode;
+use hyper::http::request::Parts;
+
+use crate::transport::Problem;
+use crate::transport::gateway::Gateway;
+
+use self::command::Change;
+
+pub(crate) use self::streams::Streams;
+
+pub use self::body::SseBody;
+pub use self::body::Unwritten;
+pub use self::config::SseConfig;
+
+/// Server-sent events.
+impl Gateway {
+    /// The response to a `GET` that asks for a stream: the stream, or problem details that say why
+    /// not. Channels and the position to go on from are in the query, see
+    /// [`docs::protocol`](crate::docs::protocol). A `HEAD` gets what the `GET` would, without a
+    /// stream, and an `OPTIONS` what a browser wants to know before it lets the page of another
+    /// origin ask.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime whose time driver is enabled.
+    pub fn sse(&self, request: &Parts) -> Response<SseBody> {
+        self.answer(request, |gateway| open::open(gateway, request))
+    }
+
+    /// The response to a `POST` that subscribes the stream called `connection` to channels.
+    ///
+    /// The body is a JSON object with `channels`, and perhaps `since` and `auth`. It may come from
+    /// the user of the stream only; to everybody else the stream is not there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the channels up to the one under way have been joined, and the others not.
+    pub async fn sse_subscribe<B>(&self, connection: &str, request: Request<B>) -> Response<SseBody>
+    where
+        B: Body,
+    {
+        self.change(Change::Subscribe, connection, request).await
+    }
+
+    /// The response to a `POST` that takes the stream called `connection` off channels; as
+    /// [`Gateway::sse_subscribe`].
+    ///
+    /// Events that were on their way may still come.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Gateway::sse_subscribe`].
+    pub async fn sse_unsubscribe<B>(
+        &self,
+        connection: &str,
+        request: Request<B>,
+    ) -> Response<SseBody>
+    where
+        B: Body,
+    {
+        self.change(Change::Unsubscribe, connection, request).await
+    }
+
+    async fn change<B>(
+        &self,
+        change: Change,
+        connection: &str,
+        request: Request<B>,
+    ) -> Response<SseBody>
+    where
+        B: Body,
+    {
+        let (parts, body) = request.into_parts();
+        let done = if parts.method != Method::POST {
+            Err(refusal::method("POST"))
+        } else if !self.origins().allow(&parts.headers) {
+            Err(refusal::forbidden())
+        } else {
+            command::run(self, change, connection, &parts, body).await
+        };
+        self.answer(&parts, |_| done)
+    }
+
+    /// Checks whose page asks, answers what a browser asks before, and lets the page read the rest.
+    fn answer(
+        &self,
+        request: &Parts,
+        respond: impl FnOnce(&Self) -> Result<Response<SseBody>, Problem>,
+    ) -> Response<SseBody> {
+        if !self.origins().allow(&request.headers) {
+            return refusal::forbidden().into_response();
+        }
+        let mut response = if request.method == Method::OPTIONS {
+            let mut response = Response::new(SseBody::whole(""));
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            headers::let_ask(&request.headers, response.headers_mut());
+            response
+        } else {
+            respond(self).unwrap_or_else(Problem::into_response)
+        };
+        headers::let_read(&request.headers, response.headers_mut());
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+//! From a request to a stream.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use hyper::HeaderMap;
+use hyper::Method;
+use hyper::Response;
+use hyper::StatusCode;
+use hyper::header;
+use hyper::header::HeaderName;
+use hyper::header::HeaderValue;
+use hyper::http::request::Parts;
+
+use crate::id::ChannelName;
+use crate::protocol::ErrorCode;
+use crate::protocol::Fault;
+use crate::protocol::Missed;
+use crate::protocol::StreamHello;
+use crate::protocol::StreamPush;
+use crate::transport::Problem;
+use crate::transport::gateway::Gateway;
+use crate::transport::sse::SseBody;
+use crate::transport::sse::body::Ask;
+use crate::transport::sse::connection::ConnectionId;
+use crate::transport::sse::cursor::Cursor;
+use crate::transport::sse::cursor::Malformed;
+use crate::transport::sse::cursor::Mark;
+use crate::transport::sse::cursor::Resume;
+use crate::transport::sse::event;
+use crate::transport::sse::headers;
+use crate::transport::sse::headers::EVENT_STREAM;
+use crate::transport::sse::query::Bounds;
+use crate::transport::sse::query::Query;
+use crate::transport::sse::refusal;
+use crate::transport::sse::stream::Stream;
+use crate::transport::sse::stream::millis;
+use crate::transport::sse::stream::random_part;
+use crate::transport::stats::Transport;
+
+/// What a request asks for, checked before anything is spent on it.
+struct Plan {
+    cursor: Cursor,
+    asks: VecDeque<Ask>,
+    /// Channels that the client had, and that it cannot have again.
+    refused: Vec<(String, Fault)>,
+    resumed: Result<bool, Malformed>,
+}
+
+pub(super) fn open(gateway: &Gateway, request: &Parts) -> Result<Response<SseBody>, Problem> {
+    if request.method != Method::GET && request.method != Method::HEAD {
+        return Err(refusal::method("GET, HEAD"));
+    }
+    if !headers::accepts_stream(&request.headers) {
+        return Err(refusal::not_acceptable());
+    }
+    if gateway.is_draining() {
+        return Err(Problem::draining(gateway.reconnect_within()));
+    }
+    let plan = Plan::of(gateway, request)?;
+    let options = gateway.authenticate(request)?;
+    if request.method == Method::HEAD {
+        return Ok(response(SseBody::whole("")));
+    }
+    let Some(id) = ConnectionId::random() else {
+        let why = "no random numbers can be had";
+        return Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no_random",
+            why,
+        ));
+    };
+    let (client, outbox, registration) = gateway
+        .enter(options, Transport::Sse)
+        .map_err(|error| refusal::unavailable(&error, gateway.reconnect_within()))?;
+    let Plan {
+        cursor,
+        asks,
+        refused,
+        resumed,
+    } = plan;
+    let stream = Arc::new(Stream::new(id, client, outbox, registration, cursor));
+    greet(gateway, &stream, resumed);
+    for (channel, fault) in &refused {
+        stream.refuse(channel, fault);
+    }
+    gateway.streams().insert(&stream, *gateway.sse_config());
+    Ok(response(SseBody::live(gateway, stream, asks)))
+}
+
+impl Plan {
+    fn of(gateway: &Gateway, request: &Parts) -> Result<Self, Problem> {
+        let config = gateway.sse_config();
+        let max_name = gateway.hub().limits().max_channel_name;
+        let bounds = Bounds {
+            max_channels: config.max_channels,
+            max_name,
+            max_id: config.max_id,
+        };
+        let query = Query::parse(request.uri.query().unwrap_or_default(), bounds)?;
+        let resume = match last_event_id(&request.headers, config.max_id) {
+            Some(id) => id.and_then(Resume::parse),
+            None => Resume::parse(&query.last_event_id),
+        };
+        let resumed = resume.as_ref().map(|resume| !resume.entries.is_empty());
+        let mut plan = Self {
+            cursor: Cursor::new(config.max_id),
+            asks: VecDeque::new(),
+            refused: Vec::new(),
+            resumed: resumed.map_err(|malformed| *malformed),
+        };
+        let resume = resume.unwrap_or_default();
+        for channel in &query.channels {
+            plan.name(channel, resume.get(channel))?;
+        }
+        for (channel, mark) in resume.entries {
+            let is_named = query.channels.iter().any(|named| **named == *channel);
+            if let (Mark::At(_), false) = (mark, is_named) {
+                plan.bring_back(channel, mark, max_name);
+            }
+        }
+        Ok(plan)
+    }
+
+    /// A channel of the query.
+    fn name(&mut self, channel: &ChannelName, mark: Option<Mark>) -> Result<(), Problem> {
+        let since = match mark {
+            Some(Mark::At(position)) => Some(position),
+            _ => None,
+        };
+        let noted = match mark {
+            Some(Mark::Left) => self.cursor.skip(channel),
+            _ => self.cursor.ask(channel, since, true),
+        };
+        noted.map_err(|error| {
+            Fault::new(ErrorCode::InvalidField, error.to_string()).field("channels")
+        })?;
+        if mark != Some(Mark::Left) {
+            self.asks.push_back(Ask {
+                channel: channel.clone(),
+                since,
+            });
+        }
+        Ok(())
+    }
+
+    /// A channel that only the cursor names: the client had joined it later.
+    fn bring_back(&mut self, channel: String, mark: Mark, max_name: usize) {
+        let since = match mark {
+            Mark::At(position) => Some(position),
+            Mark::Left => return,
+        };
+        let fault = match ChannelName::parse(&channel, max_name) {
+            Ok(name) => match self.cursor.ask(&name, since, false) {
+                Ok(()) => {
+                    return self.asks.push_back(Ask {
+                        channel: name,
+                        since,
+                    });
+                }
+                Err(error) => Fault::new(ErrorCode::TooLarge, error.to_string()),
+            },
+            Err(error) => Fault::new(ErrorCode::InvalidChannel, error.to_string()),
+        };
+        self.refused.push((channel, fault.field("channel_id")));
+    }
+}
+
+/// What the header says, if it is there. What is longer than any id of ours is none.
+fn last_event_id(headers: &HeaderMap, max: usize) -> Option<Result<&str, Malformed>> {
+    const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+    let id = headers.get(LAST_EVENT_ID)?;
+    let id = id.to_str().ok().filter(|id| id.len() <= max);
+    Some(id.ok_or(Malformed))
+}
+
+fn greet(gateway: &Gateway, stream: &Stream, resumed: Result<bool, Malformed>) {
+    let config = gateway.sse_config();
+    let connection = stream.id.to_string();
+    let hello = StreamHello {
+        client: stream.client.id(),
+        connection: &connection,
+        heartbeat_ms: millis(config.heartbeat),
+        resumed: resumed == Ok(true),
+        user: stream.client.user(),
+    };
+    let retry = config.retry.mul_f64(0.8 + 0.4 * random_part());
+    stream.say(|out| {
+        event::retry(out, millis(retry));
+        event::stream_push(out, "connected", StreamPush::Connected(&hello));
+    });
+    if resumed.is_err() {
+        let push = StreamPush::Gap {
+            channel: None,
+            missed: Missed::Unknown { reason: "id" },
+        };
+        stream.say(|out| event::stream_push(out, "gap", push));
+    }
+}
+
+fn response(body: SseBody) -> Response<SseBody> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, EVENT_STREAM),
+        (header::CACHE_CONTROL, "no-cache, no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,130 @@
+//! Which web pages may connect.
+
+mod pattern;
+
+use std::error::Error;
+use std::fmt;
+
+use hyper::header;
+use hyper::header::HeaderMap;
+
+use self::pattern::Pattern;
+use self::pattern::Site;
+
+/// Whose pages may connect. A browser says in `Origin` whose page it runs; what is not a browser
+/// sends no `Origin`, and is not asked for one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origins {
+    /// Every page may.
+    Any,
+    /// Pages of the server's own host and port may, and these: see [`Origins::list`].
+    List(OriginList),
+    /// Pages of the server's own host and port may. The default.
+    #[default]
+    Same,
+}
+
+/// Origins beside the server's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginList(Box<[Pattern]>);
+
+impl Origins {
+    /// The server's own host and port, and these:
+    ///
+    /// | written | whose pages may |
+    /// |---|---|
+    /// | `https://example.com` | of this scheme and host, at the scheme's own port |
+    /// | `https://example.com:8443` | of this scheme, host and port |
+    /// | `example.com`, `example.com:8080` | of any scheme |
+    /// | `*.example.com` | of every host below `example.com`, which is not one itself |
+    /// | `https://*.example.com:8443` | of all that |
+    /// | `*` | everybody |
+    ///
+    /// Without a port, it is 80 for `http` and 443 for `https`. None at all are
+    /// [`Origins::Same`].
+    ///
+    /// # Errors
+    ///
+    /// Says which is written otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use throng::transport::ws::Origins;
+    ///
+    /// let origins = Origins::list(["https://example.com", "*.example.com"])?;
+    /// assert!(Origins::list(["https://example.com/path"]).is_err());
+    /// # Ok::<_, throng::transport::ws::InvalidOrigin>(())
+    /// ```
+    pub fn list<I>(origins: I) -> Result<Self, InvalidOrigin>
+    where
+        I: IntoIterator<Item: AsRef<str>>,
+    {
+        let mut patterns = Vec::new();
+        let mut any = false;
+        for origin in origins {
+            let origin = origin.as_ref();
+            if origin == "*" {
+                any = true;
+                continue;
+            }
+            let pattern = Pattern::parse(origin);
+            patterns.push(pattern.ok_or_else(|| InvalidOrigin(origin.into()))?);
+        }
+        Ok(match patterns {
+            _ if any => Self::Any,
+            patterns if patterns.is_empty() => Self::Same,
+            patterns => Self::List(OriginList(patterns.into())),
+        })
+    }
+
+    /// Whether a request with these headers may be served.
+    #[must_use]
+    pub fn allow(&self, headers: &HeaderMap) -> bool {
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        let (Some(origin), None) = (origins.next(), origins.next()) else {
+            return !headers.contains_key(header::ORIGIN);
+        };
+        if let Self::Any = self {
+            return true;
+        }
+        let Some(site) = origin.to_str().ok().and_then(Site::of_origin) else {
+            return false;
+        };
+        let listed = match self {
+            Self::Any => true,
+            Self::List(list) => list.0.iter().any(|pattern| pattern.matches(&site)),
+            Self::Same => false,
+        };
+        listed || is_same(&site, headers)
+    }
+}
+
+/// Whether the request was sent to this site.
+fn is_same(site: &Site<'_>, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST);
+    host.and_then(|host| host.to_str().ok())
+        .and_then(|host| Site::at(site.scheme, host))
+        .is_some_and(|own| own.is(site))
+}
+
+/// An origin that was written in a way that is not understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidOrigin(Box<str>);
+
+impl fmt::Display for InvalidOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is no origin: use `*`, `host` or `*.domain`, with `scheme://` before it and \
+             `:port` behind it or without",
+            self.0
+        )
+    }
+}
+
+impl Error for InvalidOrigin {}
+
+#[cfg(test)]
+mod tests;
