@@ -16,7 +16,6 @@
 //! A connection that somebody else holds is passed over, and whoever holds it puts it back. After
 //! some connections the flusher yields to the other tasks of its thread.
 
-use std::any::Any;
 use std::cmp::Ordering as Order;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -58,7 +57,7 @@ pub(super) trait Flush: Send + Sync {
     fn flush(&self, scratch: &mut Scratch);
 
     /// Ends it: flushing it has panicked.
-    fn end(&self, panic: Box<dyn Any + Send>);
+    fn end(&self);
 }
 
 /// Memory that is used for one connection after the other.
@@ -322,8 +321,11 @@ impl Scratch {
 fn flush(connection: &dyn Flush, scratch: &mut Scratch) {
     let flushed = catch_unwind(AssertUnwindSafe(|| connection.flush(scratch)));
     if let Err(panic) = flushed {
-        *scratch = Scratch::default();
-        connection.end(panic);
+        let left = mem::take(scratch);
+        // What was received is dropped here, and may panic again.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop((panic, left))));
+        drop(dropped);
+        connection.end();
     }
 }
 
