@@ -40,6 +40,10 @@ mod browser;
 mod clients;
 #[cfg(feature = "server")]
 mod conformance;
+#[cfg(feature = "ws")]
+mod conn;
+#[cfg(feature = "server")]
+mod embedding;
 #[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]

@@ -158,7 +158,7 @@ impl Gateway {
         let (parts, body) = request.into_parts();
         let done = if parts.method != Method::POST {
             Err(refusal::method("POST"))
-        } else if !self.origins().allow_to(&parts.headers, &parts.uri) {
+        } else if !self.origins().allow(&parts.uri, &parts.headers) {
             Err(refusal::forbidden())
         } else {
             command::run(self, change, connection, &parts, body).await
@@ -172,7 +172,7 @@ impl Gateway {
         request: &Parts,
         respond: impl FnOnce(&Self) -> Result<Response<SseBody>, Problem>,
     ) -> Response<SseBody> {
-        if !self.origins().allow_to(&request.headers, &request.uri) {
+        if !self.origins().allow(&request.uri, &request.headers) {
             return refusal::forbidden().into_response();
         }
         let mut response = if request.method == Method::OPTIONS {

@@ -5,10 +5,9 @@ mod pattern;
 use std::error::Error;
 use std::fmt;
 
+use hyper::Uri;
 use hyper::header;
 use hyper::header::HeaderMap;
-use hyper::http::Uri;
-use hyper::http::uri::Authority;
 
 use self::pattern::Pattern;
 use self::pattern::Site;
@@ -81,27 +80,9 @@ impl Origins {
         })
     }
 
-    /// Whether a request with these headers may be served.
+    /// Whether a request to `uri` with these headers may be served.
     #[must_use]
-    pub fn allow(&self, headers: &HeaderMap) -> bool {
-        let host = headers
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok());
-        self.allow_at(headers, host)
-    }
-
-    /// Whether a request with these headers, sent to this address, may be served: over HTTP/2
-    /// the host is in the address, as `:authority`, and not among the headers.
-    #[must_use]
-    pub fn allow_to(&self, headers: &HeaderMap, uri: &Uri) -> bool {
-        if headers.contains_key(header::HOST) {
-            self.allow(headers)
-        } else {
-            self.allow_at(headers, uri.authority().map(Authority::as_str))
-        }
-    }
-
-    fn allow_at(&self, headers: &HeaderMap, host: Option<&str>) -> bool {
+    pub fn allow(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let (Some(origin), None) = (origins.next(), origins.next()) else {
             return !headers.contains_key(header::ORIGIN);
@@ -117,12 +98,19 @@ impl Origins {
             Self::List(list) => list.0.iter().any(|pattern| pattern.matches(&site)),
             Self::Same => false,
         };
-        listed || is_same(&site, host)
+        listed || is_same(&site, uri, headers)
     }
 }
 
 /// Whether the request was sent to this site.
-fn is_same(site: &Site<'_>, host: Option<&str>) -> bool {
+fn is_same(site: &Site<'_>, uri: &Uri, headers: &HeaderMap) -> bool {
+    let host = match uri.authority() {
+        // As over HTTP/2, where there need be no `Host`.
+        Some(authority) => Some(authority.as_str()),
+        None => headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok()),
+    };
     host.and_then(|host| Site::at(site.scheme, host))
         .is_some_and(|own| own.is(site))
 }

@@ -146,3 +146,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
