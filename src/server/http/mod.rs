@@ -131,7 +131,7 @@ where
 {
     // An error: it came over something else, which happens to none of ours.
     if let Ok((io, buffered)) = recover::<Deadline<IO>>(upgraded) {
-        handover.serve(io.into_inner(), buffered);
+        handover.serve(io.into_inner(), &buffered);
     }
 }
 
