@@ -504,7 +504,7 @@ fn a_channel_that_was_left_stays_left() {
     let _inside = runtime.enter();
     let hub = Hub::new();
     let _held = hub.channel("b").unwrap();
-    let gateway = Gateway::new(hub.clone());
+    let gateway = Gateway::new(hub);
     let (mut reader, _) = Reader::open(&gateway, "/sse?channels=a,b", &[]);
     let (status, _) = reader.change(&gateway, "subscribe", &json!({"channels": ["c"]}));
     assert_eq!(status, StatusCode::OK);
@@ -677,7 +677,7 @@ fn a_stream_may_have_many_channels() {
         .build()
         .unwrap();
     let config = SseConfig::new().max_channels(600).max_id(100_000);
-    let gateway = gateway_of(hub.clone(), config);
+    let gateway = gateway_of(hub, config);
     let channels: Vec<_> = (0..600).map(|number| format!("c{number}")).collect();
     let path = format!("/sse?channels={}", channels.join(","));
     let (reader, events) = Reader::open(&gateway, &path, &[]);
