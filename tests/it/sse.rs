@@ -251,11 +251,7 @@ fn a_client_that_does_not_read_is_cut_off() {
     let before = memory(&throng);
     // More than the buffers of the socket take, so that it is the outbox that fills.
     let large = json!("x".repeat(1 << 19));
-    let mut published = 0;
-    while throng.publish("news", &large)["dropped"] == 0 {
-        published += 1;
-        assert!(published < 1000, "it reads");
-    }
+    until_dropped(&throng, &large);
     let grown = memory(&throng).saturating_sub(before);
     // Eight messages that wait as they were published and as events, and what HTTP buffers.
     assert!(
@@ -272,6 +268,17 @@ fn a_client_that_does_not_read_is_cut_off() {
         stalled.breaks_off(),
         "the response is not ended as if it were whole"
     );
+}
+
+/// Publishes until the only client is full, or is gone because it was.
+fn until_dropped(throng: &Throng, data: &Value) {
+    for _ in 0..1000 {
+        let report = throng.publish("news", data);
+        if report["dropped"] != 0 || report["addressed"] == 0 {
+            return;
+        }
+    }
+    panic!("it reads");
 }
 
 /// The memory of the server that is resident, in bytes.
@@ -484,6 +491,23 @@ fn curl_reads_a_stream_over_http_1_and_http_2() {
             "{version}: ended as it should"
         );
     }
+}
+
+#[test]
+fn a_client_that_does_not_read_is_cut_off_over_http_2_as_well() {
+    let throng = Throng::start(&["--sse-write-timeout", "300", "--outbox-bytes", "8000000"]);
+    let url = format!("http://{}/sse?channels=news", throng.address);
+    // Nobody reads what it prints, so it stops reading as well.
+    let Some(mut stalled) = Curl::start(&["--http2-prior-knowledge", &url]) else {
+        return;
+    };
+    stalled.expect("connected");
+    stalled.expect("joined");
+    let large = json!("x".repeat(1 << 19));
+    until_dropped(&throng, &large);
+    let stats = throng.stats_until(|stats| stats["transports"]["sse"]["open"] == 0);
+    assert_eq!(stats["transports"]["sse"]["closes"], json!({"3009": 1}));
+    assert_eq!(stats["subscriptions"], 0);
 }
 
 #[test]

@@ -504,7 +504,7 @@ fn a_channel_that_was_left_stays_left() {
     let _inside = runtime.enter();
     let hub = Hub::new();
     let _held = hub.channel("b").unwrap();
-    let gateway = Gateway::new(hub.clone());
+    let gateway = Gateway::new(hub);
     let (mut reader, _) = Reader::open(&gateway, "/sse?channels=a,b", &[]);
     let (status, _) = reader.change(&gateway, "subscribe", &json!({"channels": ["c"]}));
     assert_eq!(status, StatusCode::OK);
@@ -677,7 +677,7 @@ fn a_stream_may_have_many_channels() {
         .build()
         .unwrap();
     let config = SseConfig::new().max_channels(600).max_id(100_000);
-    let gateway = gateway_of(hub.clone(), config);
+    let gateway = gateway_of(hub, config);
     let channels: Vec<_> = (0..600).map(|number| format!("c{number}")).collect();
     let path = format!("/sse?channels={}", channels.join(","));
     let (reader, events) = Reader::open(&gateway, &path, &[]);
@@ -891,6 +891,48 @@ fn what_is_wrong_with_a_change_is_said() {
     );
     assert_eq!(status, StatusCode::OK);
     assert_eq!(gateway.hub().subscriber_count("a"), 1);
+    let broken = Bytes::from_static(b"{\"channels\":[\"\xff\"]}");
+    let mut request = request(Method::POST, "/", &[("content-type", "application/json")]);
+    *request.body_mut() = broken.into();
+    let mut context = Context::from_waker(Waker::noop());
+    let Poll::Ready(response) =
+        pin!(gateway.sse_subscribe(&reader.connection, request)).poll(&mut context)
+    else {
+        panic!("nothing is waited for");
+    };
+    assert_eq!(whole(response)["code"], "invalid_utf8");
+    // What was said to the stream is counted, as far as it was read.
+    let stats = gateway.stats(Transport::Sse);
+    assert_eq!((stats.frames_in, stats.bytes_in > 100), (8, true));
+}
+
+#[test]
+fn members_come_and_go() {
+    let runtime = runtime();
+    let _inside = runtime.enter();
+    let hub = Hub::builder()
+        .authorizer(|_: &AuthRequest| Authorization::Allow)
+        .build()
+        .unwrap();
+    let gateway = Gateway::builder(hub)
+        .authenticate(|request| Ok(ConnectOptions::new().user(request.uri.path())))
+        .build();
+    let (mut ada, events) = Reader::open(&gateway, "/ada?channels=presence-room", &[]);
+    let members = |event: &Event| json_of(event)["data"]["members"].clone();
+    assert_eq!(members(&events[0]), json!([{"id": "/ada"}]));
+    let (bob, events) = Reader::open(&gateway, "/bob?channels=presence-room", &[]);
+    assert_eq!(members(&events[0]).as_array().unwrap().len(), 2);
+    drop(bob);
+    let events = ada.read();
+    assert_eq!(names(&events), ["member_added", "member_removed"]);
+    for (event, sequence) in events.iter().zip(["2", "3"]) {
+        assert_eq!(json_of(event)["data"]["id"], "/bob");
+        assert!(
+            event.id.starts_with(&format!("presence-room@{sequence}.")),
+            "{}",
+            event.id
+        );
+    }
 }
 
 #[test]

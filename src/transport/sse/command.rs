@@ -48,7 +48,9 @@ where
     B: Body,
 {
     let stream = stream(gateway, connection, request)?;
-    let selection = selection(gateway, request, body).await?;
+    let body = body_of(gateway, request, body).await?;
+    stream.heard(body.len());
+    let selection = Selection::parse(&body, gateway.sse_config().max_channels)?;
     let mut errors = Vec::new();
     for channel in selection.channels {
         let done = match change {
@@ -73,22 +75,20 @@ fn stream(gateway: &Gateway, connection: &str, request: &Parts) -> Result<Shared
     stream.ok_or_else(refusal::unknown_connection)
 }
 
-async fn selection<B>(gateway: &Gateway, request: &Parts, body: B) -> Result<Selection, Problem>
+async fn body_of<B>(gateway: &Gateway, request: &Parts, body: B) -> Result<String, Problem>
 where
     B: Body,
 {
-    let config = gateway.sse_config();
     if !headers::is_json(&request.headers) {
         let why = "use application/json";
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Err(Problem::new(status, "unsupported_media_type", why));
     }
-    let body = read(body, config.max_body).await?;
-    let text = str::from_utf8(&body).map_err(|_| {
+    let body = read(body, gateway.sse_config().max_body).await?;
+    String::from_utf8(body).map_err(|_| {
         let why = "the body is not UTF-8";
         refusal::bad_request("invalid_utf8", why)
-    })?;
-    Ok(Selection::parse(text, config.max_channels)?)
+    })
 }
 
 /// Reads a body that is not larger than `max`: one that says it is, is not read at all.

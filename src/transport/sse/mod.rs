@@ -5,16 +5,23 @@
 //! asks with requests of its own, [`Gateway::sse_subscribe`] and [`Gateway::sse_unsubscribe`]. What
 //! is said is listed in [`docs::protocol`](crate::docs::protocol).
 //!
-//! ```no_run
-//! # use http_body::Body;
-//! # use hyper::{Request, Response};
-//! # use throng::transport::sse::SseBody;
-//! # use throng::{Gateway, Hub};
-//! # fn example<B: Body>(request: Request<B>) {
-//! let gateway = Gateway::new(Hub::new());
-//! let (request, _) = request.into_parts();
-//! let response: Response<SseBody> = gateway.sse(&request);
-//! # }
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use hyper::body::Incoming;
+//! use hyper::{Request, Response};
+//! use throng::Gateway;
+//! use throng::transport::sse::SseBody;
+//!
+//! // What `hyper::service::service_fn` takes.
+//! async fn events(
+//!     gateway: Gateway,
+//!     request: Request<Incoming>,
+//! ) -> Result<Response<SseBody>, Infallible> {
+//!     let (request, _) = request.into_parts();
+//!     Ok(gateway.sse(&request))
+//! }
+//! # let _ = events;
 //! ```
 //!
 //! # Order

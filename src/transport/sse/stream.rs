@@ -116,6 +116,17 @@ impl Stream {
         self.client.is_closed() || self.client.stats().queued_messages > 0
     }
 
+    /// Counts a request that changes the stream.
+    pub(super) fn heard(&self, bytes: usize) {
+        if let Some(pump) = &*self.pump.lock() {
+            pump.count(&Tally {
+                bytes_in: bytes as u64,
+                frames_in: 1,
+                ..Tally::default()
+            });
+        }
+    }
+
     /// Adds an event. Nothing happens if the stream has ended.
     pub(super) fn say(&self, write: impl FnOnce(&mut Vec<u8>)) {
         if let Some(pump) = &mut *self.pump.lock() {
@@ -209,8 +220,7 @@ impl Pump {
             Some(chunk) => {
                 let mut tally = Tally::default();
                 tally.wrote(chunk.bytes.len(), chunk.events);
-                self.registration.counters().add(&tally);
-                self.registration.totals().add(&tally);
+                self.count(&tally);
                 let is_last = self.is_last && self.chunks.is_empty();
                 Poll::Ready((chunk.bytes, is_last))
             }
@@ -221,6 +231,11 @@ impl Pump {
                 Poll::Pending
             }
         }
+    }
+
+    fn count(&self, tally: &Tally) {
+        self.registration.counters().add(tally);
+        self.registration.totals().add(tally);
     }
 
     fn encode_batch(&mut self) {
