@@ -4,6 +4,7 @@
 //! - Heads that are too large or have too many headers are refused.
 //! - Whoever sends no whole head in time, over either version, is hung up on; so is whoever idles,
 //!   or does not read.
+//! - Whoever does not send the body it has announced is told so, and hung up on.
 //! - A stream of events on which nothing happens is no idle connection.
 //! - Thousands of silent connections hold up nobody.
 //! - Beyond the limit of an address connections are closed at once; beyond the total they wait.
@@ -243,12 +244,21 @@ fn beyond_the_total_connections_wait_until_there_is_room() {
 fn without_file_descriptors_the_server_waits_and_goes_on() {
     let (throng, mut log) = Throng::start_with_files(64, &["--head-timeout", "600000"]);
     let mut first = throng.ws_joined("news");
-    let many: Vec<_> = (0..100).map(|_| throng.tcp()).collect();
+    let clients: Vec<_> = (0..30).map(|_| throng.ws()).collect();
+    let mut many: Vec<_> = (0..100).map(|_| throng.tcp()).collect();
     let mut line = String::new();
     log.read_line(&mut line).unwrap();
     assert!(line.contains("cannot accept connections"), "{line}");
     // Who is in is served as ever.
     assert_eq!(first.ask(r#"{"type":"ping"}"#)["type"], "pong");
+
+    // No more than 34 of the many can have been accepted before. Where clients were there is
+    // room for 30, which nothing but trying again finds out.
+    drop(clients);
+    many[40]
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    many[40].read_exact(&mut [0; 15]).unwrap();
 
     drop(many);
     let stats = throng.stats_until(|stats| stats["listener"]["accepted"] != 0);
@@ -302,5 +312,20 @@ async fn a_page_of_the_server_may_use_the_api_over_http2() {
             .body(Empty::new())
             .unwrap();
         assert_eq!(sender.send_request(request).await.unwrap().status(), status);
+    }
+}
+
+#[test]
+fn whoever_does_not_send_the_body_is_hung_up_on() {
+    let throng = Throng::start(&["--body-timeout", "100"]);
+    for path in ["/api/v1/broadcast", "/sse/nobody/subscribe"] {
+        let mut stream = throng.tcp();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\n\
+             content-length: 10\r\n\r\nbegin"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let said = String::from_utf8(drain(stream)).unwrap();
+        assert!(said.starts_with("HTTP/1.1 4"), "{said}");
     }
 }

@@ -188,6 +188,10 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "MS", default_value = "10000", value_parser = millis)]
     pub(crate) head_timeout: Duration,
 
+    /// Milliseconds that a client may take to send the body of a request.
+    #[arg(long, value_name = "MS", default_value = "30000", value_parser = millis)]
+    pub(crate) body_timeout: Duration,
+
     /// Milliseconds over which the closing of connections is spread when draining.
     #[arg(long, value_name = "MS", default_value = "5000", value_parser = millis)]
     pub(crate) drain_window: Duration,
