@@ -3,6 +3,9 @@
 
 mod auto_traits;
 mod channel;
+#[cfg(feature = "server")]
+#[path = "../support/event_stream.rs"]
+mod event_stream;
 mod examples;
 mod findings;
 mod guarantees;
@@ -34,6 +37,8 @@ mod binary;
 #[cfg(feature = "server")]
 mod browser;
 #[cfg(feature = "server")]
+mod churn;
+#[cfg(feature = "server")]
 mod clients;
 #[cfg(feature = "server")]
 mod conformance;
@@ -47,6 +52,10 @@ mod peers;
 mod server;
 #[cfg(feature = "server")]
 mod slow_sockets;
+#[cfg(feature = "server")]
+mod sse;
+#[cfg(feature = "server")]
+mod streams;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "server")]

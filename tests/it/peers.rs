@@ -13,7 +13,9 @@ use crate::clients;
 
 #[test]
 fn axum_delivers_all() {
-    delivers_all("axum", &example("peer-axum"));
+    let peer = example("peer-axum");
+    delivers_all("axum", &peer);
+    delivers_all("axum as it comes", &format!("{peer} defaults"));
 }
 
 #[test]
@@ -164,7 +166,7 @@ fn compare(arguments: &[&str]) -> Output {
 /// The command that starts our own server.
 fn throng() -> String {
     let program = env!("CARGO_BIN_EXE_throng");
-    format!("'{program}' serve --listen 127.0.0.1:0")
+    format!("'{program}' serve --listen 127.0.0.1:0 --outbox-messages 256")
 }
 
 /// The command that starts an example, which `cargo test` has built.

@@ -65,7 +65,6 @@ fn tokio_tungstenite_closes() {
 }
 
 #[test]
-#[ignore = "the server has no --deflate yet"]
 fn npm_ws_compresses() {
     if let Some(open) = npm_ws("deflate") {
         compresses(open);
@@ -73,7 +72,6 @@ fn npm_ws_compresses() {
 }
 
 #[test]
-#[ignore = "the server has no --deflate yet"]
 fn python_websockets_compresses() {
     if let Some(open) = python_websockets("deflate") {
         compresses(open);
@@ -169,7 +167,7 @@ fn closes(open: impl Fn(&str) -> Foreign) {
 }
 
 fn compresses(open: impl Fn(&str) -> Foreign) {
-    let throng = Throng::start(&["--deflate"]);
+    let throng = Throng::start(&["--deflate", "1"]);
     let (mut client, tap, opened, _) = connect(&throng, open);
     assert_eq!(opened["extensions"], "permessage-deflate");
     subscribe(&mut client);
