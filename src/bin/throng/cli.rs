@@ -27,7 +27,8 @@ pub(crate) struct Cli {
 impl Cli {
     /// The command; `serve` when none is named.
     pub(crate) fn command(self) -> Command {
-        self.command.unwrap_or(Command::Serve(self.serve))
+        self.command
+            .unwrap_or_else(|| Command::Serve(Box::new(self.serve)))
     }
 }
 
@@ -47,7 +48,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Bench(bench::Command),
     /// Serve HTTP, WebSocket and the page (the default).
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
 }
 
 #[derive(Debug, Args)]
