@@ -45,7 +45,7 @@ pub(in crate::bench) struct Report {
     /// How many a client got with one read, on average.
     deliveries_per_read: f64,
     /// From the moment a message was due until it was read.
-    latency: Option<Percentiles>,
+    pub(in crate::bench) latency: Option<Percentiles>,
     pub(in crate::bench) server: Option<Server>,
 }
 
