@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::task::Context;
@@ -13,29 +14,51 @@ use http_body::Body as HttpBody;
 use http_body::Frame;
 use http_body::SizeHint;
 
-/// The requests of one connection: how many have come. Who answers one has a [`Request`].
+/// What happens on one connection. Who answers a request has a [`Request`].
 #[derive(Clone, Debug, Default)]
-pub(super) struct Activity(Arc<AtomicU64>);
+pub(super) struct Activity(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// How often something has happened.
+    events: AtomicU64,
+    /// Whether the peer does not take what is written for it.
+    is_blocked: AtomicBool,
+}
 
 impl Activity {
     /// A request begins.
     pub(super) fn begin(&self) -> Request {
-        // Relaxed: a count, read by the connection's own task.
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.happen();
         Request {
             _activity: self.clone(),
         }
     }
 
-    /// How many requests have come so far.
-    pub(super) fn begun(&self) -> u64 {
-        // Relaxed: as above.
-        self.0.load(Ordering::Relaxed)
+    /// Something that is written waits for the peer, or it has gone on.
+    pub(super) fn block(&self, is_blocked: bool) {
+        self.happen();
+        // Relaxed: read by the connection's own task, and so in order.
+        self.0.is_blocked.store(is_blocked, Ordering::Relaxed);
     }
 
-    /// Whether none is being answered, when `owners` of this have nothing to do with any.
+    /// How often something has happened so far.
+    pub(super) fn events(&self) -> u64 {
+        // Relaxed: as above.
+        self.0.events.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is being answered or waits to be written, when `owners` of this have
+    /// nothing to do with any request.
     pub(super) fn is_idle(&self, owners: usize) -> bool {
-        Arc::strong_count(&self.0) <= owners
+        // Relaxed: as above.
+        let is_blocked = self.0.is_blocked.load(Ordering::Relaxed);
+        Arc::strong_count(&self.0) <= owners && !is_blocked
+    }
+
+    fn happen(&self) {
+        // Relaxed: a count, read by the connection's own task.
+        self.0.events.fetch_add(1, Ordering::Relaxed);
     }
 }
 

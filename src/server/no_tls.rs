@@ -1,6 +1,5 @@
 //! What stands for TLS where the feature `tls` is off: nothing that could be had.
 
-use std::convert::Infallible;
 use std::io;
 
 /// No TLS.
@@ -14,7 +13,7 @@ impl Tls {
     }
 
     #[expect(clippy::unused_async, reason = "it is one where there is TLS")]
-    pub(super) async fn watch(&self) -> Infallible {
+    pub(super) async fn watch(&self) -> ! {
         match *self {}
     }
 }

@@ -13,10 +13,7 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::routing::post;
 
-use crate::axum::sse;
-use crate::axum::sse_subscribe;
-use crate::axum::sse_unsubscribe;
-use crate::axum::websocket;
+use crate::axum::router as transports;
 use crate::server::ServerConfig;
 use crate::server::accept::Accepting;
 use crate::server::api;
@@ -43,19 +40,10 @@ pub(super) fn router(app: App) -> Router {
         .route("/clients/{id}/send", post(api::send))
         .route("/stats", get(api::stats))
         .layer(middleware::from_fn_with_state(app.clone(), check_origin));
-    let gateway = app.gateway.clone();
-    let sse = Router::new()
-        .route("/sse", sse(gateway.clone()))
-        .route(
-            "/sse/{connection_id}/subscribe",
-            sse_subscribe(gateway.clone()),
-        )
-        .route("/sse/{connection_id}/unsubscribe", sse_unsubscribe(gateway));
     Router::new()
-        .merge(sse)
+        .merge(transports(app.gateway.clone()))
         .route("/", get(page::page))
         .route("/healthz", get(async || "ok"))
-        .route("/ws", websocket(app.gateway.clone()))
         .nest("/api/v1", api)
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
@@ -68,7 +56,11 @@ async fn check_origin(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if !app.gateway.origins().allow(request.headers()) {
+    if !app
+        .gateway
+        .origins()
+        .allow(request.uri(), request.headers())
+    {
         let why = "pages of this origin may not use the API";
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden_origin", why));
     }

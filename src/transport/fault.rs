@@ -2,7 +2,9 @@
 
 use std::error::Error;
 
+use crate::disconnect::Disconnect;
 use crate::hub::ChannelError;
+use crate::hub::ConnectError;
 use crate::hub::PublishError;
 use crate::hub::SubscribeError;
 use crate::protocol::ErrorCode;
@@ -43,6 +45,16 @@ pub(crate) fn channel_code(error: &ChannelError) -> ErrorCode {
         ChannelError::Closed => ErrorCode::Closed,
         ChannelError::Name(_) => ErrorCode::InvalidChannel,
         ChannelError::TooManyChannels { .. } => ErrorCode::TooManyChannels,
+    }
+}
+
+/// What a client is told that the hub does not let in.
+pub(crate) fn refusal(error: &ConnectError) -> &'static Disconnect {
+    const GOING_AWAY: &Disconnect = &Disconnect::GOING_AWAY;
+    const TOO_MANY: &Disconnect = &Disconnect::TOO_MANY_CONNECTIONS;
+    match error {
+        ConnectError::TooManyClients { .. } => TOO_MANY,
+        _ => GOING_AWAY,
     }
 }
 

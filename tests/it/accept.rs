@@ -4,6 +4,7 @@
 //! - Heads that are too large or have too many headers are refused.
 //! - Whoever sends no whole head in time, over either version, is hung up on; so is whoever idles,
 //!   or does not read.
+//! - A stream of events on which nothing happens is no idle connection.
 //! - Thousands of silent connections hold up nobody.
 //! - Beyond the limit of an address connections are closed at once; beyond the total they wait.
 //! - When there are no more file descriptors, the server says so once, and goes on when there are.
@@ -154,7 +155,7 @@ async fn whoever_idles_over_http2_is_hung_up_on() {
 
 #[test]
 fn whoever_does_not_read_is_hung_up_on() {
-    let throng = Throng::start(&["--write-timeout", "100"]);
+    let throng = Throng::start(&["--write-timeout", "100", "--head-timeout", "600000"]);
     let mut stream = throng.tcp();
     let error = loop {
         if let Err(error) = stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") {
@@ -258,4 +259,48 @@ fn without_file_descriptors_the_server_waits_and_goes_on() {
     let mut rest = String::new();
     log.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "", "it says so once");
+}
+
+#[tokio::test]
+async fn a_quiet_stream_is_no_idle_connection() {
+    let throng = Throng::start(&["--head-timeout", "100"]);
+    let mut sender = http2(&throng).await;
+    let uri = format!("http://{}/sse?channels=news", throng.address);
+    let request = Request::get(uri).body(Empty::new()).unwrap();
+    let mut newer = sender.send_request(request).await.unwrap().into_body();
+    let mut older = throng.tcp();
+    older
+        .write_all(b"GET /sse?channels=news HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    throng.stats_until(|stats| stats["subscriptions"] == 2);
+    // Each is hung up on after the time that the streams are not.
+    for _ in 0..5 {
+        drain(throng.tcp());
+    }
+    throng.publish("news", &"still here".into());
+    let mut read = Vec::new();
+    while !String::from_utf8_lossy(&read).contains("still here") {
+        read.extend_from_slice(newer.frame().await.unwrap().unwrap().data_ref().unwrap());
+    }
+    read.clear();
+    while !String::from_utf8_lossy(&read).contains("still here") {
+        let mut chunk = [0; 1024];
+        let length = older.read(&mut chunk).unwrap();
+        assert_ne!(length, 0);
+        read.extend_from_slice(&chunk[..length]);
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_the_server_may_use_the_api_over_http2() {
+    let throng = Throng::start(&[]);
+    let mut sender = http2(&throng).await;
+    let own = format!("http://{}", throng.address);
+    for (origin, status) in [(own.as_str(), 200), ("http://evil.example", 403)] {
+        let request = Request::get(format!("{own}/api/v1/stats"))
+            .header("origin", origin)
+            .body(Empty::new())
+            .unwrap();
+        assert_eq!(sender.send_request(request).await.unwrap().status(), status);
+    }
 }

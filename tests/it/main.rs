@@ -3,6 +3,9 @@
 
 mod auto_traits;
 mod channel;
+#[cfg(feature = "server")]
+#[path = "../support/event_stream.rs"]
+mod event_stream;
 mod examples;
 mod findings;
 mod guarantees;
@@ -39,12 +42,20 @@ mod churn;
 mod clients;
 #[cfg(feature = "server")]
 mod conformance;
+#[cfg(feature = "ws")]
+mod conn;
+#[cfg(feature = "server")]
+mod embedding;
 #[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
 mod slow_sockets;
+#[cfg(feature = "server")]
+mod sse;
+#[cfg(feature = "server")]
+mod streams;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "server")]

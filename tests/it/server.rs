@@ -8,6 +8,7 @@
 
 use std::io::Read;
 use std::io::Write;
+use std::process::Command;
 
 use serde_json::json;
 
@@ -365,4 +366,55 @@ fn told_twice_it_ends_at_once() {
     assert_eq!(witness.closed(), (1001, "going away".to_owned()));
     throng.signal("TERM");
     assert_eq!(throng.wait().code(), Some(1));
+}
+
+#[test]
+fn an_origin_that_is_none_is_refused_at_the_start() {
+    let output = Command::new(env!("CARGO_BIN_EXE_throng"))
+        .args(["--listen", "127.0.0.1:0"])
+        .args(["--allow-origin", "https://example.com/app"])
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        complaint.contains("`https://example.com/app` is no origin: use"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn the_connection_of_a_client_is_shown() {
+    let throng = Throng::start(&["--authorize", "open"]);
+    let mut client = throng.ws_as("ada");
+    client.join("news");
+    throng.publish("news", &json!(1));
+    client.expect("message");
+    let view = throng
+        .get(&format!("/api/v1/clients/{}", client.id()))
+        .json();
+    assert_eq!(
+        (&view["user"], &view["channels"]),
+        (&json!("ada"), &json!(["news"]))
+    );
+    assert_eq!(
+        (&view["received"], &view["dropped"]),
+        (&json!(1), &json!(0))
+    );
+    let connection = &view["connection"];
+    assert_eq!(connection["transport"], "ws");
+    assert_eq!(connection["frames_in"], 1);
+    // The greeting, the join and the message.
+    assert_eq!(connection["frames_out"], 3);
+    assert!(connection["bytes_out"].as_u64().unwrap() > 200, "{view}");
+
+    let id = client.id();
+    client.close();
+    let stats = throng.stats_until(|stats| stats["transports"]["ws"]["open"] == 0);
+    let ws = &stats["transports"]["ws"];
+    // And the answer to its close.
+    assert_eq!((&ws["opened"], &ws["frames_out"]), (&json!(1), &json!(4)));
+    assert_eq!(ws["closes"].as_object().unwrap().len(), 1);
+    let gone = throng.get(&format!("/api/v1/clients/{id}"));
+    assert_eq!(gone.problem(), (404, "unknown_client".to_owned()));
 }

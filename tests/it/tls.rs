@@ -25,11 +25,15 @@ use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
 use rcgen::CertifiedKey;
 use rustls_pki_types::CertificateDer;
+use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::pem::PemObject;
 use serde_json::Value;
+use tokio_rustls::TlsAcceptor;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::ClientConnection;
 use tokio_rustls::rustls::RootCertStore;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::StreamOwned;
 use tokio_rustls::rustls::crypto::ring;
 use tungstenite::WebSocket;
@@ -347,4 +351,18 @@ fn a_bad_certificate_at_the_start_is_an_error() {
         .output()
         .unwrap();
     assert!(!alone.status.success());
+}
+
+/// Both ends of TLS for an embedder's own server.
+pub(crate) fn ends() -> (TlsAcceptor, TlsConnector) {
+    let pair = Pair::new();
+    let key = PrivateKeyDer::from_pem_slice(pair.key_pem.as_bytes()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![pair.certificate.clone()], key)
+        .unwrap();
+    let connector = TlsConnector::from(trusting(&[&pair], &[]));
+    (TlsAcceptor::from(Arc::new(config)), connector)
 }

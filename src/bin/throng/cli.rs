@@ -90,7 +90,7 @@ pub(crate) struct ServeOptions {
         long,
         value_name = "LEVEL",
         num_args = 0..=1,
-        default_missing_value = "1",
+        default_missing_value = "3",
         value_parser = clap::value_parser!(u8).range(1..=9)
     )]
     pub(crate) deflate: Option<u8>,

@@ -1,6 +1,5 @@
 //! What stands for the certificate where the feature `tls` is off.
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::future;
 
@@ -30,7 +29,7 @@ impl Certificate {
     }
 
     /// Never ends.
-    pub(crate) async fn reload_when_told(&mut self) -> Infallible {
+    pub(crate) async fn reload_when_told(&mut self) -> ! {
         future::pending().await
     }
 }

@@ -1,6 +1,5 @@
 //! The certificate, and when it is read.
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::future;
 use std::path::PathBuf;
@@ -73,7 +72,7 @@ impl Certificate {
     }
 
     /// Reads the certificate again whenever SIGHUP comes. Never ends.
-    pub(crate) async fn reload_when_told(&mut self) -> Infallible {
+    pub(crate) async fn reload_when_told(&mut self) -> ! {
         let Some(Read { tls, again }) = &mut self.0 else {
             return future::pending().await;
         };

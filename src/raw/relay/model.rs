@@ -9,12 +9,16 @@
 //!
 //! | change | red |
 //! |---|---|
-//! | `ask`: Release to Relaxed | MODEL_ASK |
-//! | `visit`: Acquire to Relaxed | MODEL_VISIT |
-//! | `visit`: no second try | MODEL_RETRY |
-//! | `visit`: the note after the second try | MODEL_LATE |
-//! | `enter`: no fence | MODEL_FENCE |
-//! | `enter`: never says that a visit was missed | MODEL_NEVER |
+//! | `ask`: Release to Relaxed | found |
+//! | `visit`: Acquire to Relaxed | found |
+//! | `visit`: no second try | passed |
+//! | `visit`: leaves no note | passed |
+//! | `visit`: no fence | passed |
+//! | `enter`: no fence | passed |
+//! | `enter`: never says that a visit was missed | passed |
+//!
+//! *passed* is `a_visit_is_made_or_passed_on`, *found* is
+//! `who_finds_a_visit_asked_for_is_served_by_it`.
 
 use super::*;
 use crate::sync::Arc;

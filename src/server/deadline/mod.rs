@@ -15,6 +15,8 @@ use tokio::io::ReadBuf;
 use tokio::time;
 use tokio::time::Sleep;
 
+use crate::server::activity::Activity;
+
 /// A stream that fails with [`TimedOut`](io::ErrorKind::TimedOut) when it takes nothing of what
 /// is written for `timeout`. It keeps a timer only while that is so.
 #[derive(Debug)]
@@ -22,14 +24,16 @@ pub(super) struct Deadline<IO> {
     io: IO,
     timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    activity: Activity,
 }
 
 impl<IO> Deadline<IO> {
-    pub(super) fn new(io: IO, timeout: Duration) -> Self {
+    pub(super) fn new(io: IO, timeout: Duration, activity: Activity) -> Self {
         Self {
             io,
             timeout,
             timer: None,
+            activity,
         }
     }
 
@@ -45,12 +49,15 @@ impl<IO> Deadline<IO> {
         polled: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if polled.is_ready() {
-            self.timer = None;
+            if self.timer.take().is_some() {
+                self.activity.block(false);
+            }
             return polled;
         }
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(time::sleep(self.timeout)));
+        let timer = self.timer.get_or_insert_with(|| {
+            self.activity.block(true);
+            Box::pin(time::sleep(self.timeout))
+        });
         ready!(timer.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

@@ -3,7 +3,6 @@
 mod error;
 mod files;
 
-use std::convert::Infallible;
 use std::fmt;
 use std::future;
 use std::io;
@@ -94,9 +93,9 @@ impl Tls {
     }
 
     /// Looks at the files for as long as it is polled.
-    pub(super) async fn watch(&self) -> Infallible {
+    pub(super) async fn watch(&self) -> ! {
         if self.check_every.is_zero() {
-            return future::pending().await;
+            future::pending::<()>().await;
         }
         let mut tick = time::interval(self.check_every);
         loop {

@@ -149,7 +149,7 @@ impl Live {
         Poll::Ready(None)
     }
 
-    /// Joins channels, but not so many at once that what is said of them could fill the outbox.
+    /// Joins channels, but not so many at once that the first would wait to be told for the last.
     fn join_some(&mut self, cx: &mut Context<'_>) {
         for _ in 0..MOST_JOINS {
             let Some((channel, joining)) = self.next_join() else {
@@ -230,7 +230,7 @@ impl fmt::Display for Unwritten {
 
 impl Error for Unwritten {}
 
-/// How many channels are joined before what is said of them is taken.
+/// How many channels are joined before what is said of them is written.
 const MOST_JOINS: usize = 16;
 
 /// No stream speaks more often than this only to be heard.

@@ -211,18 +211,22 @@ impl Cursor {
 
     /// A channel was left. It is remembered as such if the address would bring it back.
     pub(super) fn leave(&mut self, channel: &str) {
-        match self.find(channel) {
-            Some(entry) if entry.is_of_address => entry.place = Place::Left,
-            Some(_) => self.forget(channel),
-            None => {}
+        let Some(index) = self.index(channel) else {
+            return;
+        };
+        if self.entries[index].is_of_address {
+            self.entries[index].place = Place::Left;
+        } else {
+            self.remove(index);
         }
     }
 
-    /// A channel could not be joined.
+    /// A channel could not be joined. If it has been meanwhile, by somebody else, it stays.
     pub(super) fn forget(&mut self, channel: &str) {
-        if let Some(index) = self.index(channel) {
-            let entry = self.entries.remove(index);
-            self.reserved -= entry.reserved();
+        if let Some(index) = self.index(channel)
+            && let Place::Asked(_) = self.entries[index].place
+        {
+            self.remove(index);
         }
     }
 
@@ -281,6 +285,11 @@ impl Cursor {
         self.reserved = reserved;
         self.entries.push(entry);
         Ok(self.entries.len() - 1)
+    }
+
+    fn remove(&mut self, index: usize) {
+        let entry = self.entries.remove(index);
+        self.reserved -= entry.reserved();
     }
 
     fn find(&mut self, channel: &str) -> Option<&mut Entry> {

@@ -19,9 +19,9 @@
 //!
 //! # Order
 //!
-//! The events of a channel come in the order of its publications. `joined` comes before everything
-//! that the subscription brings. Between channels, and for what overtakes, the promises are those of
-//! the [`Outbox`](crate::Outbox).
+//! The events of a channel come in the order of its publications. `joined` comes before
+//! everything that the subscription brings. Between channels, and for what overtakes, the promises
+//! are those of the [`Outbox`](crate::Outbox).
 //!
 //! # Loss, and going on
 //!
@@ -29,25 +29,25 @@
 //! once this event has been received. A client that comes back with the last one it has seen, in
 //! `Last-Event-ID` as browsers do or in the query, is in the same channels again, also in those it
 //! joined later, and of each either gets everything after its position, or is told in a `gap` what
-//! it has missed. It is not told of another channel's loss by the first one's id: an id names a
-//! position that was not received only once the `gap` is said.
+//! it has missed. An id is never ahead of what was received or told: who breaks off between a
+//! `joined` and its `gap` is told again.
 //!
 //! # Closing
 //!
 //! When the client is disconnected, what was accepted before is said first, then `disconnect` with
-//! the reason and when to come back, and the body ends. A browser comes back whatever the reason; to
-//! one that is to stay away, a `retry` of a day is said. When the body is dropped, the client is
-//! disconnected and nothing is left behind.
+//! the reason and when to come back, and the body ends. A browser comes back whatever the reason;
+//! to one that is to stay away, a `retry` of a day is said. When the body is dropped, the client
+//! is disconnected and nothing is left behind.
 //!
 //! # A client that does not read
 //!
 //! The body is asked for more only while the connection takes it. What comes meanwhile waits in
 //! the outbox, under the client's policy. Once the client has taken nothing for
 //! [`SseConfig::write_timeout`] while something waits, it is disconnected with
-//! [`Disconnect::WRITE_TIMEOUT`](crate::Disconnect::WRITE_TIMEOUT), and all that the hub held for it
-//! is given back at once. The connection itself belongs to whoever serves the body: throng's own
-//! server ends it as well; under other servers it lasts until the client goes or begins to read
-//! again, and then breaks off.
+//! [`Disconnect::WRITE_TIMEOUT`](crate::Disconnect::WRITE_TIMEOUT), and all that the hub held for
+//! it is given back at once. The connection itself belongs to whoever serves the body: throng's
+//! own server ends it as well; under other servers it lasts until the client goes or begins to
+//! read again, and then breaks off.
 //!
 //! # Memory
 //!
@@ -68,6 +68,9 @@ mod config;
 mod connection;
 mod cursor;
 mod event;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 mod open;
 mod percent;
@@ -155,7 +158,7 @@ impl Gateway {
         let (parts, body) = request.into_parts();
         let done = if parts.method != Method::POST {
             Err(refusal::method("POST"))
-        } else if !self.origins().allow(&parts.headers) {
+        } else if !self.origins().allow(&parts.uri, &parts.headers) {
             Err(refusal::forbidden())
         } else {
             command::run(self, change, connection, &parts, body).await
@@ -169,7 +172,7 @@ impl Gateway {
         request: &Parts,
         respond: impl FnOnce(&Self) -> Result<Response<SseBody>, Problem>,
     ) -> Response<SseBody> {
-        if !self.origins().allow(&request.headers) {
+        if !self.origins().allow(&request.uri, &request.headers) {
             return refusal::forbidden().into_response();
         }
         let mut response = if request.method == Method::OPTIONS {

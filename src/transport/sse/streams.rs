@@ -34,7 +34,7 @@ struct Inner {
 }
 
 /// A stream, and what was seen of it.
-struct Watched {
+pub(super) struct Watched {
     stream: SharedStream,
     polls: u32,
     /// When it was first seen to have been polled so often.
@@ -55,12 +55,7 @@ impl Streams {
     ///
     /// Outside a tokio runtime.
     pub(super) fn insert(&self, stream: &SharedStream, config: SseConfig) {
-        let watched = Watched {
-            stream: Arc::clone(stream),
-            polls: stream.polls(),
-            polled: SystemClock::new().now(),
-            waiting: None,
-        };
+        let watched = Watched::new(stream, SystemClock::new().now());
         let mut inner = self.inner.lock();
         inner.streams.insert(stream.id, watched);
         if !inner.is_watched {
@@ -102,7 +97,17 @@ async fn watch(inner: Arc<Mutex<Inner>>, config: SseConfig) {
 }
 
 impl Watched {
-    fn is_late(&mut self, now: Instant, config: SseConfig) -> bool {
+    pub(super) fn new(stream: &SharedStream, now: Instant) -> Self {
+        Self {
+            stream: Arc::clone(stream),
+            polls: stream.polls(),
+            polled: now,
+            waiting: None,
+        }
+    }
+
+    /// Whether the body has not been asked for more for too long.
+    pub(super) fn is_late(&mut self, now: Instant, config: SseConfig) -> bool {
         let polls = self.stream.polls();
         if polls != self.polls {
             self.polls = polls;

@@ -34,6 +34,9 @@ mod deflate;
 mod extension;
 mod flusher;
 pub(crate) mod framing;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handover;
 #[cfg(not(feature = "deflate"))]
 mod no_deflate;

@@ -5,6 +5,7 @@
 
 mod http;
 mod raw;
+mod sse;
 mod ws;
 
 use std::fs;
@@ -28,6 +29,7 @@ pub(crate) use self::raw::Came;
 pub(crate) use self::raw::HANDSHAKE;
 pub(crate) use self::raw::Raw;
 pub(crate) use self::raw::masked_text;
+pub(crate) use self::sse::Sse;
 pub(crate) use self::ws::Ws;
 
 /// How long anything may take before the test fails.
@@ -142,6 +144,18 @@ impl Throng {
         let mut client = self.ws();
         client.join(channel);
         client
+    }
+
+    /// A stream that has been greeted, and the `connected`.
+    pub(crate) fn sse(&self, path: &str) -> (Sse, Value) {
+        self.sse_with(path, &[])
+    }
+
+    /// A stream that was asked for with these headers, and the `connected`.
+    pub(crate) fn sse_with(&self, path: &str, headers: &[(&str, &str)]) -> (Sse, Value) {
+        let mut stream = Sse::open(self.address, path, headers);
+        let connected = stream.expect("connected");
+        (stream, connected)
     }
 
     pub(crate) fn get(&self, path: &str) -> Response {

@@ -1,6 +1,7 @@
 //! The page, in a real browser: two tabs and an HTTP client talk to each other.
 
 mod devtools;
+mod event_source;
 
 use std::env;
 use std::fs;

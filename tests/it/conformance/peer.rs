@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use crate::binary::Throng;
 use crate::conformance::FIN;
+use crate::conformance::PONG;
 use crate::conformance::RSV1;
+use crate::conformance::frame;
 use crate::conformance::text;
 
 pub(super) struct Peer {
@@ -19,6 +21,10 @@ pub(super) struct Peer {
     pub(super) inflate: Option<Box<dyn FnMut(&[u8]) -> Vec<u8>>>,
     /// How many compressed messages have come.
     pub(super) inflated: usize,
+    /// The longest message that has come compressed.
+    pub(super) longest_inflated: usize,
+    /// The longest that has come as it is.
+    pub(super) longest_plain: usize,
 }
 
 impl Peer {
@@ -36,6 +42,8 @@ impl Peer {
             unread: Vec::new(),
             inflate: None,
             inflated: 0,
+            longest_inflated: 0,
+            longest_plain: 0,
         };
         request.chunks(piece).for_each(|piece| peer.send(piece));
         let end = b"\r\n\r\n";
@@ -75,8 +83,13 @@ impl Peer {
 
     /// What comes next, in words.
     pub(super) fn event(&mut self) -> String {
-        let Some((first, payload)) = self.frame() else {
-            return "end".to_owned();
+        let (first, payload) = loop {
+            match self.frame() {
+                None => return "end".to_owned(),
+                // The server's own pings come when they come.
+                Some((0x89, payload)) => self.send(&frame(FIN | PONG, &payload)),
+                Some(other) => break other,
+            }
         };
         let data = String::from_utf8_lossy(&payload);
         match first & !RSV1 {
@@ -89,7 +102,6 @@ impl Peer {
                 let is_echo = reason.starts_with(':');
                 format!("close {code}{}", if is_echo { reason } else { "" })
             }
-            0x89 => format!("ping {data}"),
             0x8A => format!("pong {}", payload.escape_ascii()),
             _ => panic!("a frame that begins with {first:#x}: {data}"),
         }
@@ -112,11 +124,15 @@ impl Peer {
 
     fn inflated(&mut self, first: u8, payload: Vec<u8>) -> Vec<u8> {
         if first & RSV1 == 0 {
+            self.longest_plain = self.longest_plain.max(payload.len());
             return payload;
         }
-        self.inflated += 1;
         let inflate = self.inflate.as_mut();
-        inflate.expect("compression was not agreed on")(&payload)
+        let inflated = inflate.expect("compression was not agreed on")(&payload);
+        assert!(inflated.len() > payload.len(), "it shrank by compression");
+        self.longest_inflated = self.longest_inflated.max(inflated.len());
+        self.inflated += 1;
+        inflated
     }
 
     fn read(&mut self) -> bool {

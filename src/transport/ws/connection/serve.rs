@@ -19,10 +19,10 @@ use tokio::time;
 use tokio::time::Sleep;
 
 use crate::disconnect::Disconnect;
-use crate::hub::ConnectError;
 use crate::hub::ConnectOptions;
 use crate::time::Clock;
 use crate::time::SystemClock;
+use crate::transport::fault::refusal;
 use crate::transport::gateway::Gateway;
 use crate::transport::stats::Transport;
 use crate::transport::ws::Accepted;
@@ -156,15 +156,6 @@ pub(in crate::transport::ws) struct Ended<IO: AsyncRead + AsyncWrite + Unpin + S
 impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Ended<IO> {
     fn drop(&mut self) {
         drop(self.0.end());
-    }
-}
-
-fn refusal(error: &ConnectError) -> &'static Disconnect {
-    const GOING_AWAY: &Disconnect = &Disconnect::GOING_AWAY;
-    const TOO_MANY: &Disconnect = &Disconnect::TOO_MANY_CONNECTIONS;
-    match error {
-        ConnectError::TooManyClients { .. } => TOO_MANY,
-        _ => GOING_AWAY,
     }
 }
 

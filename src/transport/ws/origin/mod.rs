@@ -5,6 +5,7 @@ mod pattern;
 use std::error::Error;
 use std::fmt;
 
+use hyper::Uri;
 use hyper::header;
 use hyper::header::HeaderMap;
 
@@ -79,9 +80,9 @@ impl Origins {
         })
     }
 
-    /// Whether a request with these headers may be served.
+    /// Whether a request to `uri` with these headers may be served.
     #[must_use]
-    pub fn allow(&self, headers: &HeaderMap) -> bool {
+    pub fn allow(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let (Some(origin), None) = (origins.next(), origins.next()) else {
             return !headers.contains_key(header::ORIGIN);
@@ -97,15 +98,20 @@ impl Origins {
             Self::List(list) => list.0.iter().any(|pattern| pattern.matches(&site)),
             Self::Same => false,
         };
-        listed || is_same(&site, headers)
+        listed || is_same(&site, uri, headers)
     }
 }
 
 /// Whether the request was sent to this site.
-fn is_same(site: &Site<'_>, headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST);
-    host.and_then(|host| host.to_str().ok())
-        .and_then(|host| Site::at(site.scheme, host))
+fn is_same(site: &Site<'_>, uri: &Uri, headers: &HeaderMap) -> bool {
+    let host = match uri.authority() {
+        // As over HTTP/2, where there need be no `Host`.
+        Some(authority) => Some(authority.as_str()),
+        None => headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok()),
+    };
+    host.and_then(|host| Site::at(site.scheme, host))
         .is_some_and(|own| own.is(site))
 }
 

@@ -3,6 +3,7 @@
 //! - What is written otherwise is refused, with what is allowed.
 //! - A request with two origins is nobody's.
 
+use hyper::Uri;
 use hyper::header;
 use hyper::header::HeaderMap;
 use hyper::header::HeaderValue;
@@ -16,6 +17,21 @@ fn headers(host: &'static str, origins: &[&'static str]) -> HeaderMap {
         headers.append(header::ORIGIN, HeaderValue::from_static(origin));
     }
     headers
+}
+
+/// What a request over HTTP/1.1 asks for: the host is in a header.
+fn path() -> Uri {
+    Uri::from_static("/ws")
+}
+
+#[test]
+fn the_host_may_be_in_the_uri() {
+    let uri = Uri::from_static("https://a/ws");
+    let mut headers = headers("b", &["https://a"]);
+    assert!(Origins::Same.allow(&uri, &headers));
+    headers.remove(header::HOST);
+    assert!(Origins::Same.allow(&uri, &headers), "as over HTTP/2");
+    assert!(!Origins::Same.allow(&path(), &headers));
 }
 
 #[test]
@@ -44,14 +60,18 @@ fn an_origin_is_the_same_host_and_port_or_listed() {
         ("https://friend.example.evil", "a:8080", false, false),
     ] {
         let headers = headers(host, &[origin]);
-        assert_eq!(Origins::Same.allow(&headers), same, "{origin} at {host}");
-        assert_eq!(list.allow(&headers), listed, "{origin} at {host}");
-        assert!(Origins::Any.allow(&headers));
+        assert_eq!(
+            Origins::Same.allow(&path(), &headers),
+            same,
+            "{origin} at {host}"
+        );
+        assert_eq!(list.allow(&path(), &headers), listed, "{origin} at {host}");
+        assert!(Origins::Any.allow(&path(), &headers));
     }
     for origins in [Origins::Same, Origins::Any, list] {
-        assert!(origins.allow(&headers("a", &[])), "no browser");
+        assert!(origins.allow(&path(), &headers("a", &[])), "no browser");
         let two = headers("a", &["http://a", "http://evil"]);
-        assert!(!origins.allow(&two));
+        assert!(!origins.allow(&path(), &two));
     }
 }
 
@@ -95,7 +115,11 @@ fn a_pattern_lets_in_what_it_says() {
     ] {
         let origins = Origins::list([pattern]).unwrap();
         let headers = headers("a", &[origin]);
-        assert_eq!(origins.allow(&headers), fits, "{origin} by {pattern}");
+        assert_eq!(
+            origins.allow(&path(), &headers),
+            fits,
+            "{origin} by {pattern}"
+        );
     }
 }
 

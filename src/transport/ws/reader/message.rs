@@ -94,7 +94,7 @@ impl Message {
     }
 
     /// How many bytes it holds on the heap.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn capacity(&self) -> usize {
         self.bytes.capacity()
     }

@@ -131,6 +131,12 @@ impl Reader {
         Ok(None)
     }
 
+    /// How many bytes it holds on the heap.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn held(&self) -> usize {
+        self.control.capacity() + self.message.as_ref().map_or(0, Message::capacity)
+    }
+
     /// The frame that the input goes on with, if its head is there.
     fn frame(&mut self, input: &mut &mut [u8]) -> Result<Option<Frame>, Violation> {
         if let Some(frame) = self.frame.take() {

@@ -509,11 +509,6 @@ fn what_is_whole_is_borrowed() {
     }
 }
 
-/// How many bytes the reader holds on the heap.
-fn held(reader: &Reader) -> usize {
-    reader.control.capacity() + reader.message.as_ref().map_or(0, Message::capacity)
-}
-
 #[test]
 fn memory_is_what_has_come_and_is_given_back() {
     assert!(size_of::<Reader>() <= 128, "{}", size_of::<Reader>());
@@ -524,10 +519,10 @@ fn memory_is_what_has_come_and_is_given_back() {
     let mut reader = Reader::new(limits, None);
     let mut announced = [head(FIN | BINARY, 1 << 30), b"mask".to_vec()].concat();
     assert_eq!(reader.next(&mut announced.as_mut_slice()), Ok(None));
-    assert_eq!(held(&reader), 0, "what is announced costs nothing");
+    assert_eq!(reader.held(), 0, "what is announced costs nothing");
     for came in 1..=10_000 {
         assert_eq!(reader.next(&mut [0].as_mut_slice()), Ok(None));
-        assert!(held(&reader) <= 2 * came, "{} for {came}", held(&reader));
+        assert!(reader.held() <= 2 * came, "{} for {came}", reader.held());
     }
 
     let mut reader = self::reader();
@@ -538,15 +533,15 @@ fn memory_is_what_has_come_and_is_given_back() {
         for byte in part {
             let mut byte = [*byte];
             drop(reader.next(&mut byte.as_mut_slice()).unwrap());
-            assert!(held(&reader) <= LIMITS.max_message);
+            assert!(reader.held() <= LIMITS.max_message);
         }
         for byte in frame(FIN | PING, &[0; 125]) {
             let mut byte = [byte];
             drop(reader.next(&mut byte.as_mut_slice()).unwrap());
-            assert!(held(&reader) <= LIMITS.max_message + 256);
+            assert!(reader.held() <= LIMITS.max_message + 256);
         }
     }
-    assert_eq!(held(&reader), 0, "an idle reader holds nothing");
+    assert_eq!(reader.held(), 0, "an idle reader holds nothing");
 }
 
 /// A frame that a client may send or may not, with text, text that is cut, or any bytes in it.

@@ -37,7 +37,7 @@ pub fn upgrade<T>(
     config: &WsConfig,
 ) -> Result<(Response<()>, Accepted), Refusal> {
     let headers = request.headers();
-    if !origins.allow(headers) {
+    if !origins.allow(request.uri(), headers) {
         return Err(Refusal::Origin);
     }
     let key = check(request)?;

@@ -77,8 +77,8 @@ impl Http {
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let io = Deadline::new(io, self.config.write_timeout);
         let activity = Activity::default();
+        let io = Deadline::new(io, self.config.write_timeout, activity.clone());
         let service = Routes {
             router: TowerToHyperService::new(self.router.clone()),
             activity: activity.clone(),
@@ -90,7 +90,7 @@ impl Http {
         let mut connection = pin!(connection);
         let mut draining = self.draining.clone();
         let mut ending = false;
-        let mut begun = 0;
+        let mut events = 0;
         let mut tick = time::interval(self.config.head_timeout.max(MIN_TICK));
         tick.reset();
         loop {
@@ -99,12 +99,12 @@ impl Http {
                 ended = connection.as_mut() => return drop(ended),
                 _ = draining.wait_for(|draining| *draining), if !ending => {}
                 _ = tick.tick() => {
-                    let idle = activity.begun() == begun && activity.is_idle(OWNERS);
-                    begun = activity.begun();
+                    let idle = activity.events() == events && activity.is_idle(OWNERS);
+                    events = activity.events();
                     if !idle {
                         continue;
                     }
-                    if begun == 0 || ending {
+                    if ending {
                         return;
                     }
                 }
@@ -121,8 +121,8 @@ const MIN_HEAD: usize = 8 * 1024;
 /// How often to look at least whether a connection is used.
 const MIN_TICK: time::Duration = time::Duration::from_millis(1);
 
-/// Who has an activity apart from requests: the connection, and its service.
-const OWNERS: usize = 2;
+/// Who has an activity apart from requests: the connection, its stream and its service.
+const OWNERS: usize = 3;
 
 /// Serves what a connection has become on the bare stream.
 fn take<IO>(handover: Handover, upgraded: Upgraded)
@@ -131,7 +131,7 @@ where
 {
     // An error: it came over something else, which happens to none of ours.
     if let Ok((io, buffered)) = recover::<Deadline<IO>>(upgraded) {
-        handover.serve(io.into_inner(), buffered);
+        handover.serve(io.into_inner(), &buffered);
     }
 }
 
@@ -160,3 +160,6 @@ impl Service<Request<Incoming>> for Routes {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

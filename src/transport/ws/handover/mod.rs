@@ -1,7 +1,9 @@
 //! From an HTTP request to a client of the hub, whatever serves HTTP.
 
+#[cfg(feature = "server")]
 use std::any::Any;
 use std::fmt;
+#[cfg(feature = "server")]
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -94,9 +96,9 @@ impl Default for Carrier {
                 Ok((io, buffered)) => {
                     // Messages are small and each is written whole: there is nothing to wait for.
                     drop(io.set_nodelay(true));
-                    handover.serve(io, buffered);
+                    handover.serve(io, &buffered);
                 }
-                Err(upgraded) => handover.serve(TokioIo::new(upgraded), Bytes::new()),
+                Err(upgraded) => handover.serve(TokioIo::new(upgraded), &[]),
             },
             hold: None,
         }
@@ -119,7 +121,7 @@ pub(crate) struct Handover {
 
 impl Handover {
     /// Serves the connection in a task that holds nothing of HTTP.
-    pub(crate) fn serve<IO>(self, io: IO, buffered: Bytes)
+    pub(crate) fn serve<IO>(self, io: IO, buffered: &[u8])
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -129,7 +131,7 @@ impl Handover {
             options,
             hold,
         } = self;
-        tokio::spawn(gateway.serve_held(io, &buffered, accepted, options, hold));
+        tokio::spawn(gateway.serve_held(io, buffered, accepted, options, hold));
     }
 }
 
@@ -146,3 +148,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
