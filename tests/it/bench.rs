@@ -163,11 +163,14 @@ fn ws_does_not_wait_for_slow_clients() {
     let server = Throng::start(&[]);
     let report = ws(
         &server,
-        &["--clients", "20", "--slow-share", "0.5", "--size", "4000"],
+        &["--clients", "20", "--slow-share", "0.5", "--rate", "100"],
     );
     let slow = report["slow"].as_u64().unwrap();
     assert!((9..=11).contains(&slow), "{report}");
     assert_eq!(report["missing"], 0, "{report}");
+    // They were behind from the start: they lost nearly all of these small messages.
+    let dropped = server.stats()["dropped"].as_u64();
+    assert!(dropped > Some(slow * 25), "{dropped:?} dropped");
 }
 
 #[test]

@@ -153,6 +153,11 @@ fn converses(open: impl Fn(&str) -> Foreign) {
 
     let kick = throng.request("DELETE", &format!("/api/v1/clients/{id}"), &[], b"");
     assert_eq!(kick.status, 204);
+    let farewell = &client.expect("disconnect")["data"];
+    assert_eq!(
+        (&farewell["code"], &farewell["reconnect"]),
+        (&json!(3503), &json!(false))
+    );
     assert_eq!(client.closed(), (3503, "kicked".to_owned()));
     throng.stats_until(|stats| stats["clients"] == 0 && stats["subscriptions"] == 0);
 }
