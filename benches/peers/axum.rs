@@ -1,6 +1,7 @@
 //! axum's `ws` and a `tokio::sync::broadcast`: what its chat example shows, in one task for each
-//! client.
+//! client. With a small read buffer, unless an argument is `defaults`.
 
+mod settings;
 mod wire;
 
 use std::io;
@@ -43,6 +44,7 @@ async fn main() -> io::Result<()> {
 async fn upgrade(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
     upgrade
         .protocols(["throng.v1.json"])
+        .read_buffer_size(settings::read_buffer())
         .on_upgrade(|socket| serve(app, socket))
 }
 

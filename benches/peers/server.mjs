@@ -11,7 +11,7 @@ const { WebSocketServer } = createRequire(import.meta.url)('ws');
 
 const EPOCH = '1234567890123456789';
 const TIME = '2026-01-01T00:00:00.000Z';
-const ROOM = 64;
+const ROOM = 256;
 
 const [host, port] = (process.argv[2] ?? '127.0.0.1:0').split(':');
 const http = createServer({ noDelay: true });

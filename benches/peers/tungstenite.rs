@@ -1,10 +1,10 @@
 //! tokio-tungstenite, in one task for each client, with a `tokio::sync::broadcast`; or, if an
 //! argument is `mpsc`, with an mpsc for each client, of which all that is there is fed to the socket
-//! before it is flushed.
+//! before it is flushed. With a small read buffer, unless an argument is `defaults`.
 
+mod settings;
 mod wire;
 
-use std::env;
 use std::io;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -20,6 +20,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use self::wire::Command;
 use self::wire::Publications;
@@ -44,7 +45,7 @@ struct App {
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    let hub = if env::args().any(|argument| argument == "mpsc") {
+    let hub = if settings::told("mpsc") {
         Hub::Mpsc(Mutex::default())
     } else {
         Hub::Broadcast(broadcast::Sender::new(wire::ROOM))
@@ -64,7 +65,8 @@ async fn main() -> io::Result<()> {
 
 async fn serve(app: &App, stream: TcpStream) -> Result<(), Error> {
     stream.set_nodelay(true)?;
-    let mut socket = tokio_tungstenite::accept_async(stream).await?;
+    let config = WebSocketConfig::default().read_buffer_size(settings::read_buffer());
+    let mut socket = tokio_tungstenite::accept_async_with_config(stream, Some(config)).await?;
     socket.send(Message::text(wire::CONNECTED)).await?;
     let mut subscription = Subscription::None;
     loop {

@@ -69,8 +69,8 @@ pub(crate) async fn listen() -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Messages that may wait for one client, as with throng's defaults.
-pub(crate) const ROOM: usize = 64;
+/// Messages that may wait for one client; one may fall behind by many windows while others wait.
+pub(crate) const ROOM: usize = 256;
 
 /// As long as throng's.
 const EPOCH: &str = "1234567890123456789";

@@ -11,6 +11,9 @@ use crate::server::tls::Tls;
 pub struct ServerConfig {
     /// How many tasks accept connections. Default: one for each core.
     pub acceptors: Option<NonZeroUsize>,
+    /// How long a client may take to send the body of a request. Default 30 s. Then the request
+    /// is answered with what is wrong with it, and its connection over HTTP/1.1 closed.
+    pub body_timeout: Duration,
     /// How long draining may take. Default 15 s.
     pub drain_timeout: Duration,
     /// How long a client may take for the handshake of TLS, and again to send the head of a
@@ -49,6 +52,7 @@ impl ServerConfig {
     pub const fn new() -> Self {
         Self {
             acceptors: None,
+            body_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(15),
             head_timeout: Duration::from_secs(10),
             max_body: (1 << 20) + (64 << 10),
@@ -67,6 +71,13 @@ impl ServerConfig {
     #[must_use]
     pub fn acceptors(mut self, acceptors: Option<NonZeroUsize>) -> Self {
         self.acceptors = acceptors;
+        self
+    }
+
+    /// Sets [`Self::body_timeout`].
+    #[must_use]
+    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.body_timeout = timeout;
         self
     }
 

@@ -56,6 +56,7 @@ mod config;
 mod connection;
 mod deadline;
 mod http;
+mod inbound;
 mod listener;
 mod page;
 mod permits;

@@ -23,6 +23,25 @@ use crate::transport::Gateway;
 ///
 /// The gateway is [drained](Gateway::drain), its hub stays open: who made it closes it.
 ///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use throng::server::{self, ServerConfig};
+/// use throng::{Gateway, Hub};
+///
+/// # async fn run(stopped: impl Future<Output = ()>) -> Result<(), Box<dyn std::error::Error>> {
+/// let gateway = Gateway::builder(Hub::new())
+///     .drain_window(Duration::from_secs(20))
+///     .build();
+/// let config = ServerConfig::new()
+///     .max_connections_per_ip(Some(100))
+///     .drain_timeout(Duration::from_secs(30));
+/// let listener = server::listen("0.0.0.0:8080".parse()?, 4096)?;
+/// server::serve(listener, gateway, config, stopped).await;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Panics
 ///
 /// Outside a tokio runtime whose time driver is enabled.

@@ -10,6 +10,19 @@ use crate::transport::Gateway;
 /// Serves a hub or a gateway on `listener` until `shutdown` completes, then drains and returns:
 /// [`server::serve`] with all the defaults.
 ///
+/// ```no_run
+/// use throng::Hub;
+/// use tokio::net::TcpListener;
+///
+/// # async fn run() -> std::io::Result<()> {
+/// let hub = Hub::new();
+/// let listener = TcpListener::bind("127.0.0.1:8080").await?;
+/// let shutdown = async { drop(tokio::signal::ctrl_c().await) };
+/// throng::serve(listener, hub, shutdown).await;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Panics
 ///
 /// Outside a tokio runtime whose time driver is enabled.

@@ -25,7 +25,7 @@ async fn like(State((gateway, likes)): State<App>) -> String {
     format!("{likes} likes, {} told\n", told.delivered())
 }
 
-pub async fn serve(listener: TcpListener, told: impl Future<Output = ()> + Send + 'static) {
+pub(crate) async fn serve(listener: TcpListener, told: impl Future<Output = ()> + Send + 'static) {
     let gateway = Gateway::new(Hub::new());
     let app = Router::new()
         .route("/like", post(like))
@@ -40,7 +40,7 @@ pub async fn serve(listener: TcpListener, told: impl Future<Output = ()> + Send 
 }
 
 #[tokio::main]
-pub async fn main() {
+async fn main() {
     let listener = TcpListener::bind("127.0.0.1:3000").await.unwrap();
     serve(listener, async { tokio::signal::ctrl_c().await.unwrap() }).await;
 }

@@ -4,6 +4,7 @@
 //! - Heads that are too large or have too many headers are refused.
 //! - Whoever sends no whole head in time, over either version, is hung up on; so is whoever idles,
 //!   or does not read.
+//! - Whoever does not send the body it has announced is told so, and hung up on.
 //! - A stream of events on which nothing happens is no idle connection.
 //! - Thousands of silent connections hold up nobody.
 //! - Beyond the limit of an address connections are closed at once; beyond the total they wait.
@@ -13,7 +14,6 @@ use std::io::BufRead;
 use std::io::ErrorKind;
 use std::io::Read;
 use std::io::Write;
-use std::net::TcpStream;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -27,6 +27,7 @@ use hyper_util::rt::TokioIo;
 
 use crate::binary::PATIENCE;
 use crate::binary::Throng;
+use crate::binary::hung_up;
 
 /// A client that speaks HTTP/2 without having asked whether it may.
 async fn http2(throng: &Throng) -> SendRequest<Empty<Bytes>> {
@@ -89,16 +90,6 @@ async fn a_head_that_is_too_large_is_refused_over_http2() {
     assert!(refused);
 }
 
-/// Reads to the end: the server hangs up, sooner or later.
-fn drain(mut stream: TcpStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    match stream.read_to_end(&mut bytes) {
-        Ok(_) => bytes,
-        Err(error) if error.kind() == ErrorKind::ConnectionReset => bytes,
-        Err(error) => panic!("not hung up on: {error}"),
-    }
-}
-
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// An empty SETTINGS frame.
@@ -118,7 +109,7 @@ fn whoever_sends_no_head_is_hung_up_on() {
     for beginning in beginnings {
         let mut stream = throng.tcp();
         stream.write_all(beginning).unwrap();
-        let said = drain(stream);
+        let said = hung_up(stream);
         assert!(!said.starts_with(b"HTTP/1.1 200"), "{beginning:?}");
     }
 }
@@ -130,7 +121,7 @@ fn whoever_idles_between_two_requests_is_hung_up_on() {
     stream
         .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
         .unwrap();
-    assert!(drain(stream).ends_with(b"ok"));
+    assert!(hung_up(stream).ends_with(b"ok"));
 }
 
 #[tokio::test]
@@ -191,7 +182,11 @@ fn beyond_the_limit_of_an_address_connections_are_closed() {
     let throng = Throng::start(&["--max-connections-per-ip", "2"]);
     let first = throng.ws();
     let _second = throng.ws();
-    assert_eq!(drain(throng.tcp()), b"", "closed unread, whatever it wants");
+    assert_eq!(
+        hung_up(throng.tcp()),
+        b"",
+        "closed unread, whatever it wants"
+    );
     first.close();
     // The permit comes back when the server has seen that the client is gone.
     let start = Instant::now();
@@ -200,7 +195,7 @@ fn beyond_the_limit_of_an_address_connections_are_closed() {
         let request = b"GET /api/v1/stats HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
         // It may be closed before it is written.
         drop(stream.write_all(request));
-        let answer = drain(stream);
+        let answer = hung_up(stream);
         if !answer.is_empty() {
             break String::from_utf8(answer).unwrap();
         }
@@ -235,7 +230,7 @@ fn beyond_the_total_connections_wait_until_there_is_room() {
         assert_eq!(accepted(), 3);
     }
     first.close();
-    assert!(drain(waiting).ends_with(b"ok"));
+    assert!(hung_up(waiting).ends_with(b"ok"));
     assert_eq!(accepted(), 4);
 }
 
@@ -243,12 +238,21 @@ fn beyond_the_total_connections_wait_until_there_is_room() {
 fn without_file_descriptors_the_server_waits_and_goes_on() {
     let (throng, mut log) = Throng::start_with_files(64, &["--head-timeout", "600000"]);
     let mut first = throng.ws_joined("news");
-    let many: Vec<_> = (0..100).map(|_| throng.tcp()).collect();
+    let clients: Vec<_> = (0..30).map(|_| throng.ws()).collect();
+    let mut many: Vec<_> = (0..100).map(|_| throng.tcp()).collect();
     let mut line = String::new();
     log.read_line(&mut line).unwrap();
     assert!(line.contains("cannot accept connections"), "{line}");
     // Who is in is served as ever.
     assert_eq!(first.ask(r#"{"type":"ping"}"#)["type"], "pong");
+
+    // No more than 34 of the many can have been accepted before. Where clients were there is
+    // room for 30, which nothing but trying again finds out.
+    drop(clients);
+    many[40]
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    many[40].read_exact(&mut [0; 15]).unwrap();
 
     drop(many);
     let stats = throng.stats_until(|stats| stats["listener"]["accepted"] != 0);
@@ -275,7 +279,7 @@ async fn a_quiet_stream_is_no_idle_connection() {
     throng.stats_until(|stats| stats["subscriptions"] == 2);
     // Each is hung up on after the time that the streams are not.
     for _ in 0..5 {
-        drain(throng.tcp());
+        hung_up(throng.tcp());
     }
     throng.publish("news", &"still here".into());
     let mut read = Vec::new();
@@ -302,5 +306,20 @@ async fn a_page_of_the_server_may_use_the_api_over_http2() {
             .body(Empty::new())
             .unwrap();
         assert_eq!(sender.send_request(request).await.unwrap().status(), status);
+    }
+}
+
+#[test]
+fn whoever_does_not_send_the_body_is_hung_up_on() {
+    let throng = Throng::start(&["--body-timeout", "100"]);
+    for path in ["/api/v1/broadcast", "/sse/nobody/subscribe"] {
+        let mut stream = throng.tcp();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\n\
+             content-length: 10\r\n\r\nbegin"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let said = String::from_utf8(hung_up(stream)).unwrap();
+        assert!(said.starts_with("HTTP/1.1 4"), "{said}");
     }
 }

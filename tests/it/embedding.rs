@@ -6,6 +6,7 @@
 //! - Whoever may not connect is told why, in a form that programs read.
 //! - The server serves any listener.
 
+#[expect(dead_code, reason = "its `main` is for the one port that it names")]
 #[path = "../examples/axum_app.rs"]
 mod axum_app;
 
@@ -295,7 +296,7 @@ async fn the_server_serves_any_listener() {
     let hub = Hub::new();
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(throng::serve(listener, hub.clone(), async {
-        drop(stopped.await)
+        drop(stopped.await);
     }));
     let stream = tokio::net::UnixStream::connect(&path).await.unwrap();
     std::fs::remove_file(path).unwrap();

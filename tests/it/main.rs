@@ -37,6 +37,8 @@ mod binary;
 #[cfg(feature = "server")]
 mod browser;
 #[cfg(feature = "server")]
+mod churn;
+#[cfg(feature = "server")]
 mod clients;
 #[cfg(feature = "server")]
 mod conformance;

@@ -13,7 +13,9 @@ use crate::clients;
 
 #[test]
 fn axum_delivers_all() {
-    delivers_all("axum", &example("peer-axum"));
+    let peer = example("peer-axum");
+    delivers_all("axum", &peer);
+    delivers_all("axum as it comes", &format!("{peer} defaults"));
 }
 
 #[test]
@@ -106,6 +108,50 @@ fn a_comparison_is_written_between_the_markers() {
 }
 
 #[test]
+fn a_server_is_compared_with_itself_beside_stalled_clients() {
+    let start = format!("one={}", throng());
+    let started = [
+        "--start",
+        &start,
+        "--clients",
+        "20",
+        "--rate",
+        "200",
+        "--stalled",
+        "0.25",
+    ];
+    let output = compare(&[&started[..], &["--json"]].concat());
+    let runs: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let slow: Vec<_> = runs
+        .iter()
+        .map(|run| run["report"]["slow"].as_u64().unwrap())
+        .collect();
+    assert!(slow[0] == 0 && (4..=6).contains(&slow[1]), "{slow:?}");
+    for run in &runs {
+        assert_eq!(run["report"]["missing"], 0, "{run}");
+    }
+
+    let output = compare(&started);
+    let table = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(
+        lines[0],
+        "| 20 clients, 200 messages a second | p50 | p99 | 25 % stalled: p50 | p99 | p99 with and without |"
+    );
+    let cells: Vec<_> = lines[2].split('|').map(str::trim).collect();
+    assert_eq!(
+        (lines.len(), cells.len(), cells[1]),
+        (3, 8, "one"),
+        "{table}"
+    );
+    assert!(
+        cells[2..6].iter().all(|cell| cell.ends_with(" ms")),
+        "{table}"
+    );
+    assert!(cells[6].ends_with('x'), "{table}");
+}
+
+#[test]
 fn a_comparison_says_why_it_cannot_be_made() {
     let command = throng();
     let once = format!("x={command}");
@@ -164,7 +210,7 @@ fn compare(arguments: &[&str]) -> Output {
 /// The command that starts our own server.
 fn throng() -> String {
     let program = env!("CARGO_BIN_EXE_throng");
-    format!("'{program}' serve --listen 127.0.0.1:0")
+    format!("'{program}' serve --listen 127.0.0.1:0 --outbox-messages 256")
 }
 
 /// The command that starts an example, which `cargo test` has built.

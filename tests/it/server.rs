@@ -418,3 +418,28 @@ fn the_connection_of_a_client_is_shown() {
     let gone = throng.get(&format!("/api/v1/clients/{id}"));
     assert_eq!(gone.problem(), (404, "unknown_client".to_owned()));
 }
+
+#[test]
+fn draining_says_when_to_come_back_and_loses_nothing() {
+    let arguments = ["--reconnect-within", "8000", "--drain-window", "100"];
+    let mut throng = Throng::start(&arguments);
+    let mut clients: Vec<_> = (0..20).map(|_| throng.ws_joined("news")).collect();
+    for number in 0..50 {
+        throng.publish("news", &json!(number));
+    }
+    throng.signal("TERM");
+    for client in &mut clients {
+        let (pushes, close) = client.rest();
+        let numbers: Vec<_> = pushes.iter().map(|push| push["data"].as_u64()).collect();
+        assert_eq!(numbers, (0..50).map(Some).collect::<Vec<_>>());
+        assert_eq!(close, (1001, "going away".to_owned()));
+        let farewell = client.farewell();
+        assert_eq!(farewell["reconnect"], true, "{farewell}");
+        assert!(
+            farewell["retry_after_ms"].as_u64().unwrap() <= 8000,
+            "{farewell}"
+        );
+    }
+    drop(clients);
+    assert_eq!(throng.wait().code(), Some(0));
+}

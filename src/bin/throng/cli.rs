@@ -27,7 +27,8 @@ pub(crate) struct Cli {
 impl Cli {
     /// The command; `serve` when none is named.
     pub(crate) fn command(self) -> Command {
-        self.command.unwrap_or(Command::Serve(self.serve))
+        self.command
+            .unwrap_or_else(|| Command::Serve(Box::new(self.serve)))
     }
 }
 
@@ -47,7 +48,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Bench(bench::Command),
     /// Serve HTTP, WebSocket and the page (the default).
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
 }
 
 #[derive(Debug, Args)]
@@ -187,6 +188,10 @@ pub(crate) struct ServeOptions {
     /// Milliseconds that a client may take to send the head of a request.
     #[arg(long, value_name = "MS", default_value = "10000", value_parser = millis)]
     pub(crate) head_timeout: Duration,
+
+    /// Milliseconds that a client may take to send the body of a request.
+    #[arg(long, value_name = "MS", default_value = "30000", value_parser = millis)]
+    pub(crate) body_timeout: Duration,
 
     /// Milliseconds over which the closing of connections is spread when draining.
     #[arg(long, value_name = "MS", default_value = "5000", value_parser = millis)]

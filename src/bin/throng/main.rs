@@ -21,6 +21,6 @@ use crate::cli::Command;
 fn main() -> ExitCode {
     match Cli::parse().command() {
         Command::Bench(command) => command.run(),
-        Command::Serve(options) => serve::run(options),
+        Command::Serve(options) => serve::run(*options),
     }
 }

@@ -47,6 +47,8 @@ pub(crate) fn run(options: ServeOptions) -> ExitCode {
 }
 
 fn start(options: ServeOptions) -> Result<ExitCode, Box<dyn Error>> {
+    // As many file descriptors as may be; where that fails, there are as many as there were.
+    drop(rlimit::increase_nofile_limit(u64::MAX));
     let hub = hub(&options)?;
     let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(serve(options, hub))?;
@@ -169,6 +171,7 @@ fn config(options: &ServeOptions) -> ServerConfig {
     let max_body = options.max_payload() / 3 * 4 + (64 << 10);
     ServerConfig::new()
         .acceptors(options.acceptors)
+        .body_timeout(options.body_timeout)
         .drain_timeout(options.drain_timeout)
         .head_timeout(options.head_timeout)
         .max_body(max_body)

@@ -73,10 +73,11 @@ impl Certificate {
 
     /// Reads the certificate again whenever SIGHUP comes. Never ends.
     pub(crate) async fn reload_when_told(&mut self) -> ! {
-        let Some(Read { tls, again }) = &mut self.0 else {
-            return future::pending().await;
-        };
         loop {
+            let Some(Read { tls, again }) = &mut self.0 else {
+                future::pending::<()>().await;
+                continue;
+            };
             again.recv().await;
             match tls.reload() {
                 Ok(()) => info!("the certificate was read again"),

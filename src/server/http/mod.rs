@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use hyper::Request;
@@ -28,6 +29,7 @@ use crate::server::ServerConfig;
 use crate::server::activity::Activity;
 use crate::server::activity::Answer;
 use crate::server::deadline::Deadline;
+use crate::server::inbound::Inbound;
 use crate::transport::ws::Carrier;
 use crate::transport::ws::Handover;
 use crate::transport::ws::recover;
@@ -83,6 +85,7 @@ impl Http {
             router: TowerToHyperService::new(self.router.clone()),
             activity: activity.clone(),
             carrier: Carrier::new(take::<IO>, permit),
+            body_timeout: self.config.body_timeout,
         };
         let connection = self
             .builder
@@ -119,7 +122,7 @@ impl Http {
 const MIN_HEAD: usize = 8 * 1024;
 
 /// How often to look at least whether a connection is used.
-const MIN_TICK: time::Duration = time::Duration::from_millis(1);
+const MIN_TICK: Duration = Duration::from_millis(1);
 
 /// Who has an activity apart from requests: the connection, its stream and its service.
 const OWNERS: usize = 3;
@@ -141,6 +144,7 @@ struct Routes {
     router: TowerToHyperService<Router>,
     activity: Activity,
     carrier: Carrier,
+    body_timeout: Duration,
 }
 
 impl Service<Request<Incoming>> for Routes {
@@ -153,6 +157,7 @@ impl Service<Request<Incoming>> for Routes {
             request.extensions_mut().insert(self.carrier.clone());
         }
         let active = self.activity.begin();
+        let request = request.map(|body| Inbound::within(self.body_timeout, body));
         let answering = self.router.call(request);
         Box::pin(async move {
             let response = answering.await?;

@@ -36,6 +36,13 @@ pub use self::error::TlsError;
 /// that are open keep theirs. Files that cannot be used change nothing, and are complained of
 /// once in the log, until they change again. So a certificate and a key may be replaced one after
 /// the other.
+///
+/// ```no_run
+/// use throng::server::{ServerConfig, Tls, TlsError};
+///
+/// let config = ServerConfig::new().tls(Tls::from_files("cert.pem", "key.pem")?);
+/// # Ok::<_, TlsError>(())
+/// ```
 #[derive(Clone)]
 pub struct Tls {
     shared: Arc<Shared>,

@@ -1,6 +1,7 @@
 //! WebSocket (RFC 6455) on any byte stream of tokio: [the native protocol](crate::protocol).
 //!
-//! [`upgrade`] answers the HTTP request, [`serve`] does everything after it.
+//! [`upgrade`] answers the HTTP request, [`Gateway::serve_ws`](crate::Gateway::serve_ws) does
+//! everything after it.
 //!
 //! # Order
 //!

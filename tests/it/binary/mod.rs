@@ -11,6 +11,8 @@ mod ws;
 use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
+use std::io::ErrorKind;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::net::TcpStream;
 use std::process::Child;
@@ -229,5 +231,15 @@ impl Drop for Throng {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+}
+
+/// Reads to the end, which comes when the server hangs up, and returns what was read before.
+pub(crate) fn hung_up(mut stream: TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Ok(_) => bytes,
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => bytes,
+        Err(error) => panic!("not hung up on: {error}"),
     }
 }

@@ -89,14 +89,9 @@ impl Foreign {
         push
     }
 
-    /// The close, which is all that comes now but for the push that announces it.
+    /// The close, which comes next.
     pub(super) fn closed(&self) -> (u64, String) {
-        let mut event = self.event();
-        if event["event"] == "text" {
-            let push: Value = serde_json::from_str(event["text"].as_str().unwrap()).unwrap();
-            assert_eq!(push["type"], "disconnect", "{push}");
-            event = self.event();
-        }
+        let event = self.event();
         assert_eq!(event["event"], "close", "{event}");
         let reason = event["reason"].as_str().unwrap().to_owned();
         (event["code"].as_u64().unwrap(), reason)

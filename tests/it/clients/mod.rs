@@ -65,7 +65,6 @@ fn tokio_tungstenite_closes() {
 }
 
 #[test]
-#[ignore = "the server has no --deflate yet"]
 fn npm_ws_compresses() {
     if let Some(open) = npm_ws("deflate") {
         compresses(open);
@@ -73,7 +72,6 @@ fn npm_ws_compresses() {
 }
 
 #[test]
-#[ignore = "the server has no --deflate yet"]
 fn python_websockets_compresses() {
     if let Some(open) = python_websockets("deflate") {
         compresses(open);
@@ -155,6 +153,11 @@ fn converses(open: impl Fn(&str) -> Foreign) {
 
     let kick = throng.request("DELETE", &format!("/api/v1/clients/{id}"), &[], b"");
     assert_eq!(kick.status, 204);
+    let farewell = &client.expect("disconnect")["data"];
+    assert_eq!(
+        (&farewell["code"], &farewell["reconnect"]),
+        (&json!(3503), &json!(false))
+    );
     assert_eq!(client.closed(), (3503, "kicked".to_owned()));
     throng.stats_until(|stats| stats["clients"] == 0 && stats["subscriptions"] == 0);
 }
@@ -169,7 +172,7 @@ fn closes(open: impl Fn(&str) -> Foreign) {
 }
 
 fn compresses(open: impl Fn(&str) -> Foreign) {
-    let throng = Throng::start(&["--deflate"]);
+    let throng = Throng::start(&["--deflate", "1"]);
     let (mut client, tap, opened, _) = connect(&throng, open);
     assert_eq!(opened["extensions"], "permessage-deflate");
     subscribe(&mut client);

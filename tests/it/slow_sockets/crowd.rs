@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::process::Stdio;
 
+use serde_json::json;
+
 use crate::binary::Came;
 use crate::binary::Raw;
 
@@ -112,22 +114,28 @@ impl Crowd {
         }
     }
 
-    /// All read on, and find a prefix without a gap, and the reason.
+    /// All read on, and find a prefix without a gap, and the reason, twice: for themselves and for
+    /// their library.
     pub(super) fn are_told_why(&mut self) {
         for client in self.slow() {
             let mut expected = 1;
-            let code = loop {
+            let farewell = loop {
                 match client.next() {
                     Came::Push(push) if push["type"] == "message" => {
                         assert_eq!(push["sequence"], expected);
                         expected += 1;
                     }
-                    Came::Push(push) => assert_eq!(push["type"], "disconnect", "{push}"),
-                    Came::Close(code) => break code,
-                    Came::End => panic!("no close frame after {expected} messages"),
+                    Came::Push(push) => break push,
+                    other => panic!("{other:?} after {expected} messages"),
                 }
             };
-            assert_eq!(code, 3008);
+            assert_eq!(farewell["type"], "disconnect", "{farewell}");
+            let told = &farewell["data"];
+            assert_eq!(
+                (&told["code"], &told["reconnect"]),
+                (&json!(3008), &json!(true))
+            );
+            assert!(matches!(client.next(), Came::Close(3008)));
         }
     }
 

@@ -45,9 +45,9 @@ impl Latencies {
 #[derive(Serialize)]
 pub(super) struct Percentiles {
     samples: u64,
-    p50_us: f64,
+    pub(super) p50_us: f64,
     p90_us: f64,
-    p99_us: f64,
+    pub(super) p99_us: f64,
     p999_us: f64,
     max_us: f64,
 }

@@ -179,6 +179,7 @@ fn each_message_stands_alone_at_any_level() {
         (sizes[2], sizes[3]),
         "as the nearest level"
     );
+    assert!(sizes[1] < sizes[0], "more for more work: {sizes:?}");
     assert!(sizes.iter().all(|size| *size < text.len() / 3), "{sizes:?}");
 }
 

@@ -92,7 +92,7 @@ fn the_first_offer_that_can_be_kept_is_accepted() {
     let expected = Some(format!("{PLAIN}; server_max_window_bits=9"));
     for offers in [
         &["permessage-deflate; x, permessage-deflate; server_max_window_bits=9"][..],
-        &["bzip2; x=\"a, b\", permessage-deflate; server_max_window_bits=9, permessage-deflate"],
+        &["bzip2; x=\"a, permessage-deflate, b\", permessage-deflate; server_max_window_bits=9"],
         &[
             "bzip2",
             "permessage-deflate; server_max_window_bits=9",

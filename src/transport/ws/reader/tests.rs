@@ -461,6 +461,8 @@ fn a_compressed_message_is_inflated_as_a_whole() {
         read(inflating(), &parts, &[]),
         ["ping ", "text éé", "text plain", "binary abab"]
     );
+    let not_inflated_yet = frame(RSV1 | TEXT, b"\xFF");
+    assert_eq!(read(inflating(), &not_inflated_yet, &[]), [""; 0]);
     let bomb = [
         frame(RSV1 | BINARY, &[0; 1000]),
         frame(FIN | CONTINUE, &[0]),

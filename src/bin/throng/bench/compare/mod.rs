@@ -2,7 +2,8 @@
 //!
 //! For each number of clients and each window, the servers take turns, again and again, each time a
 //! new process: what slows the machine down for a while slows all of them. What is told is the
-//! median of the rounds; a ratio is the median of the ratios within each round.
+//! median of the rounds; a ratio is the median of the ratios within each round. With `--stalled`,
+//! each server is compared with itself.
 
 mod contender;
 mod options;
@@ -37,23 +38,21 @@ struct Run<'a> {
 /// Measures all, and prints or writes the table.
 pub(super) fn run(options: &Options) -> Result<(), Failed> {
     options.check()?;
-    let cases = options.cases();
-    let total = cases.len() * options.rounds * options.start.len();
+    let rounds = (0..options.rounds).map(|round| (round, options.round(round)));
+    let total = options.rounds * options.round(0).len();
     let progress = Progress::new("runs", total);
     let mut runs = Vec::with_capacity(total);
-    for round in 0..options.rounds {
-        for &case in &cases {
-            for contender in turns(&options.start, round) {
-                progress.set(runs.len());
-                let report = contender.measure(options, case)?;
-                warn(contender, case, &report);
-                runs.push(Run {
-                    contender: &contender.name,
-                    round,
-                    case,
-                    report,
-                });
-            }
+    for (round, turns) in rounds {
+        for (contender, case) in turns {
+            progress.set(runs.len());
+            let report = contender.measure(options, case)?;
+            warn(contender, case, &report);
+            runs.push(Run {
+                contender: &contender.name,
+                round,
+                case,
+                report,
+            });
         }
     }
     drop(progress);
@@ -61,20 +60,14 @@ pub(super) fn run(options: &Options) -> Result<(), Failed> {
         return print_json(&runs);
     }
     let table = Table::new(options, &runs).to_string();
+    let kind = options.stalled.map_or("compare", |_| "stalled");
     match &options.write {
-        Some(file) => marked::write(file, "compare", |_| Ok(table.clone())),
+        Some(file) => marked::write(file, kind, |_| Ok(table.clone())),
         None => {
             print!("{table}");
             Ok(())
         }
     }
-}
-
-/// Every contender once; in each round another one is the first.
-fn turns(contenders: &[Contender], round: usize) -> impl Iterator<Item = &Contender> {
-    let count = contenders.len();
-    let order = contenders.iter().cycle().skip(round % count);
-    order.take(count)
 }
 
 impl Contender {

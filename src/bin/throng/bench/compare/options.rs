@@ -9,6 +9,7 @@ use crate::bench::failed::Failed;
 use crate::bench::options::count;
 use crate::bench::options::seconds;
 use crate::bench::options::seconds_or_none;
+use crate::bench::options::share;
 use crate::bench::ws::Case;
 use crate::bench::ws::LEAST_SIZE;
 
@@ -30,6 +31,15 @@ pub(crate) struct Options {
     /// Messages that may be on their way to the clients, each number in its turn; 1 to 4096.
     #[arg(long, default_value = "1,8", value_delimiter = ',', value_parser = count::<1, 4_096>)]
     pub(super) window: Vec<usize>,
+
+    /// Instead of what a delivery costs: how long it takes while this share of the clients has
+    /// stopped reading, and how long without them; 0 to 1. See --rate.
+    #[arg(long, value_parser = share, conflicts_with = "window")]
+    pub(super) stalled: Option<f64>,
+
+    /// With --stalled: messages per second, at even distances; 1 to 1000000.
+    #[arg(long, default_value = "100", value_parser = count::<1, 1_000_000>)]
+    pub(super) rate: usize,
 
     /// Bytes of a payload; 32 to 1048576.
     #[arg(long, default_value = "128", value_parser = count::<LEAST_SIZE, 1_048_576>)]
@@ -56,7 +66,7 @@ pub(crate) struct Options {
     pub(super) json: bool,
 
     /// Instead of printing the table: write it into this file, between the lines
-    /// `<!-- compare:... -->` and `<!-- /compare:... -->`.
+    /// `<!-- compare:... -->` and `<!-- /compare:... -->`; with --stalled it is `stalled` there.
     #[arg(long)]
     pub(super) write: Option<PathBuf>,
 }
@@ -76,17 +86,42 @@ impl Options {
         Ok(())
     }
 
-    /// Each number of clients with each window.
-    pub(super) fn cases(&self) -> Vec<Case> {
-        let size = self.size;
-        let with = |&clients: &usize| {
-            let case = move |&window| Case {
-                clients,
-                window,
-                size,
-            };
-            self.window.iter().map(case)
+    /// What is measured of one contender with so many clients.
+    pub(super) fn cases_with(&self, clients: usize) -> Vec<Case> {
+        let case = Case {
+            clients,
+            rate: self.stalled.map(|_| self.rate),
+            window: 1,
+            size: self.size,
+            slow_share: 0.0,
         };
-        self.clients.iter().flat_map(with).collect()
+        match self.stalled {
+            Some(slow_share) => vec![case, Case { slow_share, ..case }],
+            None => {
+                let with = |&window| Case { window, ..case };
+                self.window.iter().map(with).collect()
+            }
+        }
+    }
+
+    /// One round: those stand together that are compared with each other.
+    pub(super) fn round(&self, round: usize) -> Vec<(&Contender, Case)> {
+        let count = self.start.len();
+        // In each round another one is the first.
+        let turns = || self.start.iter().cycle().skip(round % count).take(count);
+        let mut all = Vec::new();
+        for &clients in &self.clients {
+            let cases = self.cases_with(clients);
+            if self.stalled.is_some() {
+                all.extend(turns().flat_map(|this| cases.iter().map(move |&case| (this, case))));
+            } else {
+                all.extend(
+                    cases
+                        .iter()
+                        .flat_map(|&case| turns().map(move |this| (this, case))),
+                );
+            }
+        }
+        all
     }
 }

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use crate::bench::latency::Percentiles;
 use crate::bench::marked::grouped;
 use crate::bench::ws::Case;
+use crate::bench::ws::Report;
 use crate::bench::ws::Server;
 
 use super::Options;
 use super::Run;
+use super::contender::Contender;
 
 /// One table for each number of clients.
 pub(super) struct Table<'a> {
@@ -21,11 +24,24 @@ impl<'a> Table<'a> {
     }
 
     /// What was found of one contender in one case, in the order of the rounds.
-    fn all(&self, name: &str, case: Case, of: impl Fn(&Server) -> Option<f64>) -> Vec<f64> {
+    fn reports(&self, name: &str, case: Case) -> impl Iterator<Item = &Report> {
         let runs = self.runs.iter();
-        let these = runs.filter(|run| run.contender == name && run.case == case);
-        let servers = these.filter_map(|run| run.report.server.as_ref());
-        servers.filter_map(of).collect()
+        let these = runs.filter(move |run| run.contender == name && run.case == case);
+        these.map(|run| &run.report)
+    }
+
+    fn all(&self, name: &str, case: Case, of: impl Fn(&Server) -> Option<f64>) -> Vec<f64> {
+        let reports = self.reports(name, case);
+        reports
+            .filter_map(|report| of(report.server.as_ref()?))
+            .collect()
+    }
+
+    fn latencies(&self, name: &str, case: Case, of: impl Fn(&Percentiles) -> f64) -> Vec<f64> {
+        let reports = self.reports(name, case);
+        reports
+            .filter_map(|report| report.latency.as_ref().map(&of))
+            .collect()
     }
 
     /// Processor time, with the ratio to the first contender, user time, and writes.
@@ -35,9 +51,8 @@ impl<'a> Table<'a> {
         let firsts = self.all(first, case, |server| Some(server.total()));
         let user = self.all(name, case, |server| Some(server.user_ns_per_delivery));
         let writes = self.all(name, case, |server| server.segments_per_delivery);
-        let ratios = total.iter().zip(&firsts).map(|(this, first)| this / first);
         let micros = median(total.clone()).map(|nanos| format!("{:.2} µs", nanos / 1_000.0));
-        let ratio = median(ratios.collect()).map(|ratio| format!(" ({ratio:.1}x)"));
+        let ratio = ratio(&total, &firsts).map(|ratio| format!(" ({ratio:.1}x)"));
         let ratio = ratio.filter(|_| name != first);
         [
             micros.map_or_else(none, |micros| micros + &ratio.unwrap_or_default()),
@@ -48,45 +63,87 @@ impl<'a> Table<'a> {
 
     /// Of all runs with so many clients.
     fn memory(&self, name: &str, clients: usize) -> String {
-        let cases = self.options.cases().into_iter();
-        let these = cases.filter(|case| case.clients == clients);
+        let cases = self.options.cases_with(clients).into_iter();
         let bytes = |server: &Server| Some(server.idle_bytes_per_client);
-        let all = these.flat_map(|case| self.all(name, case, bytes)).collect();
+        let all = cases.flat_map(|case| self.all(name, case, bytes)).collect();
         median(all).map_or_else(none, |bytes| format!("{:.1} KiB", bytes / 1_024.0))
+    }
+}
+
+impl Table<'_> {
+    /// What a delivery costs, one column for each window.
+    fn write_costs(&self, clients: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let windows = &self.options.window;
+        write!(f, "| {} clients |", grouped(clients as u64))?;
+        for window in windows {
+            write!(f, " window {window}: CPU | user | writes |")?;
+        }
+        let numbers = "---:|".repeat(3 * windows.len() + 1);
+        writeln!(f, " idle client |\n|---|{numbers}")?;
+        for Contender { name, .. } in &self.options.start {
+            write!(f, "| {name} |")?;
+            for case in self.options.cases_with(clients) {
+                for cell in self.cells(name, case) {
+                    write!(f, " {cell} |")?;
+                }
+            }
+            writeln!(f, " {} |", self.memory(name, clients))?;
+        }
+        Ok(())
+    }
+
+    /// How long a delivery takes with all clients reading, and with some that do not.
+    fn write_latencies(&self, clients: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Options { rate, stalled, .. } = self.options;
+        writeln!(
+            f,
+            "| {} clients, {} messages a second | p50 | p99 | {:.0} % stalled: p50 | p99 | p99 with and \
+             without |\n|---|---:|---:|---:|---:|---:|",
+            grouped(clients as u64),
+            grouped(*rate as u64),
+            stalled.unwrap_or_default() * 100.0,
+        )?;
+        for Contender { name, .. } in &self.options.start {
+            write!(f, "| {name} |")?;
+            let mut p99s = Vec::new();
+            for case in self.options.cases_with(clients) {
+                let p99 = self.latencies(name, case, |latency| latency.p99_us);
+                let p50 = self.latencies(name, case, |latency| latency.p50_us);
+                write!(f, " {} | {} |", millis(p50), millis(p99.clone()))?;
+                p99s.push(p99);
+            }
+            let ratio = ratio(&p99s[1], &p99s[0]);
+            let ratio = ratio.map_or_else(none, |ratio| format!("{ratio:.2}x"));
+            writeln!(f, " {ratio} |")?;
+        }
+        Ok(())
     }
 }
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Options {
-            start,
-            clients,
-            window,
-            ..
-        } = self.options;
-        for (at, &clients) in clients.iter().enumerate() {
+        for (at, &clients) in self.options.clients.iter().enumerate() {
             if at > 0 {
                 writeln!(f)?;
             }
-            write!(f, "| {} clients |", grouped(clients as u64))?;
-            for window in window {
-                write!(f, " window {window}: CPU | user | writes |")?;
-            }
-            let numbers = "---:|".repeat(3 * window.len() + 1);
-            writeln!(f, " idle client |\n|---|{numbers}")?;
-            let cases = || self.options.cases().into_iter();
-            for contender in start {
-                write!(f, "| {} |", contender.name)?;
-                for case in cases().filter(|case| case.clients == clients) {
-                    for cell in self.cells(&contender.name, case) {
-                        write!(f, " {cell} |")?;
-                    }
-                }
-                writeln!(f, " {} |", self.memory(&contender.name, clients))?;
+            match self.options.stalled {
+                Some(_) => self.write_latencies(clients, f)?,
+                None => self.write_costs(clients, f)?,
             }
         }
         Ok(())
     }
+}
+
+/// The median, which is in microseconds.
+fn millis(micros: Vec<f64>) -> String {
+    median(micros).map_or_else(none, |micros| format!("{:.2} ms", micros / 1_000.0))
+}
+
+/// The median of the ratios within each round.
+fn ratio(these: &[f64], those: &[f64]) -> Option<f64> {
+    let pairs = these.iter().zip(those);
+    median(pairs.map(|(this, that)| this / that).collect())
 }
 
 fn none() -> String {

@@ -83,10 +83,13 @@ fn measure(options: &Options, runtime: &Runtime) -> Result<Report, Failed> {
     let before = Sample::resident(process.as_ref())?;
     let crowd = runtime.block_on(Crowd::gather(options, server))?;
     let idle = Sample::resident(process.as_ref())?;
+    let paced = fill(options, &crowd, runtime, server)?;
     let pacer = runtime.block_on(crowd.publishers(options, server))?;
+    let pacer = Pacer { paced, ..pacer };
     // While nothing is published, so that all of them belong to the deliveries.
-    let segments = || options.pid.and_then(|_| segments::sent_from(server));
-    let sent = segments();
+    let sent = || options.pid.and_then(|_| segments::sent_from(server));
+    let sent_before = sent();
+    let received = crowd.shared.counts().received;
 
     let shared = Arc::clone(&crowd.shared);
     let begin = Instant::now();
@@ -106,13 +109,16 @@ fn measure(options: &Options, runtime: &Runtime) -> Result<Report, Failed> {
         )));
     }
     let used = Sample::resident(process.as_ref())?;
+    let deliveries = (last.counts.received - received).max(1) as f64;
+    let segments = sent().zip(sent_before);
+    let segments = segments.map(|(now, before)| now.saturating_sub(before) as f64 / deliveries);
     Ok(Report::new(
         options,
         &crowd,
         paced,
         &[first, last],
         [before, idle, used],
-        [sent, segments()],
+        segments,
     ))
 }
 
@@ -199,8 +205,32 @@ impl Crowd {
         Ok(Pacer {
             shared: Arc::clone(&self.shared),
             publishers,
+            paced: Paced::default(),
         })
     }
+}
+
+/// Those who do not read are to be felt from the first message that is measured: what the kernel
+/// takes for them is filled up before, and then their outboxes.
+fn fill(
+    options: &Options,
+    crowd: &Crowd,
+    runtime: &Runtime,
+    server: SocketAddr,
+) -> Result<Paced, Failed> {
+    let mut paced = Paced::default();
+    if crowd.slow.is_empty() {
+        return Ok(paced);
+    }
+    for (messages, size) in [(FOR_KERNEL, FOR_KERNEL_SIZE), (FOR_OUTBOX, options.size)] {
+        let options = Options {
+            size,
+            ..options.clone()
+        };
+        let pacer = runtime.block_on(crowd.publishers(&options, server))?;
+        paced = Pacer { paced, ..pacer }.fill(messages);
+    }
+    Ok(paced)
 }
 
 async fn resolve(options: &Options) -> Result<SocketAddr, Failed> {
@@ -244,6 +274,14 @@ fn watch(paced: JoinHandle<Paced>, from: Instant, duration: Duration) -> Paced {
 
 /// Files beside the connections: the runtime's own, the standard streams, `/proc`.
 const OTHER_FILES: usize = 64;
+
+/// Messages, and the bytes of each, that fill what the kernel may keep for a client that does not
+/// read: 4 MiB, unless the system is told otherwise.
+const FOR_KERNEL: usize = 80;
+const FOR_KERNEL_SIZE: usize = 60_000;
+
+/// Messages that fill an outbox, unless it is a large one.
+const FOR_OUTBOX: usize = 300;
 
 /// What the kernel keeps for a client that does not read: little, so that the server soon feels it.
 const SLOW_RECEIVE_BUFFER: u32 = 4_096;

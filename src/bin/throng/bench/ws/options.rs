@@ -101,12 +101,12 @@ impl Options {
             via: Via::Ws,
             post: None,
             header: Vec::new(),
-            rate: None,
+            rate: case.rate,
             window: case.window,
             size: case.size,
             seconds,
             warm_up,
-            slow_share: 0.0,
+            slow_share: case.slow_share,
             connecting: 64,
             threads: 1,
             pid: Some(pid),
@@ -127,14 +127,18 @@ impl Options {
 }
 
 /// How many clients get how much.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(in crate::bench) struct Case {
     /// Clients that subscribe.
     pub(in crate::bench) clients: usize,
-    /// Messages that may be on their way to them.
+    /// Messages a second, if it is given.
+    pub(in crate::bench) rate: Option<usize>,
+    /// Else messages that may be on their way to the clients.
     pub(in crate::bench) window: usize,
     /// Bytes of a payload.
     pub(in crate::bench) size: usize,
+    /// The share of the clients that stop reading.
+    pub(in crate::bench) slow_share: f64,
 }
 
 /// How to publish.

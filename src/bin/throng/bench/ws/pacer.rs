@@ -18,6 +18,8 @@ use super::stamp::Stamp;
 pub(super) struct Pacer {
     pub(super) shared: Arc<Shared>,
     pub(super) publishers: Vec<mpsc::Sender<Stamp>>,
+    /// What was done before this one.
+    pub(super) paced: Paced,
 }
 
 /// What the pacer did.
@@ -34,6 +36,19 @@ pub(super) struct Paced {
 }
 
 impl Pacer {
+    /// Publishes so many messages, each when all healthy clients have the one before.
+    pub(super) fn fill(self, messages: usize) -> Paced {
+        self.shared.set_pacer(thread::current());
+        let mut paced = self.paced;
+        for _ in 0..messages {
+            if !self.publish(Instant::now(), &mut paced) {
+                break;
+            }
+            self.await_all_but(0, &mut paced);
+        }
+        paced
+    }
+
     /// Publishes from `begin` until all time is over.
     pub(super) fn run(self, options: &Options, begin: Instant) -> Paced {
         let end = begin + options.warm_up + options.seconds;
@@ -56,8 +71,11 @@ impl Pacer {
     /// The stamp is the time at which a message is due, however late it is then sent: a server
     /// that is behind is not given the time to catch up (coordinated omission).
     fn at_rate(self, rate: usize, begin: Instant, end: Instant) -> Paced {
-        let mut paced = Paced::default();
-        let due = |messages: usize| begin + Duration::from_secs_f64(messages as f64 / rate as f64);
+        let mut paced = self.paced;
+        let before = paced.messages;
+        let due = |messages: usize| {
+            begin + Duration::from_secs_f64((messages - before) as f64 / rate as f64)
+        };
         while due(paced.messages) < end && Instant::now() < end {
             let due = due(paced.messages);
             thread::sleep(due.saturating_duration_since(Instant::now()));
@@ -73,18 +91,23 @@ impl Pacer {
 
     /// A message is due when all but `window - 1` of those before have been received, or lost.
     fn in_window(self, window: usize, end: Instant) -> Paced {
-        let mut paced = Paced::default();
+        let mut paced = self.paced;
         loop {
             let others = (window - 1) * self.shared.healthy();
-            let wanted = (paced.expected - paced.given_up).saturating_sub(others);
-            let Passed { messages, .. } = self.shared.wait_for(wanted, PATIENCE);
-            if messages < wanted {
-                paced.given_up = paced.expected - messages;
-            }
+            self.await_all_but(others, &mut paced);
             let now = Instant::now();
             if now >= end || !self.publish(now, &mut paced) {
                 return paced;
             }
+        }
+    }
+
+    /// Waits until all but so many deliveries have come, or nothing comes any more.
+    fn await_all_but(&self, others: usize, paced: &mut Paced) {
+        let wanted = (paced.expected - paced.given_up).saturating_sub(others);
+        let Passed { messages, .. } = self.shared.wait_for(wanted, PATIENCE);
+        if messages < wanted {
+            paced.given_up = paced.expected - messages;
         }
     }
 

@@ -45,7 +45,7 @@ pub(in crate::bench) struct Report {
     /// How many a client got with one read, on average.
     deliveries_per_read: f64,
     /// From the moment a message was due until it was read.
-    latency: Option<Percentiles>,
+    pub(in crate::bench) latency: Option<Percentiles>,
     pub(in crate::bench) server: Option<Server>,
 }
 
@@ -65,15 +65,14 @@ pub(in crate::bench) struct Server {
 
 impl Report {
     /// `samples`: when measuring began and ended; `resident`: the server's memory before the
-    /// clients, with them, and at the end; `segments`: what it had sent before the first message,
-    /// and after the last.
+    /// clients, with them, and at the end; `segments`: what it has sent per delivery.
     pub(super) fn new(
         options: &Options,
         crowd: &Crowd,
         paced: Paced,
         samples: &[Sample; 2],
         resident: [Option<u64>; 3],
-        segments: [Option<u64>; 2],
+        segments: Option<f64>,
     ) -> Self {
         let [first, last] = samples;
         let seconds = last.at.duration_since(first.at).as_secs_f64();
@@ -123,7 +122,7 @@ impl Server {
         deliveries: usize,
         [first, last]: &[Sample; 2],
         [before, idle, used]: [Option<u64>; 3],
-        [sent_before, sent]: [Option<u64>; 2],
+        segments_per_delivery: Option<f64>,
     ) -> Option<Self> {
         let work = last.work?.since(first.work?);
         let per_delivery = |count: u64| count as f64 / deliveries.max(1) as f64;
@@ -133,9 +132,7 @@ impl Server {
             user_ns_per_delivery: per_delivery(work.user_nanos),
             system_ns_per_delivery: per_delivery(work.system_nanos),
             writes_per_delivery: per_delivery(work.writes),
-            segments_per_delivery: sent.zip(sent_before).map(|(sent, before)| {
-                sent.saturating_sub(before) as f64 / last.counts.received.max(1) as f64
-            }),
+            segments_per_delivery,
             idle_bytes_per_client: per_client(idle?, before?),
             used_bytes_per_client: per_client(used?, before?),
         })
