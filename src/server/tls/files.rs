@@ -1,6 +1,9 @@
 //! The files that a certificate comes from.
 
 use std::fs;
+use std::fs::Metadata;
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -19,9 +22,10 @@ pub(super) struct Files {
     key: PathBuf,
 }
 
-/// What tells two versions of the files apart without reading them: for each its length and when
-/// it was changed, or that there is none.
-pub(super) type Print = [Option<(u64, Option<SystemTime>)>; 2];
+/// What tells two versions of the files apart without reading them: for each its length, when it
+/// was changed and what the file system knows it as, or that there is none. The time alone is not
+/// enough: it may stand still for longer than it takes to replace a file.
+pub(super) type Print = [Option<(u64, Option<SystemTime>, u64)>; 2];
 
 impl Files {
     pub(super) fn new(certificates: PathBuf, key: PathBuf) -> Self {
@@ -31,7 +35,7 @@ impl Files {
     pub(super) fn print(&self) -> Print {
         let print = |path: &Path| {
             let metadata = fs::metadata(path).ok()?;
-            Some((metadata.len(), metadata.modified().ok()))
+            Some((metadata.len(), metadata.modified().ok(), number(&metadata)))
         };
         [print(&self.certificates), print(&self.key)]
     }
@@ -54,4 +58,15 @@ impl Files {
         let key = PrivateKeyDer::from_pem_file(&self.key).map_err(bad(&self.key))?;
         Ok((chain, key))
     }
+}
+
+/// The number of a file, which another that is put in its place does not have.
+#[cfg(unix)]
+fn number(metadata: &Metadata) -> u64 {
+    metadata.ino()
+}
+
+#[cfg(not(unix))]
+fn number(_: &Metadata) -> u64 {
+    0
 }
