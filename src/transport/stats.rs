@@ -76,7 +76,8 @@ pub struct TransportStats {
     pub writes: u64,
     /// Writes that the peer could not take whole at once.
     pub blocked: u64,
-    /// From a client's outbox having something to what was there being written.
+    /// From a client's outbox having something to what was there being written; with server-sent
+    /// events, being handed to the HTTP library.
     pub flush_latency: LatencyStats,
     /// How connections ended: close codes and how often each. 1006 stands for those that ended
     /// without one.

@@ -103,6 +103,9 @@ fn a_stream_says_what_a_websocket_says() {
     let stats = throng.stats_until(|stats| stats["transports"]["sse"]["open"] == 0);
     assert_eq!(stats["transports"]["sse"]["closes"]["3503"], 1);
     assert_eq!(stats["transports"]["sse"]["frames_out"], 1 + 2 + 3 + 1 + 1);
+    // Four messages and the close; each may have come while the one before was written.
+    let flushes = stats["transports"]["sse"]["flush_latency"]["count"].as_u64();
+    assert!((1..=5).contains(&flushes.unwrap()), "{flushes:?}");
 }
 
 #[test]
@@ -214,6 +217,10 @@ fn only_its_owner_changes_a_stream() {
 
     let large = format!(r#"{{"channels":["{}"]}}"#, "x".repeat(64 << 10));
     let refused = throng.post(&path, JSON, large);
+    assert_eq!(refused.problem(), (413, "too_large".to_owned()));
+    let chunked = [("content-type", JSON), ("transfer-encoding", "chunked")];
+    let chunk = format!("{:x}\r\n{}\r\n", 40_000, " ".repeat(40_000));
+    let refused = throng.request("POST", &path, &chunked, chunk.repeat(3).as_bytes());
     assert_eq!(refused.problem(), (413, "too_large".to_owned()));
     let wrong = throng.request("GET", &path, &[], b"");
     assert_eq!(wrong.problem(), (405, "method_not_allowed".to_owned()));

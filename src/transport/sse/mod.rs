@@ -68,6 +68,7 @@
 //! All that waits is gathered and handed over together; nothing is waited for that is not there.
 //! While a join waits for the authorizer, those behind it wait too; events do not.
 
+mod alarm;
 mod body;
 mod chunks;
 mod command;

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
+use std::task::ready;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,7 +27,10 @@ use crate::protocol::Fault;
 use crate::protocol::Missed;
 use crate::protocol::Push;
 use crate::protocol::StreamPush;
+use crate::time::Clock;
+use crate::time::SystemClock;
 use crate::transport::gateway::Registration;
+use crate::transport::sse::alarm::Alarm;
 use crate::transport::sse::chunks::Chunks;
 use crate::transport::sse::connection::ConnectionId;
 use crate::transport::sse::cursor::Cursor;
@@ -40,6 +44,10 @@ pub(super) struct Stream {
     pub(super) client: Client,
     /// Counts how often the body was asked for more: while it is not, nothing is written.
     polls: AtomicU32,
+    /// Wakes the body's task.
+    alarm: Arc<Alarm>,
+    /// The alarm, as the outbox has it.
+    waker: Waker,
     /// `None` once the stream has ended.
     pump: Mutex<Option<Pump>>,
 }
@@ -53,8 +61,6 @@ pub(super) struct Pump {
     /// The cursor has changed without an event that says so.
     is_stale: bool,
     chunks: Chunks,
-    /// Wakes the body's task.
-    waker: Option<Waker>,
     is_last: bool,
 }
 
@@ -74,6 +80,7 @@ impl Stream {
         registration: Registration,
         cursor: Cursor,
     ) -> Self {
+        let alarm = Arc::new(Alarm::new());
         let pump = Pump {
             outbox,
             registration,
@@ -81,28 +88,33 @@ impl Stream {
             cursor,
             is_stale: false,
             chunks: Chunks::default(),
-            waker: None,
             is_last: false,
         };
         Self {
             id,
             client,
             polls: AtomicU32::new(0),
+            waker: Arc::clone(&alarm).into(),
+            alarm,
             pump: Mutex::new(Some(pump)),
         }
     }
 
     /// Gathers what is there and gives the next chunk of it; waits only when there is nothing.
-    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Next> {
+    pub(super) fn poll_next(&self, cx: &Context<'_>) -> Poll<Next> {
         // Relaxed: a sign of life, read from time to time.
         self.polls.fetch_add(1, Ordering::Relaxed);
+        let rang = self.alarm.set(cx.waker());
         let mut pump = self.pump.lock();
-        match &mut *pump {
-            Some(pump) => pump
-                .poll_next(cx)
-                .map(|(bytes, is_last)| Next::Chunk { bytes, is_last }),
-            None => Poll::Ready(Next::Cut),
+        let Some(pump) = &mut *pump else {
+            return Poll::Ready(Next::Cut);
+        };
+        let (bytes, is_last) = ready!(pump.poll_next(&mut Context::from_waker(&self.waker)));
+        if let Some(rang) = rang {
+            let took = SystemClock::new().now().saturating_duration_since(rang);
+            pump.registration.totals().flushed(took, 1);
         }
+        Poll::Ready(Next::Chunk { bytes, is_last })
     }
 
     /// How often the body was asked for more.
@@ -171,17 +183,11 @@ impl Stream {
 
     /// The client has left a channel, and is to be given an id without it.
     pub(super) fn left(&self, channel: &str) {
-        let waker = match &mut *self.pump.lock() {
-            Some(pump) => {
-                pump.cursor.leave(channel);
-                pump.is_stale = true;
-                pump.waker.take()
-            }
-            None => None,
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+        if let Some(pump) = &mut *self.pump.lock() {
+            pump.cursor.leave(channel);
+            pump.is_stale = true;
         }
+        self.alarm.ring();
     }
 
     /// Ends the stream from outside, or after its last chunk. Its memory is given back, whoever
@@ -216,21 +222,14 @@ impl Pump {
         if mem::take(&mut self.is_stale) && !self.is_last {
             self.say_cursor();
         }
-        match self.chunks.take() {
-            Some(chunk) => {
-                let mut tally = Tally::default();
-                tally.wrote(chunk.bytes.len(), chunk.events);
-                self.count(&tally);
-                let is_last = self.is_last && self.chunks.is_empty();
-                Poll::Ready((chunk.bytes, is_last))
-            }
-            None => {
-                if !matches!(&self.waker, Some(waker) if waker.will_wake(cx.waker())) {
-                    self.waker = Some(cx.waker().clone());
-                }
-                Poll::Pending
-            }
-        }
+        let Some(chunk) = self.chunks.take() else {
+            return Poll::Pending;
+        };
+        let mut tally = Tally::default();
+        tally.wrote(chunk.bytes.len(), chunk.events);
+        self.count(&tally);
+        let is_last = self.is_last && self.chunks.is_empty();
+        Poll::Ready((chunk.bytes, is_last))
     }
 
     fn count(&self, tally: &Tally) {
