@@ -4,7 +4,8 @@
 //! ```no_run
 //! use throng::{Gateway, Hub};
 //!
-//! # async fn serve() -> std::io::Result<()> {
+//! # #[tokio::main]
+//! # async fn main() -> std::io::Result<()> {
 //! let gateway = Gateway::new(Hub::new());
 //! let app = axum::Router::new()
 //!     .route("/live", throng::axum::websocket(gateway.clone()))

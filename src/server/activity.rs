@@ -56,7 +56,8 @@ impl Activity {
         Arc::strong_count(&self.0) <= owners && !is_blocked
     }
 
-    fn happen(&self) {
+    /// Something happens that shows that the connection is used.
+    pub(super) fn happen(&self) {
         // Relaxed: a count, read by the connection's own task.
         self.0.events.fetch_add(1, Ordering::Relaxed);
     }

@@ -29,7 +29,9 @@ use crate::transport::Gateway;
 /// use throng::server::{self, ServerConfig};
 /// use throng::{Gateway, Hub};
 ///
-/// # async fn run(stopped: impl Future<Output = ()>) -> Result<(), Box<dyn std::error::Error>> {
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let stopped = std::future::pending();
 /// let gateway = Gateway::builder(Hub::new())
 ///     .drain_window(Duration::from_secs(20))
 ///     .build();

@@ -14,7 +14,8 @@ use crate::transport::Gateway;
 /// use throng::Hub;
 /// use tokio::net::TcpListener;
 ///
-/// # async fn run() -> std::io::Result<()> {
+/// # #[tokio::main]
+/// # async fn main() -> std::io::Result<()> {
 /// let hub = Hub::new();
 /// let listener = TcpListener::bind("127.0.0.1:8080").await?;
 /// let shutdown = async { drop(tokio::signal::ctrl_c().await) };

@@ -9,16 +9,16 @@
 //! let gateway = Gateway::new(Hub::new());
 //! let (conn, mut peer) = memory::pair();
 //! let serving = tokio::spawn(gateway.serve_conn(conn, ConnectOptions::new()));
-//! assert!(peer.recv().await?.contains("\"connected\""));
+//! assert!(peer.recv().await.unwrap().contains("\"connected\""));
 //!
 //! peer.send(r#"{"type":"subscribe","channel_id":"news"}"#).await?;
-//! assert!(peer.recv().await?.contains("\"joined\""));
+//! assert!(peer.recv().await.unwrap().contains("\"joined\""));
 //!
-//! gateway.hub().publish("news", Message::text("it works"))?;
-//! assert!(peer.recv().await?.contains("it works"));
+//! let _delivery = gateway.hub().publish("news", Message::text("it works"))?;
+//! assert!(peer.recv().await.unwrap().contains("it works"));
 //!
 //! gateway.hub().close(Disconnect::SHUTDOWN);
-//! assert!(peer.recv().await?.contains("\"disconnect\""));
+//! assert!(peer.recv().await.unwrap().contains("\"disconnect\""));
 //! assert_eq!(peer.recv().await, Err(Disconnect::SHUTDOWN));
 //! serving.await?;
 //! # Ok(())

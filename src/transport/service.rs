@@ -33,7 +33,8 @@ use crate::transport::sse::SseBody;
 /// use hyper_util::rt::TokioIo;
 /// use throng::{Gateway, Hub};
 ///
-/// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let service = Gateway::new(Hub::new()).service();
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 /// loop {

@@ -159,6 +159,7 @@ fn whoever_does_not_read_is_hung_up_on() {
 
 #[test]
 fn thousands_of_silent_connections_hold_up_nobody() {
+    rlimit::increase_nofile_limit(8192).unwrap();
     let throng = Throng::start(&["--head-timeout", "600000"]);
     let silent: Vec<_> = (0..2000)
         .map(|number| {

@@ -45,6 +45,8 @@ mod conformance;
 #[cfg(feature = "ws")]
 mod conn;
 #[cfg(feature = "server")]
+mod connections;
+#[cfg(feature = "server")]
 mod embedding;
 #[cfg(feature = "server")]
 mod peers;

@@ -75,8 +75,23 @@ impl Folder {
     }
 
     fn put(&self, pair: &Pair) {
-        fs::write(self.certificate(), &pair.certificate_pem).unwrap();
-        fs::write(self.key(), &pair.key_pem).unwrap();
+        self.put_certificate(pair);
+        self.put_key(pair);
+    }
+
+    fn put_certificate(&self, pair: &Pair) {
+        self.replace(&self.certificate(), &pair.certificate_pem);
+    }
+
+    fn put_key(&self, pair: &Pair) {
+        self.replace(&self.key(), &pair.key_pem);
+    }
+
+    /// Replaces a file at once: nobody finds half of it.
+    fn replace(&self, path: &str, content: &str) {
+        let new = self.0.join("new.pem");
+        fs::write(&new, content).unwrap();
+        fs::rename(new, path).unwrap();
     }
 
     fn certificate(&self) -> String {
@@ -296,14 +311,14 @@ fn a_bad_certificate_changes_nothing() {
     let (throng, mut log) = Throng::start_logging(arguments!(folder, "--tls-reload", "10"));
     let config = trusting(&[&old, &new], &[]);
     // A certificate without its key: as when one of two files has been replaced.
-    fs::write(folder.certificate(), &new.certificate_pem).unwrap();
+    folder.put_certificate(&new);
     let mut line = String::new();
     log.read_line(&mut line).unwrap();
     assert!(line.contains("the certificate stays the old one"), "{line}");
     for _ in 0..20 {
         assert_eq!(get(&throng, &config, "/healthz").1, old.certificate);
     }
-    folder.put(&new);
+    folder.put_key(&new);
     shown_at_last(&throng, &config, &new);
     drop(throng);
     let mut rest = String::new();
@@ -340,7 +355,7 @@ fn a_bad_certificate_at_the_start_is_an_error() {
     assert_eq!(swapped, format!("throng: no certificate in {key}\n"));
     let no_key = complaint(&certificate, &certificate);
     assert_eq!(no_key, format!("throng: no private key in {certificate}\n"));
-    fs::write(folder.key(), Pair::new().key_pem).unwrap();
+    folder.put_key(&Pair::new());
     let strangers = complaint(&certificate, &key);
     assert!(
         strangers.starts_with("throng: certificate or key:"),

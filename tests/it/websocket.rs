@@ -691,3 +691,44 @@ fn clients_beyond_the_limit_are_told_so() {
     throng.stats_until(|stats| stats["clients"] == 0);
     throng.ws();
 }
+
+#[test]
+fn who_asks_for_nothing_is_closed_only_where_that_is_set() {
+    let throng = Throng::start(&["--idle-timeout", "200", "--ping-interval", "50"]);
+    let mut idle = throng.ws();
+    assert_eq!(idle.closed(), (3022, "idle".to_owned()));
+    assert_eq!(idle.farewell()["reconnect"], true);
+}
+
+#[test]
+fn who_goes_on_asking_for_too_much_is_closed() {
+    let throng = Throng::start(&["--max-commands", "1", "--max-refused", "3"]);
+    let mut client = throng.ws();
+    for _ in 0..6 {
+        client.say(r#"{"type":"ping"}"#);
+    }
+    let (pushes, close) = client.rest();
+    assert_eq!(close, (3013, "rate limited".to_owned()));
+    let refused = pushes
+        .iter()
+        .filter(|push| push["data"]["code"] == "rate_limited");
+    assert!(refused.count() >= 4, "{pushes:?}");
+    assert!(client.farewell()["retry_after_ms"].is_u64());
+}
+
+#[test]
+fn frames_wait_for_each_other_where_that_is_set() {
+    let throng = Throng::start(&["--flush-delay", "200"]);
+    let mut client = throng.ws_joined("news");
+    let path = format!("/api/v1/clients/{}", client.id());
+    let writes = || throng.get(&path).json()["connection"]["writes"].clone();
+    let before = writes().as_u64().unwrap();
+    for n in 0..5 {
+        let publish = format!(r#"{{"type":"publish","channel_id":"news","data":{n}}}"#);
+        client.say(&publish);
+    }
+    for n in 0..5 {
+        assert_eq!(client.expect("message")["data"], n);
+    }
+    assert_eq!(writes().as_u64().unwrap() - before, 1, "all in one write");
+}

@@ -124,6 +124,11 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N")]
     pub(crate) max_commands: Option<NonZeroU32>,
 
+    /// Commands in a row that are refused as too many before their client is disconnected; 0 for
+    /// no end.
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub(crate) max_refused: u32,
+
     /// Who may join private-... and presence-... channels.
     #[arg(long, value_name = "WHO", default_value = "none")]
     pub(crate) authorize: Authorize,
@@ -180,6 +185,15 @@ pub(crate) struct ServeOptions {
     /// Milliseconds for which a socket may take nothing before it is dropped.
     #[arg(long, value_name = "MS", default_value = "10000", value_parser = millis)]
     pub(crate) write_timeout: Duration,
+
+    /// Milliseconds for which what waits for a client may wait for more, to be written together.
+    #[arg(long, value_name = "MS", default_value = "0", value_parser = millis)]
+    pub(crate) flush_delay: Duration,
+
+    /// Milliseconds for which a client may ask for nothing before it is closed; for ever unless
+    /// given.
+    #[arg(long, value_name = "MS", value_parser = millis)]
+    pub(crate) idle_timeout: Option<Duration>,
 
     /// Milliseconds that a client may take to hang up after a close.
     #[arg(long, value_name = "MS", default_value = "2000", value_parser = millis)]

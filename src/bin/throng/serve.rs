@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::io::Write;
+use std::num::NonZeroU32;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
@@ -131,7 +132,10 @@ fn gateway(options: &ServeOptions, hub: Hub, origins: Origins) -> Gateway {
         .max_commands(options.max_commands)
         .deflate(options.deflate.map(|level| Deflate::new().level(level)))
         .max_frame(options.max_frame.unwrap_or(options.max_message).get())
+        .flush_delay(options.flush_delay)
+        .idle_timeout(options.idle_timeout)
         .max_message(options.max_message.get())
+        .max_refused(NonZeroU32::new(options.max_refused))
         .ping_interval(options.ping_interval)
         .pong_timeout(options.pong_timeout)
         .write_timeout(options.write_timeout)

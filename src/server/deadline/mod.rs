@@ -42,6 +42,20 @@ impl<IO> Deadline<IO> {
         self.io
     }
 
+    /// What came of a write of data.
+    fn wrote(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(length)) = polled
+            && length > CONTROL
+        {
+            self.activity.happen();
+        }
+        self.bound(cx, polled)
+    }
+
     /// What came of a write, unless nothing has for too long.
     fn bound<T>(
         &mut self,
@@ -63,6 +77,9 @@ impl<IO> Deadline<IO> {
     }
 }
 
+/// A write of no more than this is none of an answer: what HTTP/2 says by itself, such as a ping.
+const CONTROL: usize = 64;
+
 impl<IO: AsyncRead + Unpin> AsyncRead for Deadline<IO> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -80,7 +97,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Deadline<IO> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.io).poll_write(cx, buf);
-        self.bound(cx, polled)
+        self.wrote(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -89,7 +106,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Deadline<IO> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        self.bound(cx, polled)
+        self.wrote(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {

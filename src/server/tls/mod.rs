@@ -40,7 +40,7 @@ pub use self::error::TlsError;
 /// ```no_run
 /// use throng::server::{ServerConfig, Tls, TlsError};
 ///
-/// let config = ServerConfig::new().tls(Tls::from_files("cert.pem", "key.pem")?);
+/// let _config = ServerConfig::new().tls(Tls::from_files("cert.pem", "key.pem")?);
 /// # Ok::<_, TlsError>(())
 /// ```
 #[derive(Clone)]

@@ -303,9 +303,16 @@ impl List {
 }
 
 impl Scratch {
+    /// Gives back the frames that were kept.
+    fn give_back(&mut self) {
+        // The last owner of a payload runs its destructor, which may panic.
+        let cleared = catch_unwind(AssertUnwindSafe(|| self.batch.clear()));
+        drop(cleared);
+    }
+
     /// Folds what was counted into the transport's counters.
     fn report(&mut self, totals: &AllTotals, since: Instant, flushed: u64) {
-        self.batch.clear();
+        self.give_back();
         let tally = mem::take(&mut self.tally);
         if flushed == 0 {
             return;

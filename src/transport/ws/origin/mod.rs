@@ -54,7 +54,7 @@ impl Origins {
     /// ```
     /// use throng::transport::ws::Origins;
     ///
-    /// let origins = Origins::list(["https://example.com", "*.example.com"])?;
+    /// let _ours = Origins::list(["https://example.com", "*.example.com"])?;
     /// assert!(Origins::list(["https://example.com/path"]).is_err());
     /// # Ok::<_, throng::transport::ws::InvalidOrigin>(())
     /// ```
