@@ -14,11 +14,14 @@ use crate::conformance::RSV1;
 use crate::conformance::frame;
 use crate::conformance::text;
 
+/// Inflates a message.
+type Inflate = Box<dyn FnMut(&[u8]) -> Vec<u8>>;
+
 pub(super) struct Peer {
     stream: TcpStream,
     unread: Vec<u8>,
     /// How compressed messages are inflated, if any may come.
-    pub(super) inflate: Option<Box<dyn FnMut(&[u8]) -> Vec<u8>>>,
+    pub(super) inflate: Option<Inflate>,
     /// How many compressed messages have come.
     pub(super) inflated: usize,
     /// The longest message that has come compressed.
