@@ -159,7 +159,8 @@ fn a_client_goes_on_in_two_channels_and_is_told_what_it_missed() {
 
 #[test]
 fn only_its_owner_changes_a_stream() {
-    let throng = Throng::start(&["--authorize", "open"]);
+    // No heartbeat says what an answer should have said at once.
+    let throng = Throng::start(&["--authorize", "open", "--sse-heartbeat", "600000"]);
     let (mut stream, connected) = throng.sse("/sse?user=ada&channels=a");
     assert_eq!(connected["data"]["user"], "ada");
     stream.expect("joined");
