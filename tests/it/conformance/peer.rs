@@ -30,6 +30,9 @@ pub(super) struct Peer {
     pub(super) longest_plain: usize,
 }
 
+/// What makes of a compressed message what it was.
+pub(super) type Inflate = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
 impl Peer {
     /// A client that has asked for this, and the head of the answer.
     pub(super) fn ask(throng: &Throng, request: &str) -> (Self, String) {
@@ -130,7 +133,7 @@ impl Peer {
             self.longest_plain = self.longest_plain.max(payload.len());
             return payload;
         }
-        let inflate = self.inflate.as_mut();
+        let inflate = self.inflate.as_ref();
         let inflated = inflate.expect("compression was not agreed on")(&payload);
         assert!(inflated.len() > payload.len(), "it shrank by compression");
         self.longest_inflated = self.longest_inflated.max(inflated.len());
