@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::Context;
@@ -9,7 +10,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::body::to_bytes;
 use bytes::Bytes;
+use futures_util::stream;
 use http_body::Body as HttpBody;
 use http_body::Frame;
 use http_body::SizeHint;
@@ -25,17 +28,31 @@ pub(super) struct Inbound {
 }
 
 impl Inbound {
-    /// `body`, all of which is to come within `timeout`.
-    pub(super) fn within(timeout: Duration, body: Incoming) -> Body {
+    /// `body`, all of which is to come within `timeout`. One that is small is waited for: a
+    /// client that is answered before it has been read may lose the answer, as what it still sends
+    /// then is refused by the operating system, or its stream reset.
+    pub(super) async fn within(timeout: Duration, body: Incoming) -> Body {
         if body.is_end_stream() {
             return Body::empty();
         }
-        Body::new(Self {
+        let is_small = body.size_hint().upper().is_some_and(|upper| upper <= SMALL);
+        let inbound = Body::new(Self {
             body,
             late: Box::pin(time::sleep(timeout)),
-        })
+        });
+        if !is_small {
+            return inbound;
+        }
+        match to_bytes(inbound, usize::MAX).await {
+            Ok(whole) => Body::from(whole),
+            // Whoever reads it is told.
+            Err(error) => Body::from_stream(stream::once(future::ready(Err::<Bytes, _>(error)))),
+        }
     }
 }
+
+/// How large a body is small, in bytes.
+const SMALL: u64 = 16 << 10;
 
 impl HttpBody for Inbound {
     type Data = Bytes;

@@ -44,7 +44,8 @@
 //!
 //! # Memory
 //!
-//! A request costs at most [`ServerConfig::max_body`] and [`ServerConfig::max_head`]. Once a
+//! A request costs at most [`ServerConfig::max_body`] and [`ServerConfig::max_head`]; a body of up
+//! to 16 KiB is read before anything is made of the request. Once a
 //! connection has become a WebSocket, nothing of HTTP is left of it.
 
 mod accept;

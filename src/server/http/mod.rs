@@ -157,10 +157,11 @@ impl Service<Request<Incoming>> for Routes {
             request.extensions_mut().insert(self.carrier.clone());
         }
         let active = self.activity.begin();
-        let request = request.map(|body| Inbound::within(self.body_timeout, body));
-        let answering = self.router.call(request);
+        let (router, body_timeout) = (self.router.clone(), self.body_timeout);
         Box::pin(async move {
-            let response = answering.await?;
+            let (parts, body) = request.into_parts();
+            let body = Inbound::within(body_timeout, body).await;
+            let response = router.call(Request::from_parts(parts, body)).await?;
             Ok(response.map(|body| Answer::new(body, active)))
         })
     }

@@ -88,12 +88,11 @@ impl Pattern {
     }
 }
 
-/// Whether `host` has `domain` at its end and something before it.
+/// Whether `host` has `domain`, with the dot before it, at its end. Then there is something before
+/// it, for no host begins with a dot.
 fn ends_with(host: &str, domain: &str) -> bool {
-    let Some(start) = host.len().checked_sub(domain.len()) else {
-        return false;
-    };
-    start > 0 && host.as_bytes()[start..].eq_ignore_ascii_case(domain.as_bytes())
+    let start = host.len().checked_sub(domain.len());
+    start.is_some_and(|start| host.as_bytes()[start..].eq_ignore_ascii_case(domain.as_bytes()))
 }
 
 /// The host and the port of an authority without a user.
