@@ -11,6 +11,7 @@ use throng::transport::sse::fuzzing;
 struct Address {
     query: String,
     id: String,
+    places: Vec<fuzzing::Place>,
     max_channels: u8,
     max_name: u8,
     max_id: u8,
@@ -43,12 +44,21 @@ fuzz_target!(|address: Address| {
         assert_eq!(fuzzing::query(&query, bounds), Some((channels, id)));
     }
     check(&address.id);
+    let mut places = address.places;
+    places.sort();
+    places.dedup_by(|one, other| one.0 == other.0);
+    places.retain(|(name, _)| !name.is_empty());
+    let written = fuzzing::write(&places);
+    assert!(written.bytes().all(|byte| byte.is_ascii_graphic()));
+    assert_eq!(fuzzing::read(&written), Some(places));
 });
 
+/// What is read of an id is what is read of it once it is written again, in no more bytes than
+/// encoding may take.
 fn check(id: &str) {
-    if let Some(written) = fuzzing::cursor(id) {
-        assert!(written.bytes().all(|byte| byte.is_ascii_graphic()));
+    if let Some(places) = fuzzing::read(id) {
+        let written = fuzzing::write(&places);
         assert!(written.len() <= 3 * id.len());
-        assert_eq!(fuzzing::cursor(&written).as_ref(), Some(&written));
+        assert_eq!(fuzzing::read(&written), Some(places));
     }
 }

@@ -265,14 +265,14 @@ impl Totals {
 
 /// Durations by the power of two that they are below: 256 ns, 512 ns, and so on.
 #[derive(Debug, Default)]
-struct Histogram([AtomicU64; Histogram::BUCKETS]);
+struct Histogram([AtomicU64; Self::BUCKETS]);
 
 impl Histogram {
     /// The last one is for everything from 2^38 ns, over four minutes, up.
     const BUCKETS: usize = 32;
 
     /// The first one is for everything below 2^8 ns.
-    const FIRST: u32 = 8;
+    const FIRST: usize = 8;
 
     fn record(&self, took: Duration, times: u64) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
@@ -285,22 +285,22 @@ impl Histogram {
         // Relaxed: figures for people.
         let counts = self.0.each_ref().map(|count| count.load(Ordering::Relaxed));
         let count: u64 = counts.iter().sum();
-        let at = |share: f64| {
-            let rank = (count as f64 * share).ceil() as u64;
+        let at = |share: u64| {
+            let rank = (count * share).div_ceil(100);
             let mut seen = 0;
             let bucket = counts.iter().position(|count| {
                 seen += count;
                 seen >= rank && rank > 0
             });
             bucket.map_or(Duration::ZERO, |bucket| {
-                Duration::from_nanos(1 << (bucket as u32 + Self::FIRST))
+                Duration::from_nanos(1 << (bucket + Self::FIRST))
             })
         };
         LatencyStats {
             count,
-            p50: at(0.5),
-            p99: at(0.99),
-            max: at(1.0),
+            p50: at(50),
+            p99: at(99),
+            max: at(100),
         }
     }
 }

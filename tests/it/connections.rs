@@ -38,7 +38,7 @@ struct Peer {
 impl Peer {
     async fn join(gateway: &Gateway, options: ConnectOptions) -> Self {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
-        let serving = gateway.serve_ws(ours, Bytes::new(), Accepted::default(), options);
+        let serving = gateway.serve_ws(ours, &[], Accepted::default(), options);
         let mut peer = Self {
             socket: WebSocketStream::from_raw_socket(theirs, Role::Client, None).await,
             id: ClientId::new(0),
@@ -211,7 +211,7 @@ async fn who_is_drained_learns_why_and_when_to_come_back() {
     draining.await.unwrap();
     let late = gateway.serve_ws(
         tokio::io::duplex(64).0,
-        Bytes::new(),
+        &[],
         Accepted::default(),
         ConnectOptions::new(),
     );

@@ -246,7 +246,7 @@ const RUNS: usize = 16;
 fn place<T>(inner: NonNull<T>) -> usize {
     // Values lie at least a cache line apart, and often a multiple of some power of two.
     let line = inner.addr().get() / 64;
-    (line ^ line / RUNS ^ line / (RUNS * RUNS)) % RUNS
+    (line ^ (line / RUNS) ^ (line / (RUNS * RUNS))) % RUNS
 }
 
 /// Some owners of one value, gathered by [`release_runs`].

@@ -37,18 +37,16 @@ pub(super) enum Change {
     Unsubscribe,
 }
 
-pub(super) async fn run<B>(
+/// Carries a request out, once its body [has been read](read).
+pub(super) async fn run(
     gateway: &Gateway,
     change: Change,
     connection: &str,
     request: &Parts,
-    body: B,
-) -> Result<Response<SseBody>, Problem>
-where
-    B: Body,
-{
+    body: Result<Vec<u8>, Problem>,
+) -> Result<Response<SseBody>, Problem> {
     let stream = stream(gateway, connection, request)?;
-    let body = body_of(gateway, request, body).await?;
+    let body = text(request, body?)?;
     stream.heard(body.len());
     let selection = Selection::parse(&body, gateway.sse_config().max_channels)?;
     let mut errors = Vec::new();
@@ -75,16 +73,12 @@ fn stream(gateway: &Gateway, connection: &str, request: &Parts) -> Result<Shared
     stream.ok_or_else(refusal::unknown_connection)
 }
 
-async fn body_of<B>(gateway: &Gateway, request: &Parts, body: B) -> Result<String, Problem>
-where
-    B: Body,
-{
+fn text(request: &Parts, body: Vec<u8>) -> Result<String, Problem> {
     if !headers::is_json(&request.headers) {
         let why = "use application/json";
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Err(Problem::new(status, "unsupported_media_type", why));
     }
-    let body = read(body, gateway.sse_config().max_body).await?;
     String::from_utf8(body).map_err(|_| {
         let why = "the body is not UTF-8";
         refusal::bad_request("invalid_utf8", why)
@@ -92,7 +86,7 @@ where
 }
 
 /// Reads a body that is not larger than `max`: one that says it is, is not read at all.
-async fn read<B>(body: B, max: usize) -> Result<Vec<u8>, Problem>
+pub(super) async fn read<B>(body: B, max: usize) -> Result<Vec<u8>, Problem>
 where
     B: Body,
 {

@@ -1,6 +1,8 @@
 //! What the fuzz targets need of what is private. Not part of the crate's interface: it is there
 //! under `--cfg fuzzing` only.
 
+use crate::hub::StreamPosition;
+use crate::transport::sse::cursor::Mark;
 use crate::transport::sse::cursor::Resume;
 use crate::transport::sse::query::Bounds;
 use crate::transport::sse::query::Query;
@@ -21,8 +23,32 @@ pub fn query(
     Some((channels.collect(), query.last_event_id))
 }
 
-/// A cursor as it is written once it has been read; `None` when it is none.
+/// A channel, and where a stream is in it; `None` when it was left.
+pub type Place = (String, Option<(u64, u64)>);
+
+/// The places that a cursor names; `None` when it is none.
 #[must_use]
-pub fn cursor(text: &str) -> Option<String> {
-    Some(Resume::parse(text).ok()?.to_string())
+pub fn read(text: &str) -> Option<Vec<Place>> {
+    let entries = Resume::parse(text).ok()?.entries.into_iter();
+    let places = entries.map(|(name, mark)| match mark {
+        Mark::At(position) => (name, Some((position.offset, position.epoch))),
+        Mark::Left => (name, None),
+    });
+    Some(places.collect())
+}
+
+/// The cursor that names these places.
+#[must_use]
+pub fn write(places: &[Place]) -> String {
+    let entries = places.iter().map(|(name, place)| {
+        let mark = match *place {
+            Some((offset, epoch)) => Mark::At(StreamPosition { offset, epoch }),
+            None => Mark::Left,
+        };
+        (name.clone(), mark)
+    });
+    let resume = Resume {
+        entries: entries.collect(),
+    };
+    resume.to_string()
 }

@@ -164,6 +164,8 @@ impl Gateway {
         B: Body,
     {
         let (parts, body) = request.into_parts();
+        // Whatever comes of it: a client that is still sending may never see an answer.
+        let body = command::read(body, self.sse_config().max_body).await;
         let done = if parts.method != Method::POST {
             Err(refusal::method("POST"))
         } else if !self.origins().allow(&parts.uri, &parts.headers) {

@@ -269,8 +269,8 @@ fn stream(hub: &Hub, gateway: &Gateway) -> Stream {
 fn poll(stream: &Stream) {
     use std::task::Context;
     use std::task::Waker;
-    let mut context = Context::from_waker(Waker::noop());
-    while stream.poll_next(&mut context).is_ready() {}
+    let context = Context::from_waker(Waker::noop());
+    while stream.poll_next(&context).is_ready() {}
 }
 
 #[test]

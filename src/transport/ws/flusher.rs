@@ -286,7 +286,7 @@ impl Running {
 impl List {
     fn poll(
         &self,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
         connections: &mut Vec<Arc<dyn Flush>>,
     ) -> Poll<Option<Instant>> {
         let mut ready = self.ready.lock();

@@ -136,25 +136,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> Output<IO> {
             }
             let cx = &mut Context::from_waker(&self.task);
             let written = Pin::new(&mut self.io).poll_write_vectored(cx, &slices[..count]);
-            let Some(written) = taken(written) else {
+            let Some(written) = taken(&written) else {
                 return Written::Broken;
             };
-            let finished = self.advance(written);
-            if let Poll::Pending = self.settle(written, finished) {
+            if written == 0 {
+                self.tally.blocked += 1;
                 return Written::Blocked;
             }
+            let finished = self.advance(written);
+            self.tally.wrote(written, finished);
         }
         Written::All
-    }
-
-    /// Counts a write; pending when it took nothing, as the socket is full.
-    fn settle(&mut self, written: usize, finished: usize) -> Poll<()> {
-        if written == 0 {
-            self.tally.blocked += 1;
-            return Poll::Pending;
-        }
-        self.tally.wrote(written, finished);
-        Poll::Ready(())
     }
 
     /// Takes off so many bytes; how many frames ended in them.
@@ -189,7 +181,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> Output<IO> {
         while !rest.is_empty() {
             let run = Run::of(rest, encoding);
             let (run_frames, after) = rest.split_at(run.frames);
-            let Some(mut written) = taken(self.write_run(run, run_frames, encoding, copies)) else {
+            let Some(mut written) = taken(&self.write_run(run, run_frames, encoding, copies))
+            else {
                 return Written::Broken;
             };
             if written == run.bytes {
@@ -313,10 +306,10 @@ impl Run {
 }
 
 /// How much a write took; nothing while the socket is full, `None` when it is broken.
-fn taken(written: Poll<io::Result<usize>>) -> Option<usize> {
+fn taken(written: &Poll<io::Result<usize>>) -> Option<usize> {
     match written {
         Poll::Ready(Ok(0) | Err(_)) => None,
-        Poll::Ready(Ok(written)) => Some(written),
+        Poll::Ready(Ok(written)) => Some(*written),
         Poll::Pending => Some(0),
     }
 }

@@ -14,11 +14,14 @@ use crate::conformance::RSV1;
 use crate::conformance::frame;
 use crate::conformance::text;
 
+/// Inflates a message.
+type Inflate = Box<dyn FnMut(&[u8]) -> Vec<u8>>;
+
 pub(super) struct Peer {
     stream: TcpStream,
     unread: Vec<u8>,
     /// How compressed messages are inflated, if any may come.
-    pub(super) inflate: Option<Box<dyn FnMut(&[u8]) -> Vec<u8>>>,
+    pub(super) inflate: Option<Inflate>,
     /// How many compressed messages have come.
     pub(super) inflated: usize,
     /// The longest message that has come compressed.
@@ -26,6 +29,9 @@ pub(super) struct Peer {
     /// The longest that has come as it is.
     pub(super) longest_plain: usize,
 }
+
+/// What makes of a compressed message what it was.
+pub(super) type Inflate = Box<dyn Fn(&[u8]) -> Vec<u8>>;
 
 impl Peer {
     /// A client that has asked for this, and the head of the answer.
@@ -127,7 +133,7 @@ impl Peer {
             self.longest_plain = self.longest_plain.max(payload.len());
             return payload;
         }
-        let inflate = self.inflate.as_mut();
+        let inflate = self.inflate.as_ref();
         let inflated = inflate.expect("compression was not agreed on")(&payload);
         assert!(inflated.len() > payload.len(), "it shrank by compression");
         self.longest_inflated = self.longest_inflated.max(inflated.len());

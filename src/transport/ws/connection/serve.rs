@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 
-use bytes::Bytes;
 use pin_project_lite::pin_project;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt;
@@ -52,14 +51,14 @@ impl Gateway {
     pub fn serve_ws<IO>(
         &self,
         io: IO,
-        buffered: Bytes,
+        buffered: &[u8],
         accepted: Accepted,
         options: ConnectOptions,
     ) -> impl Future<Output = ()> + Send + use<IO>
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        self.serve_held(io, &buffered, accepted, options, None)
+        self.serve_held(io, buffered, accepted, options, None)
     }
 
     /// [`Self::serve_ws`], which drops `hold` at the end.

@@ -109,6 +109,7 @@ fn answer(key: &[u8], accepted: Accepted) -> Response<()> {
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    // Base64 is ASCII, and so a header's value.
     let accept = HeaderValue::try_from(derive_accept_key(key)).expect("base64 is ASCII");
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     if let Some(name) = accepted.subprotocol {

@@ -83,11 +83,18 @@ impl Contender {
 /// A server that loses messages is not to be admired for its speed.
 fn warn(contender: &Contender, case: Case, report: &Report) {
     let Case {
-        clients, window, ..
+        clients,
+        rate,
+        window,
+        ..
     } = case;
     if report.missing > 0 {
+        let load = match rate {
+            Some(rate) => format!("{rate} messages a second"),
+            None => format!("window {window}"),
+        };
         eprintln!(
-            "throng: {} lost {} deliveries at {clients} clients, window {window}",
+            "throng: {} lost {} deliveries at {clients} clients, {load}",
             contender.name, report.missing
         );
     }
