@@ -33,8 +33,9 @@ async fn who_reads_a_little_now_and_then_keeps_it() {
             theirs.read_u8().await.unwrap();
         }
     };
-    let (written, ()) = tokio::join!(ours.write_all(b"1234"), reading);
-    written.unwrap();
+    let writing = async { ours.write_all(b"1234").await.unwrap() };
+    let both = async { tokio::join!(writing, reading) };
+    time::timeout(10 * TIMEOUT, both).await.unwrap();
     // Nothing waits: no time runs.
     time::sleep(TIMEOUT * 2).await;
     ours.write_all(b"5").await.unwrap();
