@@ -14,9 +14,6 @@ use crate::conformance::RSV1;
 use crate::conformance::frame;
 use crate::conformance::text;
 
-/// Inflates a message.
-type Inflate = Box<dyn FnMut(&[u8]) -> Vec<u8>>;
-
 pub(super) struct Peer {
     stream: TcpStream,
     unread: Vec<u8>,
