@@ -139,7 +139,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Serving<IO>
             Projected::Refused { refused } => refused.as_mut().poll(cx),
             Projected::Connected {
                 connection, timer, ..
-            } => MEMORY.with_borrow_mut(|memory| {
+            } => MEMORY.with(|memory| {
+                // A command may lead to code of the application, and that may poll a connection.
+                let mut own = memory.try_borrow_mut();
+                let mut spare = None;
+                let memory = match &mut own {
+                    Ok(memory) => &mut **memory,
+                    Err(_) => spare.get_or_insert_default(),
+                };
                 let polled = connection.0.with(|state| state.poll(cx, timer, memory));
                 polled.unwrap_or(Poll::Ready(()))
             }),

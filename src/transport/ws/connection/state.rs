@@ -168,7 +168,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
         if !self.output.task().will_wake(cx.waker()) {
             self.output.set_task(cx.waker());
         }
-        while timer.as_mut().poll(cx).is_ready() {
+        while self.phase != Phase::Broken && timer.as_mut().poll(cx).is_ready() {
             self.tick();
             timer.as_mut().reset(self.timing.deadline().into());
         }
