@@ -119,6 +119,9 @@ fn has_test(text: &str, name: &str) -> bool {
     let is_asynchronous = format!("async {plain}");
     lines.windows(2).any(|pair| {
         let named = pair[1].starts_with(&plain) || pair[1].starts_with(&is_asynchronous);
-        named && pair[0].starts_with("#[") && pair[0].contains("test]")
+        let marked = ["test]", "::test("]
+            .iter()
+            .any(|mark| pair[0].contains(mark));
+        named && marked && pair[0].starts_with("#[")
     })
 }
