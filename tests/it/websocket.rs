@@ -19,6 +19,7 @@ use tungstenite::Message;
 use crate::binary::PATIENCE;
 use crate::binary::Throng;
 use crate::binary::Ws;
+use crate::binary::masked_text;
 
 /// Asks, and returns the code, the field and the request of the error that comes.
 fn refusal(client: &mut Ws, command: &str) -> (String, Value, Value) {
@@ -731,4 +732,23 @@ fn frames_wait_for_each_other_where_that_is_set() {
         assert_eq!(client.expect("message")["data"], n);
     }
     assert_eq!(writes().as_u64().unwrap() - before, 1, "all in one write");
+}
+
+#[test]
+fn what_waits_behind_a_subscribe_goes_on_when_it_is_answered() {
+    // Nothing else wakes the connection: no ping for ten minutes.
+    let throng = Throng::start(&["--ping-interval", "600000"]);
+    let subscribe = masked_text(r#"{"type":"subscribe","channel_id":"news"}"#);
+    let ping = masked_text(r#"{"type":"ping"}"#);
+    let all = [&subscribe[..], &ping, &ping, &ping].concat();
+    // Often the connection has not even stopped reading when the answer comes.
+    for _ in 0..50 {
+        let mut client = throng.ws();
+        let mut stream = client.stream();
+        stream.write_all(&all).unwrap();
+        client.expect("joined");
+        for _ in 0..3 {
+            client.expect("pong");
+        }
+    }
 }
