@@ -25,6 +25,8 @@
 
 mod sync;
 
+#[cfg(feature = "layers")]
+mod code;
 mod disconnect;
 mod id;
 mod limits;
@@ -37,6 +39,9 @@ pub mod docs;
 
 mod hub;
 
+#[cfg(feature = "layers")]
+mod layers;
+
 #[cfg(feature = "ws")]
 pub mod protocol;
 #[cfg(feature = "ws")]
@@ -47,6 +52,8 @@ pub mod axum;
 #[cfg(feature = "server")]
 pub mod server;
 
+#[cfg(feature = "layers")]
+pub use self::code::ErrorCode;
 pub use self::disconnect::Advice;
 pub use self::disconnect::Disconnect;
 pub use self::disconnect::InvalidDisconnect;
@@ -55,6 +62,8 @@ pub use self::id::ChannelKind;
 pub use self::id::ChannelName;
 pub use self::id::ClientId;
 pub use self::id::InvalidName;
+#[cfg(feature = "layers")]
+pub use self::layers::*;
 pub use self::limits::Limits;
 pub use self::limits::OutboxLimits;
 pub use self::limits::SlowConsumer;

@@ -1,6 +1,8 @@
 //! What is published: a payload, its format, and perhaps a key to conflate by.
 
+use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -15,10 +17,11 @@ use bytes::Bytes;
 /// assert_eq!(tick.format(), Format::Text);
 /// assert_eq!(tick.conflation_key().unwrap(), "XY");
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Message {
     payload: Bytes,
     key: Option<Bytes>,
+    attachment: Option<Arc<dyn Any + Send + Sync>>,
     format: Format,
 }
 
@@ -63,6 +66,21 @@ impl Message {
         self
     }
 
+    /// Attaches something that travels with the message and that the hub does not look into: what
+    /// a layer on top of it knows about the message. It takes the place of what was attached
+    /// before, and is no part of the payload: it is neither counted nor sent.
+    #[must_use]
+    pub fn attach<T: Any + Send + Sync>(mut self, attachment: Arc<T>) -> Self {
+        self.attachment = Some(attachment);
+        self
+    }
+
+    /// What was attached, if it is a `T`.
+    #[must_use]
+    pub fn attachment<T: Any>(&self) -> Option<&T> {
+        self.attachment.as_ref()?.downcast_ref()
+    }
+
     /// The payload.
     #[must_use]
     pub fn payload(&self) -> &Bytes {
@@ -85,10 +103,28 @@ impl Message {
         Self {
             payload,
             key: None,
+            attachment: None,
             format,
         }
     }
 }
+
+/// Equal payloads of one format, under the same key, and with the very same attachment.
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        let attached = match (&self.attachment, &other.attachment) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            _ => false,
+        };
+        attached
+            && self.payload == other.payload
+            && self.key == other.key
+            && self.format == other.format
+    }
+}
+
+impl Eq for Message {}
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

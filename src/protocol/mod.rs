@@ -21,13 +21,14 @@ mod push;
 mod stream;
 mod timestamp;
 
+pub use crate::code::ErrorCode;
+
 pub use self::command::Command;
 pub use self::command::Echo;
 pub use self::command::Payload;
 pub use self::command::Request;
 pub use self::command::RequestId;
 pub use self::command::Since;
-pub use self::fault::ErrorCode;
 pub use self::fault::Fault;
 pub(crate) use self::problem::ProblemDetails;
 pub use self::publication::Publication;

@@ -163,11 +163,5 @@ impl From<Unauthenticated> for Problem {
 
 /// The HTTP status of an error on the wire.
 fn status(code: ErrorCode) -> StatusCode {
-    match code {
-        ErrorCode::Backlogged | ErrorCode::Closed | ErrorCode::TooManyChannels => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
-        ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        _ => StatusCode::BAD_REQUEST,
-    }
+    StatusCode::from_u16(code.status()).unwrap_or(StatusCode::BAD_REQUEST)
 }

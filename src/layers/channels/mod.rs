@@ -1,0 +1,1 @@
+//! Named channels: patterns, filters on metadata, declared channels.

@@ -1,0 +1,29 @@
+//! What most applications build on a hub: users with their connections, rooms with members,
+//! channels with patterns and filters, presence, typing.
+//!
+//! ```text
+//!        ┌────────┐ ┌────────┐ ┌──────────┐ ┌──────────┐ ┌────────┐
+//!        │ users  │ │ rooms  │ │ channels │ │ presence │ │ typing │
+//!        └───┬────┘ └───┬────┘ └────┬─────┘ └────┬─────┘ └───┬────┘
+//!            └──────────┴─────── the hub ────────┴───────────┘
+//! ```
+//!
+//! Each layer is made of plain state that is told the time, and a thin shell that locks it and
+//! publishes what has happened. Each can be used alone; the hub knows none of them. There is no
+//! runtime in here: what is to happen later waits in a timer wheel for whoever tells the time.
+
+mod name;
+mod stamp;
+mod wheel;
+
+pub mod channels;
+pub mod presence;
+pub mod rooms;
+pub mod typing;
+pub mod users;
+
+pub use self::name::Actor;
+pub use self::name::RoomId;
+pub use self::name::UserId;
+pub use self::name::is_reserved;
+pub use self::stamp::Stamp;

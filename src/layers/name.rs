@@ -1,0 +1,138 @@
+//! Who and where: the ids of users and rooms, parsed once.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::ops::Deref;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::Serializer;
+
+use crate::id::ChannelName;
+use crate::id::InvalidName;
+
+/// The most bytes in the id of a user or of a room.
+const MAX_LEN: usize = 128;
+
+/// Writes what both ids have in common.
+macro_rules! shared_name {
+    ($(#[$doc:meta])+ $name:ident) => {
+        $(#[$doc])+
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The most bytes in such an id.
+            pub const MAX_LEN: usize = MAX_LEN;
+
+            /// Checks an id: not empty, at most [`Self::MAX_LEN`] bytes, no control characters.
+            ///
+            /// # Errors
+            ///
+            /// [`InvalidName`] says which of these it is not.
+            pub fn parse(id: &str) -> Result<Self, InvalidName> {
+                ChannelName::check(id, MAX_LEN).map(|()| Self(id.into()))
+            }
+
+            /// The id.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidName;
+
+            fn from_str(id: &str) -> Result<Self, Self::Err> {
+                Self::parse(id)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+    };
+}
+
+shared_name! {
+    /// Who somebody is, over all of their connections. A clone is one reference count.
+    UserId
+}
+
+shared_name! {
+    /// Which room. A clone is one reference count.
+    RoomId
+}
+
+impl RoomId {
+    /// The channel of the hub that carries the room.
+    #[must_use]
+    pub fn channel(&self) -> String {
+        format!("{ROOM_PREFIX}{}", self.as_str())
+    }
+
+    /// The room that a channel of the hub carries, if it carries one.
+    #[must_use]
+    pub fn of_channel(name: &str) -> Option<&str> {
+        name.strip_prefix(ROOM_PREFIX)
+    }
+}
+
+const ROOM_PREFIX: &str = "$room:";
+
+/// Whether a channel of this name is a layer's own, and not for clients to name.
+#[must_use]
+pub fn is_reserved(channel: &str) -> bool {
+    channel.starts_with('$')
+}
+
+/// On whose behalf something is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a user or whoever runs the server")]
+pub enum Actor {
+    /// The application or the operator: it may do everything.
+    Server,
+    /// A user, who may do what their role allows.
+    User(UserId),
+}
+
+impl Actor {
+    /// The user, if it is one.
+    #[must_use]
+    pub fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::Server => None,
+            Self::User(user) => Some(user),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Who is there: a status for each user, over many connections.

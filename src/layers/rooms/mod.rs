@@ -1,0 +1,1 @@
+//! Rooms: members with roles, and what they may do.

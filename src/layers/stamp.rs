@@ -1,0 +1,84 @@
+//! What a layer says about a message besides its payload.
+
+use std::sync::Arc;
+
+use crate::layers::name::RoomId;
+use crate::layers::name::UserId;
+use crate::message::Message;
+
+/// What a layer says about a message besides its payload; attached to it, opaque to the hub, and
+/// written by the protocol into the envelope around the payload.
+///
+/// All of it comes from the server: no client can set any of it but the metadata.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Stamp {
+    /// What kind of push it is: `message`, or an event such as `room.members`, whose payload is
+    /// then JSON.
+    pub kind: &'static str,
+    /// The room that it concerns.
+    pub room: Option<RoomId>,
+    /// Whose message it is, or whom the event concerns.
+    pub user: Option<UserId>,
+    /// The number of a message in its room.
+    pub id: Option<u64>,
+    /// What the sender says about the message, and filters look at.
+    pub metadata: Option<Arc<serde_json::Map<String, serde_json::Value>>>,
+    /// Whether it means nothing later: who comes late is not told.
+    pub ephemeral: bool,
+}
+
+impl Stamp {
+    /// A stamp that says nothing but what kind of push it is.
+    #[must_use]
+    pub const fn new(kind: &'static str) -> Self {
+        Self {
+            kind,
+            room: None,
+            user: None,
+            id: None,
+            metadata: None,
+            ephemeral: false,
+        }
+    }
+
+    /// Of this room.
+    #[must_use]
+    pub fn room(mut self, room: RoomId) -> Self {
+        self.room = Some(room);
+        self
+    }
+
+    /// By or about this user.
+    #[must_use]
+    pub fn user(mut self, user: UserId) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// With this number.
+    #[must_use]
+    pub fn id(mut self, id: u64) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// That means nothing later.
+    #[must_use]
+    pub fn ephemeral(mut self) -> Self {
+        self.ephemeral = true;
+        self
+    }
+
+    /// The stamp on a message.
+    #[must_use]
+    pub fn of(message: &Message) -> Option<&Self> {
+        message.attachment()
+    }
+
+    /// Puts the stamp on a message.
+    #[must_use]
+    pub fn on(self, message: Message) -> Message {
+        message.attach(Arc::new(self))
+    }
+}

@@ -1,0 +1,1 @@
+//! Who is typing, and who has stopped.

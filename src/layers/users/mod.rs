@@ -1,0 +1,1 @@
+//! Users, and the connections of each.
