@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use crate::hub::client::ClientCore;
 use crate::hub::frame::Member;
@@ -18,16 +19,19 @@ use crate::raw::combiner::Machine;
 pub(crate) enum Effect {
     /// A client was closed by a publisher, which could not see to the rest.
     Retire(Arc<ClientCore>),
+    Channel(ChannelChange),
     Log(HubEvent),
     Presence(PresenceEvent),
 }
 
 /// Does what channels left to be done.
 pub(crate) struct After {
+    pub(super) on_channel: Arc<OnceLock<ChannelHook>>,
     pub(super) on_presence: Option<PresenceHook>,
     pub(super) logger: Option<Logger>,
 }
 
+pub(super) type ChannelHook = Arc<dyn Fn(&ChannelChange) + Send + Sync>;
 pub(super) type PresenceHook = Arc<dyn Fn(&PresenceEvent) + Send + Sync>;
 pub(super) type Logger = Arc<dyn Fn(&HubEvent) + Send + Sync>;
 
@@ -41,6 +45,11 @@ impl Machine for After {
                 // First, for a logger that panics must not keep the client from leaving.
                 client.retire();
                 self.log(&HubEvent::Disconnected { client: client.id });
+            }
+            Effect::Channel(change) => {
+                if let Some(hook) = self.on_channel.get() {
+                    hook(&change);
+                }
             }
             Effect::Log(event) => self.log(&event),
             Effect::Presence(event) => {
@@ -68,6 +77,17 @@ fn trace(event: &HubEvent) {
 
 #[cfg(not(feature = "tracing"))]
 fn trace(_event: &HubEvent) {}
+
+/// A channel has come to be, or is no more; given to
+/// [`Hub::on_channel`](crate::Hub::on_channel).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a channel is there or is not")]
+pub enum ChannelChange {
+    /// It is there: somebody joined it, or has a handle to it.
+    Made(ChannelName),
+    /// Nobody held it any more.
+    Reclaimed(ChannelName),
+}
 
 /// A member came to a presence channel or went from it; given to
 /// [`HubBuilder::on_presence`](crate::HubBuilder::on_presence).

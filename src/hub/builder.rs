@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use crossbeam_queue::SegQueue;
 
@@ -132,18 +133,22 @@ impl HubBuilder {
     pub fn build(self) -> Result<Hub, BuildError> {
         self.check()?;
         let start = self.clock.now();
+        let on_channel = Arc::new(OnceLock::new());
         let logs = self.logger.is_some() || cfg!(feature = "tracing");
         let common = Common {
             limits: self.limits,
             outbox: self.outbox,
             slow_consumer: self.slow_consumer,
             authorizer: self.authorizer,
+            router: OnceLock::new(),
             after: Combiner::new(After {
+                on_channel: Arc::clone(&on_channel),
                 on_presence: self.on_presence,
                 logger: self.logger,
             }),
             counters: HubCounters::default(),
             logs,
+            on_channel,
             clock: self.clock,
             start,
             epoch: AtomicU64::new(first_epoch()),

@@ -1,16 +1,20 @@
 //! What every part of a hub shares: the settings, the clock, the counters.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Instant;
 
 use crossbeam_queue::SegQueue;
 
 use crate::hub::after::After;
+use crate::hub::after::ChannelChange;
+use crate::hub::after::ChannelHook;
 use crate::hub::after::Effect;
 use crate::hub::authorize::Authorizer;
 use crate::hub::channel::Core;
 use crate::hub::queue::millis;
+use crate::hub::router::Router;
 use crate::hub::stats::HubCounters;
 use crate::limits::Limits;
 use crate::limits::OutboxLimits;
@@ -26,9 +30,12 @@ pub(crate) struct Common {
     pub(super) outbox: OutboxLimits,
     pub(super) slow_consumer: SlowConsumer,
     pub(super) authorizer: Option<Arc<dyn Authorizer>>,
+    pub(super) router: OnceLock<Box<dyn Router>>,
     pub(super) after: Combiner<After>,
     pub(super) counters: HubCounters,
     pub(super) logs: bool,
+    /// Who wants to know of channels that come and go.
+    pub(super) on_channel: Arc<OnceLock<ChannelHook>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) start: Instant,
     pub(super) epoch: AtomicU64,
@@ -59,6 +66,13 @@ impl Common {
     pub(super) fn serve(&self) {
         if !thread::panicking() {
             self.after.serve();
+        }
+    }
+
+    /// Leaves it to be told that a channel has come to be or has gone.
+    pub(super) fn tell_channel(&self, change: impl FnOnce() -> ChannelChange) {
+        if self.on_channel.get().is_some() {
+            self.after(Effect::Channel(change()));
         }
     }
 

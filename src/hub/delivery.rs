@@ -14,6 +14,7 @@ pub struct Delivery {
     pub(super) evicted: usize,
     pub(super) position: Option<StreamPosition>,
     pub(super) handed_over: bool,
+    pub(super) routed: usize,
 }
 
 impl Delivery {
@@ -34,6 +35,18 @@ impl Delivery {
             evicted: 0,
             position: None,
             handed_over: false,
+            routed: 0,
+        }
+    }
+
+    /// With the counts of another, that was part of the same publish.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            delivered: self.delivered + other.delivered,
+            dropped: self.dropped + other.dropped,
+            disconnected: self.disconnected + other.disconnected,
+            evicted: self.evicted + other.evicted,
+            ..self
         }
     }
 
@@ -65,6 +78,13 @@ impl Delivery {
     #[must_use]
     pub fn evicted(&self) -> usize {
         self.evicted
+    }
+
+    /// Further channels that it was handed to by a [`Router`](crate::Router), for patterns. Their
+    /// subscribers are not counted here, but in the [stats](crate::Channel::stats) of those.
+    #[must_use]
+    pub fn routed(&self) -> usize {
+        self.routed
     }
 
     /// Its position in the channel; `None` for a broadcast, if the channel did not exist, and while

@@ -19,12 +19,14 @@ mod client;
 mod common;
 mod delivery;
 mod error;
+mod filter;
 mod frame;
 mod membership;
 mod outbox;
 mod policy;
 mod queue;
 mod reply;
+mod router;
 mod shared;
 mod stats;
 
@@ -46,6 +48,7 @@ use self::queue::Queue;
 use self::reply::Reply;
 use self::shared::Shared;
 
+pub use self::after::ChannelChange;
 pub use self::after::HubEvent;
 pub use self::after::PresenceChange;
 pub use self::after::PresenceEvent;
@@ -70,6 +73,7 @@ pub use self::error::SendError;
 pub use self::error::SubscribeError;
 pub use self::error::TryRecvError;
 pub use self::error::UnknownClient;
+pub use self::filter::Filter;
 pub use self::frame::Event;
 pub use self::frame::Frame;
 pub use self::frame::Gap;
@@ -79,6 +83,7 @@ pub use self::frame::Member;
 pub use self::frame::StreamPosition;
 pub use self::frame::Wire;
 pub use self::outbox::Outbox;
+pub use self::router::Router;
 pub use self::stats::ChannelStats;
 pub use self::stats::ClientStats;
 pub use self::stats::HubStats;
@@ -169,7 +174,7 @@ impl Hub {
     /// Has a new client join the channel of all clients.
     fn hear_broadcasts(&self, client: &Arc<ClientCore>) {
         let everyone = &self.shared.everyone;
-        if let Ok(membership) = client.hold(everyone, None) {
+        if let Ok(membership) = client.hold(everyone, None, None) {
             let (reply, _answer) = Reply::new();
             let client = Arc::clone(client);
             let _applied = everyone.run(Op::Join {
@@ -193,7 +198,8 @@ impl Hub {
     }
 
     /// Publishes to a channel by its name: one look into a table, then as [`Channel::publish`].
-    /// A channel that is not there is not made, and the message reaches nobody.
+    /// A channel that is not there is not made, and the message reaches nobody, unless a
+    /// [`Router`] sends it further: then the channel lives for as long as that takes.
     ///
     /// # Errors
     ///
@@ -225,10 +231,40 @@ impl Hub {
         if let Err(error) = self.shared.check_name(channel) {
             return Err(PublishError::Name(message, error));
         }
-        match self.shared.existing(channel) {
+        match self
+            .shared
+            .existing(channel)
+            .or_else(|| self.routed(channel))
+        {
             Some(channel) => self.shared.publish(channel.core(), message, except),
             None => self.shared.check(message).map(|_| Delivery::nobody()),
         }
+    }
+
+    /// The channel of this name, made anew, if its publications go further.
+    fn routed(&self, channel: &str) -> Option<Channel> {
+        let router = self.shared.common.router.get()?;
+        let max = self.shared.common.limits.max_channel_name;
+        let name = ChannelName::parse(channel, max).ok()?;
+        if router.routes(&name).is_empty() {
+            return None;
+        }
+        // An error: the hub is full or closed, and the message reaches nobody.
+        self.shared.channel(name).ok()
+    }
+
+    /// Has `hook` called whenever a channel has come to be or has gone, for one channel in that
+    /// order, and never twice at a time; not for channels that are there already, which
+    /// [`Hub::channels`] names. It runs on the thread that caused it, outside of every lock, so it
+    /// should not take long. A hub has one such hook at most; `false` if it had one already.
+    pub fn on_channel(&self, hook: impl Fn(&ChannelChange) + Send + Sync + 'static) -> bool {
+        self.shared.common.on_channel.set(Arc::new(hook)).is_ok()
+    }
+
+    /// Has the publications of channels go to further ones: see [`Router`]. A hub has one router
+    /// at most; `false` if it had one already.
+    pub fn route_by(&self, router: impl Router) -> bool {
+        self.shared.common.router.set(Box::new(router)).is_ok()
     }
 
     /// Publishes one message to several channels: one report each, in their order. A client that

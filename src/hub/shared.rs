@@ -7,6 +7,7 @@ use ahash::RandomState;
 use crossbeam_utils::CachePadded;
 
 use crate::disconnect::Disconnect;
+use crate::hub::after::ChannelChange;
 use crate::hub::channel::Channel;
 use crate::hub::channel::Core;
 use crate::hub::channel::Op;
@@ -134,7 +135,11 @@ impl Shared {
         }
         let core = Arc::new(Core::new(Some(name.clone()), Arc::clone(&self.common)));
         let channel = self.held(&core);
+        let told = || ChannelChange::Made(name.clone());
+        self.common.tell_channel(told);
         channels.insert(name, core);
+        drop(channels);
+        self.serve_told();
         Ok(channel)
     }
 
@@ -206,6 +211,14 @@ impl Shared {
         while let Some(channel) = self.common.unheld.pop() {
             self.reclaim(&channel);
         }
+        self.serve_told();
+    }
+
+    /// Has told who wants to know what channels have come and gone; here no lock is held.
+    fn serve_told(&self) {
+        if self.common.on_channel.get().is_some() {
+            self.common.serve();
+        }
     }
 
     fn reclaim(&self, channel: &Arc<Core>) {
@@ -218,6 +231,8 @@ impl Shared {
             return;
         }
         let removed = channels.remove(name);
+        let told = || ChannelChange::Reclaimed(name.clone());
+        self.common.tell_channel(told);
         drop(channels);
         self.common.counters.retire(&channel.counters().read());
         // Relaxed: a bound by count, see `channel`.

@@ -56,8 +56,14 @@ const OUTSIDERS: [(&str, &[&str]); 8] = [
     ("SystemTime::now", &["time", "bin"]),
     ("flate2", &["transport"]),
     ("loom", &["sync"]),
-    ("serde", &["layers", "protocol", "operations", "server", "bin"]),
-    ("serde_json", &["layers", "protocol", "operations", "server", "bin"]),
+    (
+        "serde",
+        &["layers", "protocol", "operations", "server", "bin"],
+    ),
+    (
+        "serde_json",
+        &["layers", "protocol", "operations", "server", "bin"],
+    ),
     ("tokio", &["transport", "axum", "server", "bin"]),
     ("tungstenite", &["transport", "server", "bin"]),
 ];

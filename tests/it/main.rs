@@ -7,6 +7,7 @@ mod channel;
 #[path = "../support/event_stream.rs"]
 mod event_stream;
 mod examples;
+mod extensions;
 mod findings;
 mod guarantees;
 mod hub;

@@ -6,12 +6,15 @@ use crate::hub::channel::state::Op;
 use crate::hub::channel::state::Output;
 use crate::hub::channel::state::State;
 use crate::hub::common::Common;
+use crate::hub::frame::Frame;
 use crate::hub::policy::PolicyCell;
 use crate::hub::stats::ChannelCounters;
 use crate::id::ChannelKind;
 use crate::id::ChannelName;
+use crate::id::ClientId;
 use crate::raw::combiner::Combiner;
 use crate::raw::combiner::Run;
+use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering;
 
@@ -31,7 +34,17 @@ pub(super) struct Face {
     pub(super) name: Option<ChannelName>,
     pub(super) policy: PolicyCell,
     pub(super) counters: ChannelCounters,
+    /// Publications of other channels that were not passed on, since too many waited.
+    missed: AtomicU64,
     pub(super) common: Arc<Common>,
+}
+
+impl Face {
+    pub(super) fn take_missed(&self) -> u64 {
+        // Relaxed: a count that nothing else hangs on; what is missed while we look is told with
+        // the next publication.
+        self.missed.swap(0, Ordering::Relaxed)
+    }
 }
 
 impl Core {
@@ -41,6 +54,7 @@ impl Core {
             name,
             policy: PolicyCell::new(None),
             counters: ChannelCounters::new(epoch),
+            missed: AtomicU64::new(0),
             common,
         });
         let state = Combiner::new(State::new(Arc::clone(&face), epoch));
@@ -94,6 +108,17 @@ impl Core {
         match self.try_run(op, usize::MAX) {
             Run::Applied(output) => Some(output),
             Run::HandedOver | Run::Refused(_) => None,
+        }
+    }
+
+    /// Passes a publication of another channel on to the subscribers of this one; callbacks are
+    /// left to the caller. When too many wait it is missed, and the next one says so.
+    pub(crate) fn pass_on(&self, frame: &Frame, except: Option<ClientId>) {
+        let frame = frame.clone();
+        let limit = self.face.common.limits.max_backlog;
+        if let Run::Refused(_) = self.state.run(Op::Routed { frame, except }, limit) {
+            // Relaxed: see `Face::take_missed`.
+            self.face.missed.fetch_add(1, Ordering::Relaxed);
         }
     }
 

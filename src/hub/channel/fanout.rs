@@ -1,14 +1,19 @@
 //! The one loop from a frame to many outboxes.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::iter;
 use std::sync::Arc;
 
 use crate::hub::after::Effect;
 use crate::hub::channel::core::Face;
 use crate::hub::client::ClientCore;
 use crate::hub::delivery::Delivery;
+use crate::hub::filter::Filter;
 use crate::hub::frame::Body;
 use crate::hub::frame::Frame;
 use crate::hub::frame::What;
+use crate::hub::membership::Lost;
 use crate::hub::membership::Membership;
 use crate::hub::queue::Controlled;
 use crate::hub::queue::Overflow;
@@ -18,13 +23,27 @@ use crate::raw::ring::Why;
 use crate::raw::shared::Loan;
 use crate::raw::shared::Shared;
 
-/// The subscribers of a channel, dense, in no order.
+/// The subscribers of a channel.
 #[derive(Default)]
 pub(super) struct Subscribers {
-    all: Vec<Subscriber>,
+    /// Those who want every message.
+    all: List,
+    /// Those who want only some, by the identity of their filter.
+    filtered: BTreeMap<usize, Group>,
+    len: usize,
     /// Those found closed, still to be removed.
     dead: Vec<Arc<Membership>>,
 }
+
+/// Subscribers with the same filter.
+struct Group {
+    filter: Filter,
+    members: List,
+}
+
+/// Subscribers, dense, in no order.
+#[derive(Default)]
+struct List(Vec<Subscriber>);
 
 pub(super) struct Subscriber {
     client: Arc<ClientCore>,
@@ -45,58 +64,38 @@ impl Subscriber {
     }
 }
 
-impl Subscribers {
-    pub(super) fn len(&self) -> usize {
-        self.all.len()
+impl List {
+    fn insert(&mut self, subscriber: Subscriber) {
+        subscriber.membership.set_index(Some(self.0.len()));
+        self.0.push(subscriber);
     }
 
-    pub(super) fn insert(&mut self, subscriber: Subscriber) {
-        subscriber.membership.set_index(Some(self.all.len()));
-        self.all.push(subscriber);
-    }
-
-    /// Removes a subscriber, in constant time: the last one takes its place. `false` if it was
-    /// not there.
-    pub(super) fn remove(&mut self, membership: &Membership) -> bool {
-        let Some(index) = membership.index() else {
-            return false;
-        };
-        membership.set_index(None);
-        self.all.swap_remove(index);
-        if let Some(moved) = self.all.get(index) {
+    /// Removes the subscriber at `index`, in constant time: the last one takes its place.
+    fn remove(&mut self, index: usize) {
+        let all = &mut self.0;
+        all.swap_remove(index);
+        if let Some(moved) = all.get(index) {
             moved.membership.set_index(Some(index));
         }
-        if self.all.len() * 4 < self.all.capacity() && self.all.capacity() > 64 {
-            self.all.shrink_to(self.all.len() * 2);
+        if all.len() * 4 < all.capacity() && all.capacity() > 64 {
+            all.shrink_to(all.len() * 2);
         }
-        true
     }
 
-    /// Those that were found closed since the last call, each once.
-    pub(super) fn take_dead(&mut self) -> Vec<Arc<Membership>> {
-        std::mem::take(&mut self.dead)
-    }
-
-    /// Puts `frame` into every outbox but that of `except`.
+    /// Puts a frame into every outbox.
     ///
     /// The frame's count is raised once for all of them, and lowered once for those that refused.
     /// Nothing is closed or removed in here; it is noted for afterwards.
-    pub(super) fn fan_out(
-        &mut self,
-        frame: &Frame,
-        except: Option<ClientId>,
-        face: &Face,
-    ) -> Delivery {
-        let Self { all, dead } = self;
+    fn fan_out(&self, sending: &Sending<'_>, dead: &mut Vec<Arc<Membership>>) -> Delivery {
         let mut pass = Pass {
-            frame,
-            face,
+            sending,
             dead,
-            loan: frame.0.lend(all.len()),
+            loan: sending.frame.0.lend(self.0.len()),
             delivery: Delivery::nobody(),
         };
-        for (index, subscriber) in all.iter().enumerate() {
-            if let Some(later) = all.get(index + AHEAD) {
+        let except = sending.except;
+        for (index, subscriber) in self.0.iter().enumerate() {
+            if let Some(later) = self.0.get(index + AHEAD) {
                 later.client.queue.ring.prefetch();
             }
             if Some(subscriber.id) != except {
@@ -107,10 +106,103 @@ impl Subscribers {
     }
 }
 
-/// One frame on its way to all.
+impl Subscribers {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn insert(&mut self, subscriber: Subscriber) {
+        self.len += 1;
+        let Some(filter) = subscriber.membership.filter() else {
+            return self.all.insert(subscriber);
+        };
+        let group = self.filtered.entry(filter.identity());
+        let group = group.or_insert_with(|| Group {
+            filter: filter.clone(),
+            members: List::default(),
+        });
+        group.members.insert(subscriber);
+    }
+
+    /// Removes a subscriber, in constant time. `false` if it was not there.
+    pub(super) fn remove(&mut self, membership: &Membership) -> bool {
+        let Some(index) = membership.index() else {
+            return false;
+        };
+        membership.set_index(None);
+        self.len -= 1;
+        let Some(filter) = membership.filter() else {
+            self.all.remove(index);
+            return true;
+        };
+        if let Entry::Occupied(mut group) = self.filtered.entry(filter.identity()) {
+            group.get_mut().members.remove(index);
+            if group.get().members.0.is_empty() {
+                group.remove();
+            }
+        }
+        true
+    }
+
+    /// Those that were found closed since the last call, each once.
+    pub(super) fn take_dead(&mut self) -> Vec<Arc<Membership>> {
+        std::mem::take(&mut self.dead)
+    }
+
+    /// Puts a frame into every outbox but that of `except`, and those of subscribers that do not
+    /// want it.
+    pub(super) fn fan_out(&mut self, sending: &Sending<'_>) -> Delivery {
+        let delivery = self.all.fan_out(sending, &mut self.dead);
+        if self.filtered.is_empty() {
+            return delivery;
+        }
+        let message = sending.frame.message();
+        let groups = self.filtered.values();
+        groups
+            .filter(|group| message.is_none_or(|message| group.filter.wants(message)))
+            .map(|group| group.members.fan_out(sending, &mut self.dead))
+            .fold(delivery, Delivery::and)
+    }
+
+    /// Tells those who want to know that they have lost what they might have wanted.
+    pub(super) fn lose(&mut self, lost: Lost, face: &Face) {
+        let filtered = self.filtered.values().map(|group| &group.members);
+        for list in iter::once(&self.all).chain(filtered) {
+            for subscriber in &list.0 {
+                if tell_loss(subscriber, lost, face) == Controlled::Disconnected
+                    && subscriber.membership.note_dead()
+                {
+                    self.dead.push(Arc::clone(&subscriber.membership));
+                }
+            }
+        }
+    }
+}
+
+/// One frame, and to whom it goes.
+pub(super) struct Sending<'a> {
+    pub(super) frame: &'a Frame,
+    /// The number that it has here; zero where nothing is numbered.
+    pub(super) number: u64,
+    pub(super) except: Option<ClientId>,
+    pub(super) face: &'a Face,
+}
+
+impl<'a> Sending<'a> {
+    /// A frame of the channel itself.
+    pub(super) fn of(frame: &'a Frame, except: Option<ClientId>, face: &'a Face) -> Self {
+        Self {
+            frame,
+            number: frame.offset(),
+            except,
+            face,
+        }
+    }
+}
+
+/// One frame on its way to the subscribers of one list.
 struct Pass<'a> {
-    frame: &'a Frame,
-    face: &'a Face,
+    sending: &'a Sending<'a>,
     dead: &'a mut Vec<Arc<Membership>>,
     loan: Loan<'a, Body>,
     delivery: Delivery,
@@ -131,12 +223,12 @@ impl Pass<'_> {
         if why == Why::Closed {
             return self.closed(subscriber, item);
         }
-        let common = &self.face.common;
+        let common = &self.sending.face.common;
         let client = &subscriber.client;
         let policy = client
             .policy
             .get()
-            .or_else(|| self.face.policy.get())
+            .or_else(|| self.sending.face.policy.get())
             .unwrap_or(common.slow_consumer);
         match client.queue.overflow(item, policy, || common.millis()) {
             Overflow::Stored { evicted } => {
@@ -155,7 +247,7 @@ impl Pass<'_> {
                 self.delivery.evicted += evicted;
                 self.loan.give_back(item);
                 if first {
-                    client.report_drop(self.face.name.as_ref());
+                    client.report_drop(self.sending.face.name.as_ref());
                 }
                 self.dropped(subscriber);
             }
@@ -182,18 +274,31 @@ impl Pass<'_> {
 
     fn dropped(&mut self, subscriber: &Subscriber) {
         self.delivery.dropped += 1;
-        let client = &subscriber.client;
-        if !client.queue.wants_gap_notices() || self.frame.offset() == 0 {
+        if self.sending.number == 0 {
             return;
         }
-        let Some(gap) = subscriber.membership.note_loss(self.frame.offset()) else {
-            return;
-        };
-        let what = What::GapIn(Arc::clone(gap));
-        let notice = Frame::new(what, self.face.name.as_ref(), Default::default());
-        if client.queue.control(notice) == Controlled::Disconnected {
+        let lost = Lost::one(self.sending.number);
+        if tell_loss(subscriber, lost, self.sending.face) == Controlled::Disconnected {
             self.found_dead(subscriber);
-            self.face.common.after(Effect::Retire(Arc::clone(client)));
         }
     }
+}
+
+/// Tells a subscriber that wants to know what it has lost. One that has no room even for that is
+/// disconnected.
+fn tell_loss(subscriber: &Subscriber, lost: Lost, face: &Face) -> Controlled {
+    let client = &subscriber.client;
+    if !client.queue.wants_gap_notices() {
+        return Controlled::Stored;
+    }
+    let Some(gap) = subscriber.membership.note_loss(lost) else {
+        return Controlled::Stored;
+    };
+    let what = What::GapIn(Arc::clone(gap));
+    let notice = Frame::new(what, face.name.as_ref(), Default::default());
+    let controlled = client.queue.control(notice);
+    if controlled == Controlled::Disconnected {
+        face.common.after(Effect::Retire(Arc::clone(client)));
+    }
+    controlled
 }

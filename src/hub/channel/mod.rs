@@ -246,7 +246,7 @@ pub(super) fn roster(channel: &Core) -> Arc<[Member]> {
 pub(super) fn backlogged(op: Op) -> PublishError {
     match op {
         Op::Publish { message, .. } => PublishError::Backlogged(message),
-        Op::Join { .. } | Op::Leave(_) | Op::Roster(_) => {
+        Op::Join { .. } | Op::Leave(_) | Op::Roster(_) | Op::Routed { .. } => {
             unreachable!("only publications have a limit")
         }
     }

@@ -6,6 +6,7 @@ use crate::hub::after::Effect;
 use crate::hub::after::PresenceChange;
 use crate::hub::after::PresenceEvent;
 use crate::hub::channel::core::Face;
+use crate::hub::channel::fanout::Sending;
 use crate::hub::channel::fanout::Subscriber;
 use crate::hub::channel::fanout::Subscribers;
 use crate::hub::channel::roster::Roster;
@@ -18,10 +19,12 @@ use crate::hub::frame::Joined;
 use crate::hub::frame::Member;
 use crate::hub::frame::StreamPosition;
 use crate::hub::frame::What;
+use crate::hub::membership::Lost;
 use crate::hub::membership::Membership;
 use crate::hub::policy::evicts;
 use crate::hub::queue::Controlled;
 use crate::hub::reply::Reply;
+use crate::hub::router::Routes;
 use crate::id::ChannelKind;
 use crate::id::ChannelName;
 use crate::id::ClientId;
@@ -33,6 +36,7 @@ pub(crate) struct State {
     face: Arc<Face>,
     subscribers: Subscribers,
     position: StreamPosition,
+    routes: Routes,
     roster: Option<Roster>,
 }
 
@@ -51,6 +55,11 @@ pub(crate) enum Op {
         reply: Option<Reply<Delivery>>,
     },
     Roster(Reply<Arc<[Member]>>),
+    /// A publication of another channel.
+    Routed {
+        frame: Frame,
+        except: Option<ClientId>,
+    },
 }
 
 /// What an operation that was applied in place gives; what has a reply gives it there.
@@ -93,6 +102,10 @@ impl Machine for State {
                 reply.give(self.members());
                 Output::Replied
             }
+            Op::Routed { frame, except } => {
+                self.pass_on(&frame, except);
+                Output::Replied
+            }
         };
         self.bury();
         output
@@ -106,6 +119,7 @@ impl State {
             face,
             subscribers: Subscribers::default(),
             position: StreamPosition { offset: 0, epoch },
+            routes: Routes::default(),
             roster: (kind == Some(ChannelKind::Presence)).then(Roster::default),
         }
     }
@@ -123,9 +137,36 @@ impl State {
         }
         self.face.counters.advance(self.position.offset);
         let frame = Frame::new(what, self.face.name.as_ref(), self.position);
-        let mut delivery = self.subscribers.fan_out(&frame, except, &self.face);
+        let sending = Sending::of(&frame, except, &self.face);
+        let mut delivery = self.subscribers.fan_out(&sending);
         delivery.position = self.face.name.is_some().then_some(self.position);
+        if let (Some(router), Some(name)) = (self.face.common.router.get(), &self.face.name) {
+            for route in self.routes.of(name, &**router) {
+                route.pass_on(&frame, except);
+                delivery.routed += 1;
+            }
+        }
         delivery
+    }
+
+    /// Puts a publication of another channel into every outbox. It keeps the name and the position
+    /// that it has; here it takes a number too, so that what is lost can be counted.
+    fn pass_on(&mut self, frame: &Frame, except: Option<ClientId>) {
+        let missed = self.face.take_missed();
+        if missed > 0 {
+            let first = self.position.offset + 1;
+            self.position.offset += missed;
+            let last = self.position.offset;
+            self.subscribers.lose(Lost { first, last }, &self.face);
+        }
+        self.position.offset += 1;
+        self.face.counters.advance(self.position.offset);
+        let sending = Sending {
+            number: self.position.offset,
+            ..Sending::of(frame, except, &self.face)
+        };
+        let delivery = self.subscribers.fan_out(&sending);
+        self.face.counters.publish(&delivery);
     }
 
     fn join(

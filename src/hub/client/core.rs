@@ -13,6 +13,7 @@ use crate::hub::channel::Core;
 use crate::hub::channel::Op;
 use crate::hub::common::Common;
 use crate::hub::error::SubscribeError;
+use crate::hub::filter::Filter;
 use crate::hub::frame::Member;
 use crate::hub::membership::Membership;
 use crate::hub::policy::PolicyCell;
@@ -89,8 +90,9 @@ impl ClientCore {
         &self,
         channel: &Arc<Core>,
         member: Option<Member>,
+        filter: Option<Filter>,
     ) -> Result<Arc<Membership>, SubscribeError> {
-        let held = self.try_hold(channel, member);
+        let held = self.try_hold(channel, member, filter);
         // A closer that found the lock taken leaves the work to us.
         self.detach_if_closed();
         held
@@ -100,6 +102,7 @@ impl ClientCore {
         &self,
         channel: &Arc<Core>,
         member: Option<Member>,
+        filter: Option<Filter>,
     ) -> Result<Arc<Membership>, SubscribeError> {
         let mut subscriptions = self.subscriptions.lock();
         if let Some(why) = self.queue.why() {
@@ -117,7 +120,7 @@ impl ClientCore {
         if channel.name().is_some() && named.count() >= limit {
             return Err(SubscribeError::TooManySubscriptions { limit });
         }
-        let membership = Arc::new(Membership::new(Arc::clone(channel), member));
+        let membership = Arc::new(Membership::new(Arc::clone(channel), member, filter));
         subscriptions.push(Arc::clone(&membership));
         Ok(membership)
     }

@@ -22,6 +22,7 @@ use crate::hub::error::ChannelError;
 use crate::hub::error::NotSubscribed;
 use crate::hub::error::SendError;
 use crate::hub::error::SubscribeError;
+use crate::hub::filter::Filter;
 use crate::hub::frame::Frame;
 use crate::hub::frame::Joined;
 use crate::hub::frame::Left;
@@ -143,7 +144,7 @@ impl Client {
             return Err(SubscribeError::Backlogged);
         }
         let channel = self.hub.channel(name).map_err(SubscribeError::Channel)?;
-        let joining = Joining::begin(self, channel.core(), member)?;
+        let joining = Joining::begin(self, channel.core(), member, options.filter)?;
         joining.join(options.since).await
     }
 
@@ -159,6 +160,31 @@ impl Client {
     /// channel would wait for the thread that it is on.
     pub fn subscribe_blocking(&self, channel: &str) -> Result<Joined, SubscribeError> {
         block_on(self.subscribe(channel))
+    }
+
+    /// Joins a public channel without waiting for it: whoever is in the middle of the channel sees
+    /// to it. With [join notices](crate::ConnectOptions::join_notices) the client is told when it
+    /// has; what is published before that does not reach it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::subscribe`], with [`SubscribeError::Unauthorized`] for a channel that is not
+    /// public: the authorizer would have to be waited for.
+    pub fn subscribe_detached(
+        &self,
+        channel: &str,
+        options: SubscribeOptions,
+    ) -> Result<(), SubscribeError> {
+        let name = ChannelName::parse(channel, self.hub.common.limits.max_channel_name)
+            .map_err(|error| SubscribeError::Channel(ChannelError::Name(error)))?;
+        if name.kind() != ChannelKind::Public {
+            let reason = Arc::from("only public channels are joined without waiting");
+            return Err(self.denied(&name, reason));
+        }
+        let channel = self.hub.channel(name).map_err(SubscribeError::Channel)?;
+        let joining = Joining::begin(self, channel.core(), None, options.filter)?;
+        joining.detach(options.since);
+        Ok(())
     }
 
     /// Leaves a channel. Publications that are in the outbox already are still received, and so is
@@ -419,8 +445,9 @@ impl<'a> Joining<'a> {
         client: &'a Client,
         channel: &Arc<Core>,
         member: Option<Member>,
+        filter: Option<Filter>,
     ) -> Result<Self, SubscribeError> {
-        let membership = client.core.hold(channel, member)?;
+        let membership = client.core.hold(channel, member, filter)?;
         Ok(Self {
             client,
             membership,
@@ -428,17 +455,27 @@ impl<'a> Joining<'a> {
         })
     }
 
-    async fn join(mut self, since: Option<StreamPosition>) -> Result<Joined, SubscribeError> {
-        let (reply, mut answer) = Reply::new();
-        let membership = Arc::clone(&self.membership);
-        let client = Arc::clone(&self.client.core);
+    /// Has it joined without waiting for that.
+    fn detach(mut self, since: Option<StreamPosition>) {
+        let (reply, answer) = Reply::new();
+        drop(answer);
+        self.ask(since, reply);
+        self.done = true;
+    }
+
+    fn ask(&self, since: Option<StreamPosition>, reply: Reply<Result<Joined, SubscribeError>>) {
         // Applied now, or by whoever is in the middle of the channel; the answer says.
         let _applied = self.membership.channel().run(Op::Join {
-            client,
-            membership,
+            client: Arc::clone(&self.client.core),
+            membership: Arc::clone(&self.membership),
             since,
             reply,
         });
+    }
+
+    async fn join(mut self, since: Option<StreamPosition>) -> Result<Joined, SubscribeError> {
+        let (reply, mut answer) = Reply::new();
+        self.ask(since, reply);
         let joined = answer
             .wait()
             .await

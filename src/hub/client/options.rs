@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::hub::client::core::Identity;
+use crate::hub::filter::Filter;
 use crate::hub::frame::StreamPosition;
 use crate::limits::OutboxLimits;
 use crate::limits::SlowConsumer;
@@ -105,6 +106,7 @@ impl ConnectOptions {
 #[must_use]
 pub struct SubscribeOptions {
     pub(in crate::hub) auth: Option<Bytes>,
+    pub(in crate::hub) filter: Option<Filter>,
     pub(in crate::hub) since: Option<StreamPosition>,
 }
 
@@ -117,6 +119,12 @@ impl SubscribeOptions {
     /// Credentials for this channel, in place of those given when connecting.
     pub fn auth(mut self, auth: impl Into<Bytes>) -> Self {
         self.auth = Some(auth.into());
+        self
+    }
+
+    /// Only the messages that `filter` wants are wanted; what is not a message comes all the same.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
         self
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use crate::hub::channel::Core;
+use crate::hub::filter::Filter;
 use crate::hub::frame::Gap;
 use crate::hub::frame::Member;
 use crate::id::ChannelName;
@@ -20,6 +21,7 @@ use crate::sync::atomic::Ordering;
 pub(crate) struct Membership {
     channel: Arc<Core>,
     member: Option<Member>,
+    filter: Option<Filter>,
     wanted: AtomicBool,
     /// Whether the channel's owner has found the client closed.
     dead: AtomicBool,
@@ -32,11 +34,12 @@ pub(crate) struct Membership {
 const ABSENT: u32 = u32::MAX;
 
 impl Membership {
-    pub(super) fn new(channel: Arc<Core>, member: Option<Member>) -> Self {
+    pub(super) fn new(channel: Arc<Core>, member: Option<Member>, filter: Option<Filter>) -> Self {
         channel.hold();
         Self {
             channel,
             member,
+            filter,
             wanted: AtomicBool::new(true),
             dead: AtomicBool::new(false),
             index: AtomicU32::new(ABSENT),
@@ -54,6 +57,11 @@ impl Membership {
 
     pub(super) fn member(&self) -> Option<&Member> {
         self.member.as_ref()
+    }
+
+    /// Which messages are wanted; all of them without one.
+    pub(super) fn filter(&self) -> Option<&Filter> {
+        self.filter.as_ref()
     }
 
     pub(super) fn is_wanted(&self) -> bool {
@@ -90,12 +98,12 @@ impl Membership {
         self.index.store(index, Ordering::Relaxed);
     }
 
-    /// Notes that the publication at `offset` was dropped. Gives what a notice has to be sent of:
+    /// Notes that the publications at `lost` were dropped. Gives what a notice has to be sent of:
     /// nothing if one is on its way, since it is going to tell of this loss too.
-    pub(super) fn note_loss(&self, offset: u64) -> Option<&Arc<OpenGap>> {
+    pub(super) fn note_loss(&self, lost: Lost) -> Option<&Arc<OpenGap>> {
         let channel = self.name()?;
         let gap = self.gap.get_or_init(|| OpenGap::new(channel));
-        (gap.cell.note(offset) == Notice::Send).then_some(gap)
+        (gap.cell.note(lost) == Notice::Send).then_some(gap)
     }
 }
 
@@ -133,6 +141,27 @@ impl OpenGap {
     }
 }
 
+/// A run of publications that were dropped.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lost {
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
+
+impl Lost {
+    /// The one at this offset.
+    pub(super) const fn one(offset: u64) -> Self {
+        Self {
+            first: offset,
+            last: offset,
+        }
+    }
+
+    fn count(self) -> u64 {
+        self.last - self.first + 1
+    }
+}
+
 /// Whether a gap notice has to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Notice {
@@ -149,28 +178,28 @@ struct GapCell {
 }
 
 impl GapCell {
-    fn note(&self, offset: u64) -> Notice {
+    fn note(&self, lost: Lost) -> Notice {
         // Relaxed: a newer `last` than what is counted only makes the range wider, and it is
         // published by `missed` below.
-        self.last.store(offset, Ordering::Relaxed);
+        self.last.store(lost.last, Ordering::Relaxed);
         // Acquire: pairs with the Release in `take`; once it is zero, `first` is ours again.
         // Release: the taker sees `first` and `last`.
         if self.missed.load(Ordering::Acquire) != 0 {
             // AcqRel: as above.
-            if self.missed.fetch_add(1, Ordering::AcqRel) != 0 {
+            if self.missed.fetch_add(lost.count(), Ordering::AcqRel) != 0 {
                 return Notice::UnderWay;
             }
             // It was taken in between: this loss begins a new gap, already counted.
             // Relaxed: published by the Release below.
-            self.first.store(offset, Ordering::Relaxed);
+            self.first.store(lost.first, Ordering::Relaxed);
             // Release: the taker sees `first`.
-            self.missed.store(1, Ordering::Release);
+            self.missed.store(lost.count(), Ordering::Release);
             return Notice::Send;
         }
         // Relaxed: published by the Release below.
-        self.first.store(offset, Ordering::Relaxed);
+        self.first.store(lost.first, Ordering::Relaxed);
         // Release: the taker sees `first` and `last`.
-        self.missed.store(1, Ordering::Release);
+        self.missed.store(lost.count(), Ordering::Release);
         Notice::Send
     }
 

@@ -56,7 +56,7 @@ fn losses_race_the_taking_of_the_gap() {
             thread::spawn(move || takes(&told, LOSSES))
         };
         for offset in 1..=LOSSES {
-            if told.cell.note(offset) == Notice::Send {
+            if told.cell.note(Lost::one(offset)) == Notice::Send {
                 // Release: as by the lane.
                 told.notices.fetch_add(1, Ordering::Release);
             }

@@ -1,0 +1,59 @@
+//! Which messages a subscriber wants.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::sync::Arc;
+
+use crate::message::Message;
+
+/// Which messages of a channel a subscriber wants; the others are not put into its outbox, and
+/// their offsets are missing from what it receives.
+///
+/// Clones are the same filter. All subscribers of a channel with the same filter are one group, for
+/// which it is evaluated once per message, however many they are; so share one where you can.
+///
+/// It is called by whoever publishes, in the middle of the channel: it must be quick, and must not
+/// use the hub. A filter that panics wants nothing of that message.
+///
+/// ```
+/// use throng::{Filter, Message};
+///
+/// let short = Filter::new(|message: &Message| message.payload().len() < 100);
+/// assert!(short.wants(&Message::text("hello")));
+/// ```
+#[derive(Clone)]
+pub struct Filter(Arc<Predicate>);
+
+type Predicate = Box<dyn Fn(&Message) -> bool + Send + Sync>;
+
+impl Filter {
+    /// A filter that wants what `wants` says.
+    pub fn new(wants: impl Fn(&Message) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Box::new(wants)))
+    }
+
+    /// Whether it wants this message.
+    #[must_use]
+    pub fn wants(&self, message: &Message) -> bool {
+        // Nothing of ours is touched in there, so that nothing can be left half done.
+        catch_unwind(AssertUnwindSafe(|| (self.0)(message))).unwrap_or(false)
+    }
+
+    /// Whether both are the same, not only equal in what they want.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// A number that no other filter has while this one lives.
+    pub(super) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Filter").field(&self.identity()).finish()
+    }
+}
