@@ -14,6 +14,7 @@
 
 mod name;
 mod stamp;
+mod timestamp;
 mod wheel;
 
 pub mod channels;
@@ -27,3 +28,4 @@ pub use self::name::RoomId;
 pub use self::name::UserId;
 pub use self::name::is_reserved;
 pub use self::stamp::Stamp;
+pub use self::timestamp::Timestamp;

@@ -19,9 +19,9 @@ mod problem;
 mod publication;
 mod push;
 mod stream;
-mod timestamp;
 
 pub use crate::code::ErrorCode;
+pub use crate::layers::Timestamp;
 
 pub use self::command::Command;
 pub use self::command::Echo;
@@ -41,7 +41,6 @@ pub use self::stream::Selection;
 pub use self::stream::StreamHello;
 pub use self::stream::StreamPush;
 pub use self::stream::selected;
-pub use self::timestamp::Timestamp;
 
 /// The WebSocket sub-protocol that names this dialect and its version.
 pub const SUBPROTOCOL: &str = "throng.v1.json";
