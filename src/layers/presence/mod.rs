@@ -2,9 +2,11 @@
 
 mod config;
 mod error;
+mod figures;
 mod state;
 mod status;
 mod update;
+mod watches;
 
 pub use self::config::PresenceConfig;
 pub use self::config::Visibility;
