@@ -125,7 +125,6 @@ impl<K> Wheel<K> {
         while self.levels.len() <= level {
             self.levels.push(Level::new());
         }
-        #[expect(clippy::cast_possible_truncation, reason = "masked to six bits")]
         self.levels[level].put(slot as usize, at, key);
     }
 

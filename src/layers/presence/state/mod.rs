@@ -35,7 +35,6 @@ pub(super) use self::index::Index;
 pub(super) use self::index::Place;
 pub(super) use self::index::Position;
 pub(super) use self::record::Look;
-pub(super) use self::record::Profile;
 pub(super) use self::record::Record;
 
 /// How long things last, and how much is kept.

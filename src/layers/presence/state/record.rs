@@ -87,6 +87,17 @@ pub(in crate::layers::presence) struct Look {
 }
 
 impl Look {
+    /// Somebody of whom there is nothing to see.
+    pub(in crate::layers::presence) const fn offline(since: Instant) -> Self {
+        Self {
+            status: Status::Offline,
+            since,
+            last_seen: since,
+            profile: Profile::new(),
+            devices: Vec::new(),
+        }
+    }
+
     /// Whether there is nothing to tell about the step from one to the other.
     pub(in crate::layers::presence) fn is_like(&self, other: &Self) -> bool {
         self.status == other.status
@@ -304,11 +315,8 @@ impl Record {
     pub(in crate::layers::presence) fn shown(&self) -> Look {
         if !self.status.is_present() {
             return Look {
-                status: Status::Offline,
-                since: self.shown_since,
                 last_seen: self.last_seen,
-                profile: Profile::new(),
-                devices: Vec::new(),
+                ..Look::offline(self.shown_since)
             };
         }
         Look {
@@ -348,6 +356,13 @@ impl Record {
         &self,
     ) -> impl DoubleEndedIterator<Item = (Instant, Status)> {
         self.history.iter().copied()
+    }
+
+    /// What the status was at that time, as far as the history reaches.
+    pub(in crate::layers::presence) fn status_at(&self, time: Instant) -> Status {
+        let mut history = self.history.iter().rev();
+        let then = history.find(|(since, _)| *since <= time);
+        then.map_or(Status::Offline, |(_, status)| *status)
     }
 
     fn find(&self, id: ClientId) -> Result<usize, usize> {
