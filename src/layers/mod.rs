@@ -14,6 +14,7 @@
 
 mod name;
 mod stamp;
+mod together;
 mod wheel;
 
 pub mod channels;
@@ -24,6 +25,8 @@ pub mod users;
 
 pub use self::name::Actor;
 pub use self::name::RoomId;
+pub use self::name::Subject;
 pub use self::name::UserId;
 pub use self::name::is_reserved;
 pub use self::stamp::Stamp;
+pub use self::together::Layers;

@@ -18,6 +18,7 @@ use crate::hub::ConnectOptions;
 use crate::hub::Hub;
 use crate::hub::Outbox;
 use crate::id::ClientId;
+use crate::layers::Layers;
 use crate::transport::rate::spread;
 #[cfg(feature = "sse")]
 use crate::transport::sse::SseConfig;
@@ -50,6 +51,7 @@ pub struct Gateway {
 
 pub(super) struct Inner {
     hub: Hub,
+    layers: Option<Layers>,
     #[cfg(feature = "sse")]
     sse: SseConfig,
     #[cfg(feature = "sse")]
@@ -81,6 +83,12 @@ impl Gateway {
     #[must_use]
     pub fn hub(&self) -> &Hub {
         &self.inner.hub
+    }
+
+    /// What is served on top of the hub.
+    #[must_use]
+    pub fn layers(&self) -> Option<&Layers> {
+        self.inner.layers.as_ref()
     }
 
     /// How streams of server-sent events are kept.
