@@ -2,6 +2,7 @@
 
 mod builder;
 mod drain;
+mod peer;
 mod registry;
 
 use std::fmt;
@@ -38,6 +39,7 @@ use self::registry::Registry;
 
 pub use self::builder::GatewayBuilder;
 pub use self::builder::Unauthenticated;
+pub use self::peer::PeerAddress;
 pub(crate) use self::registry::Registration;
 
 /// A hub with its transports: every client that comes over a socket comes through one. A cheap
@@ -116,10 +118,14 @@ impl Gateway {
     ///
     /// [`Unauthenticated`], when whatever [`GatewayBuilder::authenticate`] set says so.
     pub fn authenticate(&self, request: &Parts) -> Result<ConnectOptions, Unauthenticated> {
-        match &self.inner.authenticate {
-            Some(authenticate) => authenticate(request),
-            None => Ok(ConnectOptions::new()),
-        }
+        let options = match &self.inner.authenticate {
+            Some(authenticate) => authenticate(request)?,
+            None => ConnectOptions::new(),
+        };
+        Ok(match self.inner.layers {
+            Some(_) => peer::described(options, request),
+            None => options,
+        })
     }
 
     /// What the connections of one transport have done.
