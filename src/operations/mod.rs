@@ -23,6 +23,8 @@ mod answer;
 mod call;
 mod openapi;
 mod page;
+#[cfg(test)]
+mod reference;
 
 use std::sync::LazyLock;
 
