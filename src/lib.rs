@@ -43,6 +43,8 @@ mod hub;
 mod layers;
 
 #[cfg(feature = "ws")]
+mod operations;
+#[cfg(feature = "ws")]
 pub mod protocol;
 #[cfg(feature = "ws")]
 pub mod transport;

@@ -24,3 +24,7 @@ pub mod changelog {}
 #[cfg(feature = "ws")]
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
+
+#[cfg(feature = "ws")]
+#[doc = include_str!("operations.md")]
+pub mod operations {}

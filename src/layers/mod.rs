@@ -15,6 +15,7 @@
 mod name;
 mod stamp;
 mod timestamp;
+mod together;
 mod wheel;
 
 pub mod channels;
@@ -25,7 +26,9 @@ pub mod users;
 
 pub use self::name::Actor;
 pub use self::name::RoomId;
+pub use self::name::Subject;
 pub use self::name::UserId;
 pub use self::name::is_reserved;
 pub use self::stamp::Stamp;
 pub use self::timestamp::Timestamp;
+pub use self::together::Layers;

@@ -116,6 +116,46 @@ pub fn is_reserved(channel: &str) -> bool {
     channel.starts_with('$')
 }
 
+/// What a channel of the hub stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject<'a> {
+    /// Itself.
+    Channel(&'a str),
+    /// All channels that match a pattern.
+    Pattern(&'a str),
+    /// What is known about a user.
+    Presence(&'a str),
+    /// A room.
+    Room(&'a str),
+}
+
+impl<'a> Subject<'a> {
+    /// What the channel of this name stands for.
+    #[must_use]
+    pub fn of(channel: &'a str) -> Self {
+        if !is_reserved(channel) {
+            return Self::Channel(channel);
+        }
+        let rest = |prefix| channel.strip_prefix(prefix);
+        if let Some(room) = rest(ROOM_PREFIX) {
+            Self::Room(room)
+        } else if let Some(pattern) = rest(PATTERN_PREFIX) {
+            Self::Pattern(pattern)
+        } else if let Some(user) = rest(PRESENCE_PREFIX) {
+            Self::Presence(user)
+        } else {
+            Self::Channel(channel)
+        }
+    }
+}
+
+/// How the channel of a pattern begins.
+pub(crate) const PATTERN_PREFIX: &str = "$pattern:";
+
+/// How the channel of a user's presence begins.
+pub(crate) const PRESENCE_PREFIX: &str = "$presence:";
+
 /// On whose behalf something is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a user or whoever runs the server")]

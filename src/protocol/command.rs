@@ -4,9 +4,11 @@ use bytes::Bytes;
 use data_encoding::BASE64;
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::message::Message;
 
+use super::Arguments;
 use super::ErrorCode;
 use super::Fault;
 use super::MAX_AUTH;
@@ -43,7 +45,7 @@ impl Request {
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let fields = Fields::parse(text)?;
         let id = RequestId::read(Field::new("id", fields.id))?;
-        match check_depth(text).and_then(|()| Command::read(&fields)) {
+        match check_depth(text).and_then(|()| Command::read(&fields, text)) {
             Ok(command) => Ok(Self { id, command }),
             Err(fault) => Err(fault.reply_to(id)),
         }
@@ -81,6 +83,13 @@ impl RequestId {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Command {
+    /// What one of the layers on top of the hub is asked: those with a dot in their name.
+    Operation {
+        /// Which.
+        name: Box<str>,
+        /// All fields of the frame.
+        arguments: Arguments,
+    },
     /// Is anybody there?
     Ping,
     /// Who is in this channel?
@@ -116,7 +125,7 @@ pub enum Command {
 }
 
 impl Command {
-    fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
+    fn read(fields: &Fields<'_>, text: &str) -> Result<Self, Fault> {
         let kind = Field::new("type", fields.kind);
         let Some(name) = kind.required()?.string(usize::MAX)? else {
             return Err(kind.invalid("a string"));
@@ -131,10 +140,11 @@ impl Command {
             "unsubscribe" => Ok(Self::Unsubscribe {
                 channel: channel(fields)?,
             }),
-            _ => {
-                let why = "`type` must be one of ping, presence, publish, subscribe, unsubscribe";
-                Err(Fault::new(ErrorCode::UnknownType, why).field("type"))
-            }
+            name if name.contains('.') => Ok(Self::Operation {
+                name: name.into(),
+                arguments: Arguments::parse(text)?,
+            }),
+            _ => Err(unknown_type()),
         }
     }
 
@@ -157,6 +167,14 @@ impl Command {
             auth: Field::new("auth", fields.auth).string(MAX_AUTH)?,
         })
     }
+}
+
+/// The fault of a command that nobody knows.
+#[must_use]
+pub fn unknown_type() -> Fault {
+    let why = "`type` must be one of ping, presence, publish, subscribe, unsubscribe, or the \
+               name of an operation, such as room.join";
+    Fault::new(ErrorCode::UnknownType, why).field("type")
 }
 
 fn channel(fields: &Fields<'_>) -> Result<String, Fault> {
@@ -203,11 +221,29 @@ impl Payload {
         }
     }
 
+    /// The payload among the arguments of an operation: one of `data`, `text` and `base64`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::MissingField`], [`ErrorCode::InvalidField`].
+    pub fn of(arguments: &Arguments) -> Result<Self, Fault> {
+        let [data, text, base64] = ["data", "text", "base64"].map(|name| arguments.raw(name));
+        Self::one_of(data, text, base64)
+    }
+
     pub(super) fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
-        match (fields.data, fields.text, fields.base64) {
+        Self::one_of(fields.data, fields.text, fields.base64)
+    }
+
+    fn one_of(
+        data: Option<&RawValue>,
+        text: Option<&RawValue>,
+        base64: Option<&RawValue>,
+    ) -> Result<Self, Fault> {
+        match (data, text, base64) {
             (Some(data), None, None) => Ok(Self::Json(data.get().to_owned())),
-            (None, Some(_), None) => Self::read_text(Field::new("text", fields.text)),
-            (None, None, Some(_)) => Self::read_base64(Field::new("base64", fields.base64)),
+            (None, Some(_), None) => Self::read_text(Field::new("text", text)),
+            (None, None, Some(_)) => Self::read_base64(Field::new("base64", base64)),
             (None, None, None) => {
                 let why = "one of `data`, `text` and `base64` is needed";
                 Err(Fault::new(ErrorCode::MissingField, why).field("data"))

@@ -35,6 +35,14 @@ impl Fault {
         self
     }
 
+    /// Adds what was wrong in particular.
+    #[must_use]
+    pub fn because(mut self, error: &impl Error) -> Self {
+        let separator = if self.message.is_empty() { "" } else { ": " };
+        self.message = format!("{}{separator}{error}", self.message).into();
+        self
+    }
+
     /// Names the request that is at fault; `None` when its id could not be read.
     #[must_use]
     pub fn reply_to(mut self, id: Option<RequestId>) -> Self {

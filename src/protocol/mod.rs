@@ -12,6 +12,7 @@
 //! Parsing allocates at most the size of the text, once for each string that it keeps. Values
 //! inside `data` are checked, never built.
 
+mod arguments;
 mod command;
 mod fault;
 mod field;
@@ -23,12 +24,16 @@ mod stream;
 pub use crate::code::ErrorCode;
 pub use crate::layers::Timestamp;
 
+pub use self::arguments::Arguments;
+pub use self::arguments::invalid;
+pub use self::arguments::missing;
 pub use self::command::Command;
 pub use self::command::Echo;
 pub use self::command::Payload;
 pub use self::command::Request;
 pub use self::command::RequestId;
 pub use self::command::Since;
+pub use self::command::unknown_type;
 pub use self::fault::Fault;
 pub(crate) use self::problem::ProblemDetails;
 pub use self::publication::Publication;

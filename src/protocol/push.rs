@@ -16,6 +16,8 @@ use crate::hub::Frame;
 use crate::hub::Joined;
 use crate::hub::Member;
 use crate::id::ClientId;
+use crate::layers::Stamp;
+use crate::layers::Subject;
 use crate::message::Format;
 use crate::message::Message;
 
@@ -38,6 +40,13 @@ pub enum Push<'a> {
         reply_to: &'a RequestId,
         /// What became of the message, when the command was a publish.
         delivery: Option<&'a Delivery>,
+    },
+    /// An operation was carried out.
+    Answer {
+        /// The request.
+        reply_to: &'a RequestId,
+        /// What it comes to, if it comes to anything.
+        data: Option<&'a RawValue>,
     },
     /// The first frame of a connection.
     Connected(&'a Hello<'a>),
@@ -114,6 +123,10 @@ impl Push<'_> {
                 data: delivery.map(|delivery| Data::Report(Report::of(delivery))),
                 ..Envelope::reply("ack", Some(reply_to), now)
             },
+            Self::Answer { reply_to, data } => Envelope {
+                data: data.map(Data::Json),
+                ..Envelope::reply("ack", Some(reply_to), now)
+            },
             Self::Connected(hello) => Envelope {
                 data: Some(Data::Connected(ConnectedData::of(hello))),
                 ..Envelope::new("connected", now)
@@ -163,7 +176,15 @@ struct Envelope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<&'a RequestId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Decimal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     channel_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pattern: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,6 +197,8 @@ struct Envelope<'a> {
     text: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<&'a serde_json::Map<String, serde_json::Value>>,
     timestamp: Timestamp,
 }
 
@@ -184,13 +207,18 @@ impl<'a> Envelope<'a> {
         Self {
             kind,
             reply_to: None,
+            id: None,
             channel_id: None,
+            pattern: None,
+            room_id: None,
+            user_id: None,
             sequence: None,
             epoch: None,
             key: None,
             data: None,
             text: None,
             base64: None,
+            metadata: None,
             timestamp,
         }
     }
@@ -205,21 +233,19 @@ impl<'a> Envelope<'a> {
     fn of(frame: &'a Frame, now: Timestamp) -> Self {
         match frame.event() {
             Event::Gap(gap) => Self {
-                channel_id: Some(&gap.channel),
                 data: Some(Data::Gap {
                     first: gap.first,
                     last: gap.last,
                     missed: gap.missed,
                 }),
-                ..Self::new("gap", now)
+                ..Self::new("gap", now).about(&gap.channel)
             },
             Event::Joined(joined) => Self::joined(None, joined, now),
             Event::Left(left) => Self {
-                channel_id: Some(&left.channel),
                 data: Some(Data::Left {
                     reason: &left.reason,
                 }),
-                ..Self::new("left", now)
+                ..Self::new("left", now).about(&left.channel)
             },
             Event::MemberAdded(member) => Self {
                 data: Some(Data::Member(MemberData::of(member))),
@@ -235,25 +261,56 @@ impl<'a> Envelope<'a> {
 
     fn joined(reply_to: Option<&'a RequestId>, joined: &'a Joined, now: Timestamp) -> Self {
         Self {
-            channel_id: Some(&joined.channel),
             sequence: Some(joined.position.offset),
             epoch: Some(Decimal(joined.position.epoch)),
             data: Some(Data::Joined {
                 recovered: joined.recovered,
                 members: roster(&joined.members),
             }),
-            ..Self::reply("joined", reply_to, now)
+            ..Self::reply("joined", reply_to, now).about(&joined.channel)
         }
+    }
+
+    /// Names the channel as clients know it: channels of the layers stand for something else.
+    fn about(mut self, channel: &'a str) -> Self {
+        match Subject::of(channel) {
+            Subject::Channel(channel) => self.channel_id = Some(channel),
+            Subject::Pattern(pattern) => self.pattern = Some(pattern),
+            Subject::Presence(user) => self.user_id = Some(user),
+            Subject::Room(room) => self.room_id = Some(room),
+        }
+        self
+    }
+
+    /// Says what the layer that made the message says about it.
+    fn stamped(mut self, stamp: &'a Stamp) -> Self {
+        self.kind = stamp.kind;
+        self.id = stamp.id.map(Decimal);
+        if let Some(room) = &stamp.room {
+            self.room_id = Some(room);
+        }
+        if let Some(user) = &stamp.user {
+            self.user_id = Some(user);
+        }
+        self.metadata = stamp.metadata.as_deref();
+        if stamp.ephemeral {
+            // It says only which of them a slow client needs.
+            self.key = None;
+        }
+        self
     }
 
     /// A push that has the frame's place in its channel, if it has one.
     fn placed(kind: &'static str, frame: &'a Frame, now: Timestamp) -> Self {
         let channel = frame.channel();
+        let envelope = match channel {
+            Some(channel) => Self::new(kind, now).about(channel),
+            None => Self::new(kind, now),
+        };
         Self {
-            channel_id: channel.map(AsRef::as_ref),
             sequence: channel.map(|_| frame.offset()),
             epoch: channel.map(|_| Decimal(frame.epoch())),
-            ..Self::new(kind, now)
+            ..envelope
         }
     }
 
@@ -263,6 +320,9 @@ impl<'a> Envelope<'a> {
             key: key.and_then(|key| str::from_utf8(key).ok()),
             ..Self::placed("message", frame, now)
         };
+        if let Some(stamp) = Stamp::of(message) {
+            envelope = envelope.stamped(stamp);
+        }
         // A text is UTF-8 by construction; if it ever were not, it would go as bytes.
         match (message.format(), str::from_utf8(message.payload())) {
             (Format::Text, Ok(text)) => match json(text) {

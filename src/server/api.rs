@@ -13,6 +13,7 @@ use crate::disconnect::Disconnect;
 use crate::hub::Channel;
 use crate::hub::ChannelError;
 use crate::id::ClientId;
+use crate::layers::is_reserved;
 use crate::protocol::Fault;
 use crate::protocol::Report;
 use crate::server::body::Letter;
@@ -25,6 +26,7 @@ use crate::server::view::StatsView;
 use crate::transport::Problem;
 use crate::transport::fault::channel_code;
 use crate::transport::fault::in_full;
+use crate::transport::fault::reserved;
 
 type Named = Result<Path<String>, PathRejection>;
 
@@ -140,6 +142,9 @@ pub(super) async fn slow_clients(
 const MOST_SLOW: usize = 1000;
 
 fn channel_of(app: &App, name: &str) -> Result<Channel, Problem> {
+    if is_reserved(name) {
+        return Err(reserved().field("channel").into());
+    }
     app.gateway
         .hub()
         .channel(name)

@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 
 use crate::id::ClientId;
 use crate::message::Message;
+use crate::protocol::Arguments;
 use crate::protocol::Publication;
 use crate::server::routes::App;
 use crate::transport::Problem;
@@ -61,6 +62,24 @@ impl Letter {
             except: None,
         })
     }
+}
+
+/// The arguments of an operation: a JSON object, or nothing.
+pub(super) async fn object(request: Request, max: usize) -> Result<Arguments, Problem> {
+    let kind = content_type(request.headers()).to_ascii_lowercase();
+    let body = read(request, max).await?;
+    if body.is_empty() {
+        return Ok(Arguments::new());
+    }
+    if kind != "application/json" {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "use application/json",
+        ));
+    }
+    let text = std::str::from_utf8(&body).map_err(not_utf8)?;
+    Ok(Arguments::parse(text)?)
 }
 
 fn not_utf8<E>(_: E) -> Problem {

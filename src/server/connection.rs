@@ -1,5 +1,6 @@
 //! One connection from accept to close.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::io::AsyncRead;
@@ -53,13 +54,13 @@ impl Connections {
     }
 
     /// Serves one connection until it ends or is handed over to a task of its own.
-    pub(super) async fn serve<IO>(&self, io: IO, permit: Permit)
+    pub(super) async fn serve<IO>(&self, io: IO, peer: Option<IpAddr>, permit: Permit)
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let permit = Arc::new(permit);
         let Some(tls) = &self.config.tls else {
-            return self.http.serve(io, permit).await;
+            return self.http.serve(io, peer, permit).await;
         };
         let mut draining = self.draining.clone();
         let handshake = time::timeout(self.config.head_timeout, tls.accept(io));
@@ -68,7 +69,7 @@ impl Connections {
             _ = draining.wait_for(|draining| *draining) => return,
         };
         match handshake {
-            Ok(Ok(io)) => self.http.serve(io, permit).await,
+            Ok(Ok(io)) => self.http.serve(io, peer, permit).await,
             // Too late, or no TLS that we speak.
             Ok(Err(_)) | Err(_) => self.accepting.no_tls(),
         }

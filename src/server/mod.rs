@@ -59,6 +59,7 @@ mod deadline;
 mod http;
 mod inbound;
 mod listener;
+mod operations;
 mod page;
 mod permits;
 mod routes;

@@ -17,6 +17,7 @@ use crate::axum::router as transports;
 use crate::server::ServerConfig;
 use crate::server::accept::Accepting;
 use crate::server::api;
+use crate::server::operations;
 use crate::server::page;
 use crate::transport::Gateway;
 use crate::transport::Problem;
@@ -33,12 +34,13 @@ pub(super) fn router(app: App) -> Router {
     let api = Router::new()
         .route("/broadcast", post(api::broadcast))
         .route("/channels", get(api::channels))
-        .route("/channels/{channel}", get(api::channel))
-        .route("/channels/{channel}/publish", post(api::publish))
+        .route("/channels/{channel_id}", get(api::channel))
+        .route("/channels/{channel_id}/publish", post(api::publish))
         .route("/clients/slow", get(api::slow_clients))
         .route("/clients/{id}", get(api::client).delete(api::kick))
         .route("/clients/{id}/send", post(api::send))
         .route("/stats", get(api::stats))
+        .merge(operations::router())
         .layer(middleware::from_fn_with_state(app.clone(), check_origin));
     Router::new()
         .merge(transports(app.gateway.clone()))

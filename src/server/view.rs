@@ -11,6 +11,7 @@ use crate::hub::ClientStats;
 use crate::hub::Hub;
 use crate::hub::SlowClient;
 use crate::id::ChannelName;
+use crate::layers::is_reserved;
 use crate::protocol::MemberView;
 use crate::server::accept::AcceptStats;
 use crate::transport::ConnectionStats;
@@ -198,6 +199,7 @@ struct ChannelLine {
 impl ChannelList {
     pub(super) fn of(hub: &Hub) -> Self {
         let mut names = hub.channels();
+        names.retain(|name| !is_reserved(name));
         names.sort_unstable();
         let line = |name: &ChannelName| ChannelLine {
             name: name.to_string(),

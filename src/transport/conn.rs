@@ -105,7 +105,7 @@ impl Gateway {
                         max_commands: config.max_commands,
                         max_refused: config.max_refused,
                     };
-                    let dialogue = Dialogue::new(registration.gateway().hub(), client, rules);
+                    let dialogue = Dialogue::new(registration.gateway(), client, rules);
                     let none = Duration::ZERO;
                     let greeting = dialogue.greeting(config.max_message, none, none);
                     Serving {

@@ -23,7 +23,6 @@ use crate::disconnect::Disconnect;
 use crate::hub::Client;
 use crate::hub::Event;
 use crate::hub::Frame;
-use crate::hub::Hub;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::Hello;
@@ -32,6 +31,7 @@ use crate::protocol::Request;
 use crate::protocol::RequestId;
 use crate::time::Clock;
 use crate::time::SystemClock;
+use crate::transport::gateway::Gateway;
 use crate::transport::rate::CommandRate;
 use crate::transport::session::ClientPublish;
 use crate::transport::session::Done;
@@ -79,7 +79,7 @@ struct Rate {
 pub(crate) type Replies<'a> = &'a mut dyn FnMut(Bytes);
 
 impl Dialogue {
-    pub(crate) fn new(hub: &Hub, client: Client, rules: Rules) -> Self {
+    pub(crate) fn new(gateway: &Gateway, client: Client, rules: Rules) -> Self {
         let rate = rules.max_commands.map(|commands| {
             Box::new(Rate {
                 commands: CommandRate::per_second(commands, SystemClock::new().now()),
@@ -88,7 +88,7 @@ impl Dialogue {
             })
         });
         Self {
-            session: Session::new(hub.clone(), client, rules.client_publish),
+            session: Session::new(gateway, client, rules.client_publish),
             join: None,
             held: None,
             rate,
@@ -244,7 +244,11 @@ impl Rate {
 /// The reply to a command that was carried out, if it asked for one.
 fn answer<'a>(id: Option<&'a RequestId>, done: &'a Done) -> Option<Push<'a>> {
     Some(match (done, id) {
-        (Done::Nothing | Done::Published(_), None) => return None,
+        (Done::Nothing | Done::Published(_) | Done::Answered(_), None) => return None,
+        (Done::Answered(answer), Some(reply_to)) => Push::Answer {
+            reply_to,
+            data: answer.json(),
+        },
         (Done::Nothing, Some(reply_to)) => Push::Ack {
             reply_to,
             delivery: None,

@@ -7,8 +7,31 @@ use crate::hub::ChannelError;
 use crate::hub::ConnectError;
 use crate::hub::PublishError;
 use crate::hub::SubscribeError;
+use crate::id::ChannelName;
+use crate::layers::is_reserved;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
+
+/// What is said of an operation where there are no layers.
+pub(crate) fn no_layers() -> Fault {
+    let why = "this server has users, rooms and presence turned off";
+    Fault::new(ErrorCode::FeatureDisabled, why)
+}
+
+/// The channel that a client names, if clients may name it.
+pub(crate) fn channel_named(name: &str, max: usize) -> Result<ChannelName, Fault> {
+    if is_reserved(name) {
+        return Err(reserved());
+    }
+    ChannelName::parse(name, max)
+        .map_err(|error| Fault::new(ErrorCode::InvalidChannel, error.to_string()))
+}
+
+/// What is said of a channel that is a layer's own.
+pub(crate) fn reserved() -> Fault {
+    let why = "channels whose names begin with `$` are the server's own";
+    Fault::new(ErrorCode::InvalidChannel, why).field("channel_id")
+}
 
 pub(crate) fn not_subscribed() -> Fault {
     let why = "this client is not subscribed to the channel";

@@ -19,6 +19,7 @@ pub mod ws;
 pub use self::conn::Conn;
 pub use self::gateway::Gateway;
 pub use self::gateway::GatewayBuilder;
+pub use self::gateway::PeerAddress;
 pub use self::gateway::Unauthenticated;
 pub use self::problem::Problem;
 #[cfg(feature = "sse")]

@@ -11,20 +11,33 @@ use crate::hub::Member;
 use crate::hub::StreamPosition;
 use crate::hub::SubscribeOptions;
 use crate::id::ChannelKind;
+use crate::layers::Layers;
+use crate::layers::is_reserved;
 use crate::message::Message;
+use crate::operations;
+use crate::operations::Answer;
+use crate::operations::Call;
+use crate::operations::Caller;
+use crate::operations::Who;
+use crate::protocol::Arguments;
 use crate::protocol::Command;
 use crate::protocol::Echo;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::Since;
+use crate::protocol::unknown_type;
+use crate::transport::fault::no_layers;
 use crate::transport::fault::not_subscribed;
 use crate::transport::fault::publish_fault;
+use crate::transport::fault::reserved;
 use crate::transport::fault::subscribe_fault;
+use crate::transport::gateway::Gateway;
 
 /// What carries out the commands of one client.
 #[derive(Debug)]
 pub(super) struct Session {
     hub: Hub,
+    layers: Option<Layers>,
     client: Client,
     publishes: ClientPublish,
 }
@@ -57,6 +70,7 @@ pub(super) type Subscribing = Pin<Box<dyn Future<Output = Result<(), Fault>> + S
 pub(super) enum Done {
     Nothing,
     Pong,
+    Answered(Answer),
     Published(Delivery),
     Roster {
         channel: String,
@@ -65,9 +79,10 @@ pub(super) enum Done {
 }
 
 impl Session {
-    pub(super) fn new(hub: Hub, client: Client, publishes: ClientPublish) -> Self {
+    pub(super) fn new(gateway: &Gateway, client: Client, publishes: ClientPublish) -> Self {
         Self {
-            hub,
+            hub: gateway.hub().clone(),
+            layers: gateway.layers().cloned(),
             client,
             publishes,
         }
@@ -79,7 +94,11 @@ impl Session {
 
     /// Carries out a command, or starts to. Never waits.
     pub(super) fn handle(&self, command: Command) -> Outcome {
+        if let Some(fault) = reserved_channel(&command) {
+            return Outcome::Now(Err(fault));
+        }
         Outcome::Now(match command {
+            Command::Operation { name, arguments } => self.operate(&name, &arguments),
             Command::Ping => Ok(Done::Pong),
             Command::Presence { channel } => self.presence(channel),
             Command::Publish {
@@ -98,6 +117,21 @@ impl Session {
             }
             Command::Unsubscribe { channel } => self.unsubscribe(&channel),
         })
+    }
+
+    fn operate(&self, name: &str, arguments: &Arguments) -> Result<Done, Fault> {
+        let operation = operations::find(name).ok_or_else(unknown_type)?;
+        let layers = self.layers.as_ref().ok_or_else(no_layers)?;
+        if operation.who == Who::Server {
+            let why = "only the server's side may ask for this";
+            return Err(Fault::new(ErrorCode::PermissionDenied, why).field("type"));
+        }
+        let call = Call {
+            layers,
+            caller: Caller::Client(&self.client),
+            arguments,
+        };
+        (operation.run)(&call).map(Done::Answered)
     }
 
     fn presence(&self, channel: String) -> Result<Done, Fault> {
@@ -171,4 +205,16 @@ impl Session {
             Err(not_subscribed())
         }
     }
+}
+
+/// The fault of a command that names a channel of the layers.
+fn reserved_channel(command: &Command) -> Option<Fault> {
+    let channel = match command {
+        Command::Presence { channel }
+        | Command::Publish { channel, .. }
+        | Command::Subscribe { channel, .. }
+        | Command::Unsubscribe { channel } => channel,
+        Command::Operation { .. } | Command::Ping => return None,
+    };
+    is_reserved(channel).then(reserved)
 }

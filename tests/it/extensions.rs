@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Wake;
 
 use parking_lot::Mutex;
 use throng::Channel;
@@ -15,6 +17,7 @@ use throng::Event;
 use throng::Filter;
 use throng::Frame;
 use throng::Hub;
+use throng::Limits;
 use throng::Message;
 use throng::Outbox;
 use throng::OutboxLimits;
@@ -173,6 +176,53 @@ fn what_a_pattern_loses_is_told_in_its_own_numbers() {
         }
     }
     assert_eq!(gaps, 1);
+}
+
+#[test]
+fn what_a_busy_pattern_cannot_take_is_told_as_lost() {
+    let hub = Hub::builder()
+        .limits(Limits::new().backlog(1))
+        .build()
+        .unwrap();
+    let routes = Routes::default();
+    assert!(hub.route_by(routes.clone()));
+    let options = ConnectOptions::new().gap_notices(true);
+    let (client, mut outbox) = hub.connect(options).unwrap();
+    client
+        .subscribe_detached("$sport", SubscribeOptions::new())
+        .unwrap();
+    routes.add("sport.", hub.channel("$sport").unwrap());
+    // Two publications come while the pattern is at it: there is room for one of them to wait.
+    let waker = Arc::new(PublishTwice(Mutex::new(Some(hub.clone())))).into();
+    assert!(
+        outbox
+            .poll_recv(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+
+    let _one = hub.publish("sport.golf", Message::text("first")).unwrap();
+
+    let mut told = Vec::new();
+    while let Ok(frame) = outbox.try_recv() {
+        told.push(match frame.event() {
+            Event::Gap(gap) => format!("{} lost from {}", gap.missed, gap.first),
+            _ => String::from_utf8_lossy(frame.payload()).into_owned(),
+        });
+    }
+    told.sort();
+    assert_eq!(told, ["1 lost from 2", "first", "second"]);
+}
+
+struct PublishTwice(Mutex<Option<Hub>>);
+
+impl Wake for PublishTwice {
+    fn wake(self: Arc<Self>) {
+        if let Some(hub) = self.0.lock().take() {
+            for text in ["second", "third"] {
+                let _one = hub.publish("sport.tennis", Message::text(text)).unwrap();
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! From a listener to connections.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
@@ -104,9 +105,9 @@ pub(super) async fn accept<L: Listener>(
         tokio::select! {
             _ = draining.wait_for(|draining| *draining) => break,
             _ = serving.join_next(), if !serving.is_empty() => {}
-            (io, permit) = next(&*listener, &connections, &mut backoff) => {
+            (io, peer, permit) = next(&*listener, &connections, &mut backoff) => {
                 let connections = Arc::clone(&connections);
-                serving.spawn(async move { connections.serve(io, permit).await });
+                serving.spawn(async move { connections.serve(io, peer, permit).await });
             }
         }
     }
@@ -119,7 +120,7 @@ async fn next<L: Listener>(
     listener: &L,
     connections: &Connections,
     backoff: &mut Backoff,
-) -> (L::Io, Permit) {
+) -> (L::Io, Option<IpAddr>, Permit) {
     let accepting = connections.accepting();
     loop {
         // There is no room: connections wait in the backlog of the listener.
@@ -129,7 +130,7 @@ async fn next<L: Listener>(
                 *backoff = Backoff::new();
                 if let Some(permit) = connections.permits().permit(vacancy, ip) {
                     accepting.succeeded();
-                    return (io, permit);
+                    return (io, ip, permit);
                 }
                 accepting.refused();
             }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::pin::pin;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::server::activity::Activity;
 use crate::server::activity::Answer;
 use crate::server::deadline::Deadline;
 use crate::server::inbound::Inbound;
+use crate::transport::PeerAddress;
 use crate::transport::ws::Carrier;
 use crate::transport::ws::Handover;
 use crate::transport::ws::recover;
@@ -75,8 +77,12 @@ impl Http {
 
     /// Serves one connection until it ends, or until it is handed over. `permit` is dropped when
     /// the connection ends, whatever it has become.
-    pub(super) async fn serve<IO>(&self, io: IO, permit: Arc<dyn Any + Send + Sync>)
-    where
+    pub(super) async fn serve<IO>(
+        &self,
+        io: IO,
+        peer: Option<IpAddr>,
+        permit: Arc<dyn Any + Send + Sync>,
+    ) where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let activity = Activity::default();
@@ -84,6 +90,7 @@ impl Http {
         let service = Routes {
             router: TowerToHyperService::new(self.router.clone()),
             activity: activity.clone(),
+            peer: peer.map(PeerAddress),
             carrier: Carrier::new(take::<IO>, permit),
             body_timeout: self.config.body_timeout,
         };
@@ -143,6 +150,7 @@ where
 struct Routes {
     router: TowerToHyperService<Router>,
     activity: Activity,
+    peer: Option<PeerAddress>,
     carrier: Carrier,
     body_timeout: Duration,
 }
@@ -155,6 +163,9 @@ impl Service<Request<Incoming>> for Routes {
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         if request.headers().contains_key(header::UPGRADE) {
             request.extensions_mut().insert(self.carrier.clone());
+        }
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(peer);
         }
         let active = self.activity.begin();
         let (router, body_timeout) = (self.router.clone(), self.body_timeout);

@@ -38,7 +38,7 @@ fn serve(ours: DuplexStream) -> JoinHandle<()> {
     tokio::spawn(async move {
         let (_drain, draining) = watch::channel(false);
         let http = Http::new(router, Arc::new(config), draining);
-        http.serve(ours, Arc::new(())).await;
+        http.serve(ours, None, Arc::new(())).await;
     })
 }
 

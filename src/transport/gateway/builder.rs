@@ -10,6 +10,7 @@ use hyper::http::request::Parts;
 
 use crate::hub::ConnectOptions;
 use crate::hub::Hub;
+use crate::layers::Layers;
 use crate::transport::gateway::Gateway;
 use crate::transport::gateway::Inner;
 use crate::transport::gateway::registry::Registry;
@@ -27,6 +28,7 @@ pub(super) type Authenticate =
 #[must_use]
 pub struct GatewayBuilder {
     hub: Hub,
+    layers: Option<Layers>,
     #[cfg(feature = "sse")]
     sse: SseConfig,
     ws: WsConfig,
@@ -40,6 +42,7 @@ impl GatewayBuilder {
     pub(super) fn new(hub: Hub) -> Self {
         Self {
             hub,
+            layers: None,
             #[cfg(feature = "sse")]
             sse: SseConfig::new(),
             ws: WsConfig::new(),
@@ -48,6 +51,13 @@ impl GatewayBuilder {
             drain_window: Duration::from_secs(5),
             reconnect_within: Duration::from_secs(5),
         }
+    }
+
+    /// Has users, rooms, channels, presence and typing served on top of the hub. Default: none of
+    /// them.
+    pub fn layers(mut self, layers: Layers) -> Self {
+        self.layers = Some(layers);
+        self
     }
 
     /// How streams of server-sent events are kept.
@@ -100,6 +110,7 @@ impl GatewayBuilder {
         Gateway {
             inner: Arc::new(Inner {
                 hub: self.hub,
+                layers: self.layers,
                 #[cfg(feature = "sse")]
                 sse: self.sse,
                 #[cfg(feature = "sse")]

@@ -2,6 +2,7 @@
 
 mod builder;
 mod drain;
+mod peer;
 mod registry;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use crate::hub::ConnectOptions;
 use crate::hub::Hub;
 use crate::hub::Outbox;
 use crate::id::ClientId;
+use crate::layers::Layers;
 use crate::transport::rate::spread;
 #[cfg(feature = "sse")]
 use crate::transport::sse::SseConfig;
@@ -37,6 +39,7 @@ use self::registry::Registry;
 
 pub use self::builder::GatewayBuilder;
 pub use self::builder::Unauthenticated;
+pub use self::peer::PeerAddress;
 pub(crate) use self::registry::Registration;
 
 /// A hub with its transports: every client that comes over a socket comes through one. A cheap
@@ -50,6 +53,7 @@ pub struct Gateway {
 
 pub(super) struct Inner {
     hub: Hub,
+    layers: Option<Layers>,
     #[cfg(feature = "sse")]
     sse: SseConfig,
     #[cfg(feature = "sse")]
@@ -83,6 +87,12 @@ impl Gateway {
         &self.inner.hub
     }
 
+    /// What is served on top of the hub.
+    #[must_use]
+    pub fn layers(&self) -> Option<&Layers> {
+        self.inner.layers.as_ref()
+    }
+
     /// How streams of server-sent events are kept.
     #[cfg(feature = "sse")]
     #[must_use]
@@ -108,10 +118,14 @@ impl Gateway {
     ///
     /// [`Unauthenticated`], when whatever [`GatewayBuilder::authenticate`] set says so.
     pub fn authenticate(&self, request: &Parts) -> Result<ConnectOptions, Unauthenticated> {
-        match &self.inner.authenticate {
-            Some(authenticate) => authenticate(request),
-            None => Ok(ConnectOptions::new()),
-        }
+        let options = match &self.inner.authenticate {
+            Some(authenticate) => authenticate(request)?,
+            None => ConnectOptions::new(),
+        };
+        Ok(match self.inner.layers {
+            Some(_) => peer::described(options, request),
+            None => options,
+        })
     }
 
     /// What the connections of one transport have done.

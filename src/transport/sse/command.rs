@@ -14,13 +14,16 @@ use hyper::http::request::Parts;
 use crate::hub::StreamPosition;
 use crate::hub::SubscribeOptions;
 use crate::id::ChannelName;
+use crate::layers::is_reserved;
 use crate::protocol;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::Selection;
 use crate::protocol::Since;
 use crate::transport::Problem;
+use crate::transport::fault::channel_named;
 use crate::transport::fault::not_subscribed;
+use crate::transport::fault::reserved;
 use crate::transport::fault::subscribe_fault;
 use crate::transport::gateway::Gateway;
 use crate::transport::sse::SseBody;
@@ -124,8 +127,7 @@ async fn subscribe(
     auth: Option<&str>,
 ) -> Result<(), Fault> {
     let max = gateway.hub().limits().max_channel_name;
-    let channel = ChannelName::parse(channel, max)
-        .map_err(|error| Fault::new(ErrorCode::InvalidChannel, error.to_string()))?;
+    let channel = channel_named(channel, max)?;
     let mut options = SubscribeOptions::new();
     let since = since.map(|Since { sequence, epoch }| StreamPosition {
         offset: sequence,
@@ -149,6 +151,9 @@ async fn subscribe(
 }
 
 fn unsubscribe(stream: &Stream, channel: &str) -> Result<(), Fault> {
+    if is_reserved(channel) {
+        return Err(reserved());
+    }
     let left = stream.client.unsubscribe(channel);
     left.map_err(|_| not_subscribed())?;
     stream.left(channel);

@@ -11,6 +11,8 @@ use crate::hub::Event;
 use crate::hub::Frame;
 use crate::hub::StreamPosition;
 use crate::hub::Wire;
+use crate::layers::Stamp;
+use crate::layers::is_reserved;
 use crate::message::Format;
 use crate::protocol::Push;
 use crate::protocol::StreamPush;
@@ -47,9 +49,9 @@ pub(super) fn without_id(event: &[u8]) -> &[u8] {
     end.map_or(event, |end| &event[end + 1..])
 }
 
-/// The channel and the position of a frame, if it has a position of its own.
+/// The channel and the position of a frame, if it has one that a client can come back to.
 pub(super) fn place(frame: &Frame) -> Option<(&str, StreamPosition)> {
-    let channel = frame.channel()?;
+    let channel = frame.channel().filter(|name| !is_reserved(name))?;
     match frame.event() {
         Event::MemberAdded(_) | Event::MemberRemoved(_) | Event::Message(_) => {}
         _ => return None,
@@ -85,7 +87,7 @@ pub(super) fn name(frame: &Frame) -> &'static str {
         Event::MemberAdded(_) => "member_added",
         Event::MemberRemoved(_) => "member_removed",
         Event::Message(message) if message.format() == Format::Binary => "binary",
-        Event::Message(_) => "message",
+        Event::Message(message) => Stamp::of(message).map_or("message", |stamp| stamp.kind),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::protocol::Missed;
 use crate::protocol::StreamHello;
 use crate::protocol::StreamPush;
 use crate::transport::Problem;
+use crate::transport::fault::channel_named;
 use crate::transport::gateway::Gateway;
 use crate::transport::sse::SseBody;
 use crate::transport::sse::body::Ask;
@@ -150,7 +151,7 @@ impl Plan {
             Mark::At(position) => Some(position),
             Mark::Left => return,
         };
-        let fault = match ChannelName::parse(&channel, max_name) {
+        let fault = match channel_named(&channel, max_name) {
             Ok(name) => match self.cursor.ask(&name, since, false) {
                 Ok(()) => {
                     return self.asks.push_back(Ask {
@@ -160,7 +161,7 @@ impl Plan {
                 }
                 Err(error) => Fault::new(ErrorCode::TooLarge, error.to_string()),
             },
-            Err(error) => Fault::new(ErrorCode::InvalidChannel, error.to_string()),
+            Err(fault) => fault,
         };
         self.refused.push((channel, fault.field("channel_id")));
     }

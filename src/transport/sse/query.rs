@@ -5,6 +5,7 @@ use std::fmt::Display;
 use crate::id::ChannelName;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
+use crate::transport::fault::channel_named;
 use crate::transport::sse::percent;
 
 /// The channels, and where to go on.
@@ -70,9 +71,7 @@ impl Query {
             );
             return Err(Fault::new(ErrorCode::TooManySubscriptions, why).field(field));
         }
-        let name = ChannelName::parse(name, bounds.max_name).map_err(|error| {
-            Fault::new(ErrorCode::InvalidChannel, error.to_string()).field(field)
-        })?;
+        let name = channel_named(name, bounds.max_name).map_err(|fault| fault.field(field))?;
         self.channels.push(name);
         Ok(())
     }

@@ -23,6 +23,7 @@ use crate::hub::Joined;
 use crate::hub::Outbox;
 use crate::hub::StreamPosition;
 use crate::id::ChannelName;
+use crate::layers::is_reserved;
 use crate::protocol::Fault;
 use crate::protocol::Missed;
 use crate::protocol::Push;
@@ -277,6 +278,11 @@ impl Pump {
     /// A channel has been joined. What was missed before is told next, and only then does the id
     /// name the position of the join: who breaks off in between is told again.
     fn joined(&mut self, frame: &Frame, joined: &Joined) {
+        if is_reserved(&joined.channel) {
+            // Not the client's to come back to: whoever put it there does that.
+            let push = Push::Frame(frame);
+            return self.chunks.write(|out| event::push(out, "joined", push));
+        }
         let since = self.cursor.join(&joined.channel, joined.position);
         self.say_with_id(frame);
         let Some(since) = since.filter(|_| !joined.recovered) else {

@@ -1,0 +1,133 @@
+//! What the layers can be asked, in one table: each row is a command of the native protocol, a
+//! route of the REST API, and an entry of the OpenAPI document.
+//!
+//! ```text
+//!   {"type":"room.ban", …}  ──▶ ┌───────────┐            ┌────────┐
+//!                               │ Operation │ ──▶ run ──▶ │ Layers │
+//!   POST /rooms/{room_id}/bans ▶└───────────┘            └────────┘
+//! ```
+//!
+//! An area's file has its rows as a `const TABLE: &[Operation]` and a function for each, which reads
+//! its arguments off the [`Call`], asks the layer, and answers with JSON. Nothing in here waits,
+//! locks or reads a clock.
+//!
+//! # How to write one
+//!
+//! Arguments are flat; over REST those named in the path come from there, the others from the body, or
+//! from the query of a `GET`. Get `actor` from [`Call::actor`] (the connection's user; over REST
+//! the server, or whom `?actor=` names), never from an argument. Times are RFC 3339, durations end
+//! in `_ms`, ids are strings. A page is asked for with `limit` and `after` ([`Call::page`]) and
+//! answers `next`. Errors become faults by `fault(&error)`.
+
+mod answer;
+mod call;
+mod openapi;
+mod page;
+#[cfg(test)]
+mod reference;
+
+use std::sync::LazyLock;
+
+use ahash::HashMap;
+
+use crate::protocol::Fault;
+
+pub(crate) use self::answer::Answer;
+pub(crate) use self::call::Call;
+pub(crate) use self::call::Caller;
+pub(crate) use self::openapi::document;
+
+/// One thing that can be asked for.
+pub(crate) struct Operation {
+    /// The command of the native protocol, `area.verb`.
+    pub(crate) name: &'static str,
+    pub(crate) method: Method,
+    /// The path below `/api/v1`; arguments in braces.
+    pub(crate) path: &'static str,
+    /// What it does, in one sentence.
+    pub(crate) summary: &'static str,
+    pub(crate) who: Who,
+    pub(crate) arguments: &'static [Argument],
+    pub(crate) run: fn(&Call<'_>) -> Result<Answer, Fault>,
+}
+
+/// How it is asked for over HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    Delete,
+    Get,
+    Patch,
+    Post,
+    Put,
+}
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Everybody; the layer looks at the rights.
+    Anyone,
+    /// Clients only: it is about the connection that asks.
+    Connection,
+    /// The server's side only.
+    Server,
+}
+
+/// One argument of an operation.
+pub(crate) struct Argument {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) required: bool,
+    /// What it says, and its bounds and default.
+    pub(crate) about: &'static str,
+}
+
+/// What an argument is in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Any,
+    Flag,
+    List,
+    Number,
+    Object,
+    Text,
+}
+
+impl Argument {
+    /// One that has to be there.
+    pub(crate) const fn needed(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            required: true,
+            about,
+        }
+    }
+
+    /// One that may be left out.
+    pub(crate) const fn optional(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            required: false,
+            about,
+        }
+    }
+}
+
+/// The tables of all areas.
+const TABLES: &[&[Operation]] = &[];
+
+/// All operations.
+pub(crate) fn all() -> impl Iterator<Item = &'static Operation> {
+    TABLES.iter().copied().flatten()
+}
+
+/// The operation of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Operation> {
+    static NAMES: LazyLock<HashMap<&str, &Operation>> =
+        LazyLock::new(|| all().map(|operation| (operation.name, operation)).collect());
+    NAMES.get(name).copied()
+}
+
+#[cfg(test)]
+mod tests;
