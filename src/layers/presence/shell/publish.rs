@@ -94,7 +94,7 @@ impl Presence {
     fn publish(&self, change: Change) {
         let (from, to) = change.statuses();
         let user = change.user;
-        let presence = self.dates().view(user.clone(), change.now);
+        let presence = self.shared.dates.view(user.clone(), change.now);
         let rooms = self.shared.rooms.get();
         let audience = rooms.map_or_else(Vec::new, |rooms| (rooms.of)(&user));
         let json = serde_json::to_string(&presence).unwrap_or_default();
