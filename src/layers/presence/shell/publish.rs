@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::layers::name::PRESENCE_PREFIX;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::layers::presence::shell::Presence;
@@ -118,5 +119,5 @@ impl Presence {
 
 /// The channel of the hub on which a user is watched.
 pub(super) fn channel(user: &UserId) -> String {
-    format!("$presence:{user}")
+    format!("{PRESENCE_PREFIX}{user}")
 }
