@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::hub::Hub;
+use crate::layers::presence::Presence;
+use crate::layers::presence::PresenceConfig;
 
 /// The layers that a gateway serves, wired together. A cheap clone.
 #[derive(Clone)]
@@ -13,6 +15,7 @@ pub struct Layers {
 
 struct Inner {
     hub: Hub,
+    presence: Presence,
 }
 
 impl Layers {
@@ -20,7 +23,10 @@ impl Layers {
     #[must_use]
     pub fn new(hub: &Hub) -> Self {
         Self {
-            inner: Arc::new(Inner { hub: hub.clone() }),
+            inner: Arc::new(Inner {
+                hub: hub.clone(),
+                presence: Presence::new(hub, PresenceConfig::new()),
+            }),
         }
     }
 
@@ -28,6 +34,12 @@ impl Layers {
     #[must_use]
     pub fn hub(&self) -> &Hub {
         &self.inner.hub
+    }
+
+    /// Who is there.
+    #[must_use]
+    pub fn presence(&self) -> &Presence {
+        &self.inner.presence
     }
 }
 

@@ -23,6 +23,7 @@ mod answer;
 mod call;
 mod openapi;
 mod page;
+mod presence;
 #[cfg(test)]
 mod reference;
 
@@ -115,7 +116,7 @@ impl Argument {
 }
 
 /// The tables of all areas.
-const TABLES: &[&[Operation]] = &[];
+const TABLES: &[&[Operation]] = &[presence::TABLE];
 
 /// All operations.
 pub(crate) fn all() -> impl Iterator<Item = &'static Operation> {

@@ -19,6 +19,8 @@ mod orderings;
 mod outbox;
 mod panics;
 mod presence;
+#[cfg(feature = "layers")]
+mod presence_layer;
 mod properties;
 #[path = "../support/replay.rs"]
 mod replay;

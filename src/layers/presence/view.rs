@@ -134,19 +134,17 @@ pub struct PresenceCounts {
     pub average: f64,
 }
 
-/// Makes dates of instants, as seen from one moment.
+/// Makes dates of instants: always the same of the same, whatever becomes of the time of day.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dates {
-    pub(super) now: Instant,
-    /// The time of day at `now`, since 1970.
+    pub(super) start: Instant,
+    /// The time of day at `start`, since 1970.
     pub(super) wall: Duration,
 }
 
 impl Dates {
     pub(super) fn of(self, time: Instant) -> Timestamp {
-        let ago = self.now.saturating_duration_since(time);
-        let ahead = time.saturating_duration_since(self.now);
-        Timestamp::since_unix_epoch((self.wall + ahead).saturating_sub(ago))
+        Timestamp::since_unix_epoch(self.wall + time.saturating_duration_since(self.start))
     }
 
     pub(super) fn view(self, user: UserId, look: Look) -> UserPresence {
@@ -175,12 +173,17 @@ impl Dates {
         UserPresence {
             since: None,
             last_seen: None,
-            ..self.view(user, Look::offline(self.now))
+            ..self.view(user, Look::offline(self.start))
         }
     }
 
-    pub(super) fn devices(self, record: &Record, timeout: Duration) -> Vec<DeviceView> {
-        let is_active = |last: Instant| self.now.saturating_duration_since(last) <= timeout;
+    pub(super) fn devices(
+        self,
+        record: &Record,
+        now: Instant,
+        timeout: Duration,
+    ) -> Vec<DeviceView> {
+        let is_active = |last: Instant| now.saturating_duration_since(last) <= timeout;
         let connected = record.connections().iter().map(|connection| DeviceView {
             device: connection.device.clone(),
             connection: Some(connection.id),

@@ -87,7 +87,7 @@ struct Shared {
     hub: Hub,
     config: PresenceConfig,
     clock: Arc<dyn Clock>,
-    start: Instant,
+    dates: Dates,
     hasher: RandomState,
     shards: Box<[Mutex<Shard>]>,
     /// Locked after a shard.
@@ -134,7 +134,10 @@ impl Presence {
             hub: hub.clone(),
             config,
             clock,
-            start,
+            dates: Dates {
+                start,
+                wall: SystemClock::new().since_unix_epoch(),
+            },
             hasher: RandomState::new(),
             shards: (0..shards).map(shard).collect(),
             figures: Mutex::new(Figures::new(start)),
@@ -260,13 +263,6 @@ impl Presence {
         let shards = &self.shared.shards;
         let index = hash % shards.len() as u64;
         &shards[usize::try_from(index).unwrap_or_default()]
-    }
-
-    fn dates(&self) -> Dates {
-        Dates {
-            now: self.shared.clock.now(),
-            wall: SystemClock::new().since_unix_epoch(),
-        }
     }
 }
 

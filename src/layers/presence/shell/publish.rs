@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::layers::name::PRESENCE_PREFIX;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::layers::presence::shell::Presence;
@@ -94,7 +95,7 @@ impl Presence {
     fn publish(&self, change: Change) {
         let (from, to) = change.statuses();
         let user = change.user;
-        let presence = self.dates().view(user.clone(), change.now);
+        let presence = self.shared.dates.view(user.clone(), change.now);
         let rooms = self.shared.rooms.get();
         let audience = rooms.map_or_else(Vec::new, |rooms| (rooms.of)(&user));
         let json = serde_json::to_string(&presence).unwrap_or_default();
@@ -118,5 +119,5 @@ impl Presence {
 
 /// The channel of the hub on which a user is watched.
 pub(super) fn channel(user: &UserId) -> String {
-    format!("$presence:{user}")
+    format!("{PRESENCE_PREFIX}{user}")
 }

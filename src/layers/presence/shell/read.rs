@@ -83,13 +83,13 @@ impl Presence {
         filter: &PresenceFilter,
     ) -> Vec<UserPresence> {
         let sight = self.sight(actor);
-        let dates = self.dates();
+        let dates = self.shared.dates;
         let seen = users.iter().filter(|user| sight.reaches(user));
         let admitted = seen.filter_map(|user| {
             let shard = self.shard(user).lock();
             let Some(record) = shard.state.get(user) else {
                 let unknown = dates.unknown(user.clone());
-                let is_asked_for = filter.admits(&Look::offline(dates.now));
+                let is_asked_for = filter.admits(&Look::offline(dates.start));
                 return is_asked_for.then_some(unknown);
             };
             let look = if sees_all(actor, user) {
@@ -122,7 +122,7 @@ impl Presence {
         query: &PresenceQuery,
     ) -> Result<Page<UserPresence>, PresenceError> {
         let limit = page::check_limit(query.limit)?;
-        let start = self.shared.start;
+        let start = self.shared.dates.start;
         let after = query.after.as_deref();
         let before = after.map(|cursor| page::position(cursor, start));
         let before = before.transpose()?;
@@ -184,7 +184,7 @@ impl Presence {
     ///
     /// As [`Presence::get`].
     pub fn history(&self, actor: &Actor, user: &UserId) -> Result<Vec<StatusSince>, PresenceError> {
-        let dates = self.dates();
+        let dates = self.shared.dates;
         let mut changes = self.read(actor, user, |record| spans(record, sees_all(actor, user)))?;
         changes.reverse();
         let dated = changes.into_iter().map(|(since, status)| StatusSince {
@@ -230,15 +230,16 @@ impl Presence {
     ///
     /// [`PresenceError::Unknown`] if nothing is known about the user.
     pub fn devices(&self, user: &UserId) -> Result<Vec<DeviceView>, PresenceError> {
-        let (dates, timeout) = (self.dates(), self.shared.config.timeout);
+        let (dates, timeout) = (self.shared.dates, self.shared.config.timeout);
+        let now = self.shared.clock.now();
         self.read(&Actor::Server, user, |record| {
-            dates.devices(record, timeout)
+            dates.devices(record, now, timeout)
         })
     }
 
     /// What `actor` sees of a user, whom it may see.
     pub(super) fn look(&self, actor: &Actor, user: &UserId) -> UserPresence {
-        let dates = self.dates();
+        let dates = self.shared.dates;
         let shard = self.shard(user).lock();
         match shard.state.get(user) {
             Some(record) if sees_all(actor, user) => dates.view(user.clone(), record.full()),
@@ -288,7 +289,7 @@ impl Presence {
         now: Instant,
         user: &UserId,
     ) -> Option<UserPresence> {
-        let dates = self.dates();
+        let dates = self.shared.dates;
         let shard = self.shard(user).lock();
         let record = shard.state.get(user)?;
         let look = if sees_all(actor, user) {

@@ -1,5 +1,8 @@
 //! Changes that are to be told, in their order.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 
 use ahash::RandomState;

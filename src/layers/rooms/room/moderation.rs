@@ -1,0 +1,142 @@
+//! Bans and mutes.
+
+use std::time::Duration;
+
+use crate::layers::name::Actor;
+use crate::layers::name::UserId;
+use crate::layers::rooms::error::RoomError;
+use crate::layers::rooms::role::Permission;
+
+use super::Restriction;
+use super::Room;
+use super::millis;
+
+impl Room {
+    /// Bans a user, who need not be a member; says whether it was one.
+    pub(in crate::layers::rooms) fn ban(
+        &mut self,
+        actor: &Actor,
+        user: &UserId,
+        reason: Option<&str>,
+        lasting: Option<Duration>,
+        now: u64,
+    ) -> Result<bool, RoomError> {
+        self.check_not_direct()?;
+        self.check_permission(actor, Permission::BanMembers)?;
+        self.check_above(actor, user)?;
+        self.check_not_owner(user)?;
+        self.purge(now);
+        let limit = self.config.max_bans;
+        if self.bans.len() >= limit && !self.bans.contains_key(user) {
+            return Err(RoomError::TooMany {
+                what: "bans",
+                limit,
+            });
+        }
+        let ban = restriction(actor, reason, lasting, now);
+        self.bans.insert(user.clone(), ban);
+        let was_member = self.is_member(user);
+        self.remove(user);
+        self.note(now, "ban", actor, Some(user), reason);
+        Ok(was_member)
+    }
+
+    pub(in crate::layers::rooms) fn unban(
+        &mut self,
+        actor: &Actor,
+        user: &UserId,
+        now: u64,
+    ) -> Result<(), RoomError> {
+        self.check_permission(actor, Permission::BanMembers)?;
+        match self.bans.remove(user) {
+            Some(ban) if !ban.is_over(now) => {
+                self.note(now, "unban", actor, Some(user), None);
+                Ok(())
+            }
+            _ => Err(RoomError::NotBanned),
+        }
+    }
+
+    /// Mutes a member.
+    pub(in crate::layers::rooms) fn mute(
+        &mut self,
+        actor: &Actor,
+        user: &UserId,
+        reason: Option<&str>,
+        lasting: Option<Duration>,
+        now: u64,
+    ) -> Result<(), RoomError> {
+        self.check_not_direct()?;
+        self.check_permission(actor, Permission::MuteMembers)?;
+        if !self.is_member(user) {
+            return Err(RoomError::NotMember);
+        }
+        self.check_above(actor, user)?;
+        self.check_not_owner(user)?;
+        self.purge(now);
+        let limit = self.config.max_bans;
+        if self.mutes.len() >= limit && !self.mutes.contains_key(user) {
+            return Err(RoomError::TooMany {
+                what: "mutes",
+                limit,
+            });
+        }
+        let mute = restriction(actor, reason, lasting, now);
+        self.mutes.insert(user.clone(), mute);
+        self.note(now, "mute", actor, Some(user), reason);
+        Ok(())
+    }
+
+    pub(in crate::layers::rooms) fn unmute(
+        &mut self,
+        actor: &Actor,
+        user: &UserId,
+        now: u64,
+    ) -> Result<(), RoomError> {
+        self.check_permission(actor, Permission::MuteMembers)?;
+        match self.mutes.remove(user) {
+            Some(mute) if !mute.is_over(now) => {
+                self.note(now, "unmute", actor, Some(user), None);
+                Ok(())
+            }
+            _ => Err(RoomError::NotMuted),
+        }
+    }
+
+    /// For how long a user is muted yet; the inner `None` is for good.
+    pub(in crate::layers::rooms) fn muted(&self, user: &UserId, now: u64) -> Option<Option<u64>> {
+        let mute = self.mutes.get(user).filter(|mute| !mute.is_over(now))?;
+        Some(mute.left(now))
+    }
+
+    /// Forgets what is over; says which bans and which mutes those were.
+    pub(in crate::layers::rooms) fn purge(&mut self, now: u64) -> (Vec<UserId>, Vec<UserId>) {
+        let over = |all: &mut std::collections::BTreeMap<UserId, Restriction>| {
+            let gone: Vec<_> = all
+                .iter()
+                .filter(|(_, it)| it.is_over(now))
+                .map(|(user, _)| user.clone())
+                .collect();
+            for user in &gone {
+                all.remove(user);
+            }
+            gone
+        };
+        self.purge_invites(now);
+        (over(&mut self.bans), over(&mut self.mutes))
+    }
+}
+
+fn restriction(
+    actor: &Actor,
+    reason: Option<&str>,
+    lasting: Option<Duration>,
+    now: u64,
+) -> Restriction {
+    Restriction {
+        by: actor.user().cloned(),
+        reason: reason.map(Into::into),
+        since: now,
+        until: lasting.map(|lasting| now.saturating_add(millis(lasting))),
+    }
+}

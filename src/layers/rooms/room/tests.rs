@@ -1,0 +1,1 @@
+//! One room against a dull model.

@@ -1,0 +1,152 @@
+//! Rooms that come to be, and rooms that are no more.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use data_encoding::BASE32_NOPAD;
+use parking_lot::Mutex;
+use serde_json::json;
+
+use crate::layers::name::Actor;
+use crate::layers::name::RoomId;
+use crate::layers::rooms::batch::Batch;
+use crate::layers::rooms::error::RoomError;
+use crate::layers::rooms::options::RoomOptions;
+use crate::layers::rooms::room::Room;
+use crate::layers::rooms::view::RoomView;
+
+use super::Cell;
+use super::JoinRequest;
+use super::RoomChange;
+use super::Rooms;
+use super::State;
+
+impl Rooms {
+    /// Makes a room. A user that makes one is its owner and its first member; a room that the
+    /// server makes has no owner until the ownership is [given](Rooms::transfer_ownership).
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError::Exists`], [`RoomError::RoomLimitReached`], [`RoomError::TooMany`],
+    /// [`RoomError::Refused`] by the hook, and what is wrong with the options.
+    pub fn create(&self, actor: &Actor, options: RoomOptions) -> Result<RoomView, RoomError> {
+        options.check(&self.inner.config)?;
+        self.ask(&JoinRequest::Create {
+            actor,
+            name: &options.name,
+        })?;
+        let id = match &options.id {
+            Some(id) => id.clone(),
+            None => random_id()?,
+        };
+        let now = self.now();
+        let room = Room::new(id.clone(), options, &self.inner.config, now);
+        let cell = self.cell_of(room)?;
+        let mut state = cell.state.lock();
+        self.insert(&id, &cell)?;
+        if let Actor::User(user) = actor {
+            if let Err(error) = self.inner.users.enter(user, &id) {
+                state.is_gone = true;
+                self.take_out(&id);
+                return Err(error);
+            }
+            state.room.found(user, now);
+            self.attach_all(user, &id);
+        }
+        self.observed(&RoomChange::Created(id.clone()));
+        if let Actor::User(user) = actor {
+            self.tell_joined(&cell, &mut state, user);
+        }
+        Ok(RoomView::of(&state.room))
+    }
+
+    /// Deletes a room: its owner may, and the server. Its members are told, and out.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError::UnknownRoom`], [`RoomError::InsufficientRole`].
+    pub fn delete(&self, actor: &Actor, room: &RoomId) -> Result<(), RoomError> {
+        self.with(room, |cell, state, _| {
+            state.room.check_delete(actor)?;
+            self.remove(cell, state, Some(actor));
+            Ok(())
+        })
+    }
+
+    /// How many rooms there are, direct ones too.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        // Relaxed: a figure for people.
+        self.inner.count.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn remove(&self, cell: &Cell, state: &mut State, actor: Option<&Actor>) {
+        let id = state.room.id.clone();
+        self.tell(cell, state, "room.deleted", actor, json!({}));
+        state.is_gone = true;
+        for user in state.room.members() {
+            self.inner.users.leave(user, &id);
+            self.detach_all(user, &id, "deleted");
+        }
+        self.take_out(&id);
+        self.observed(&RoomChange::Deleted(id));
+    }
+
+    pub(super) fn cell_of(&self, room: Room) -> Result<Arc<Cell>, RoomError> {
+        let channel = self.inner.hub.channel(&room.id.channel());
+        let channel = channel.map_err(RoomError::Channel)?;
+        Ok(Arc::new(Cell {
+            channel,
+            state: Mutex::new(State {
+                room,
+                batch: Batch::default(),
+                is_gone: false,
+            }),
+        }))
+    }
+
+    /// Puts a room into the table, if there may be one more. The room's lock is held.
+    pub(super) fn insert(&self, id: &RoomId, cell: &Arc<Cell>) -> Result<(), RoomError> {
+        let limit = self.inner.config.max_rooms;
+        let mut shard = self.shard(id).write();
+        if shard.contains_key(&**id) {
+            return Err(RoomError::Exists);
+        }
+        // Relaxed: a bound by count; the read-modify-write alone makes it strict.
+        if self.inner.count.fetch_add(1, Ordering::Relaxed) >= limit {
+            // Relaxed: as above.
+            self.inner.count.fetch_sub(1, Ordering::Relaxed);
+            return Err(RoomError::TooMany {
+                what: "rooms",
+                limit,
+            });
+        }
+        shard.insert(id.clone(), Arc::clone(cell));
+        Ok(())
+    }
+
+    pub(super) fn take_out(&self, id: &RoomId) {
+        let cell = self.shard(id).write().remove(&**id);
+        if cell.is_some() {
+            // Relaxed: see `insert`.
+            self.inner.count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// An id that no room has, and nobody guesses.
+pub(super) fn random_id() -> Result<RoomId, RoomError> {
+    let id = random_text::<10>()?.to_ascii_lowercase();
+    RoomId::parse(&id).map_err(|_| RoomError::InvalidField {
+        field: "room_id",
+        allowed: "the id of a room",
+    })
+}
+
+/// As many random bytes as text.
+pub(super) fn random_text<const BYTES: usize>() -> Result<String, RoomError> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes)
+        .map_err(|_| RoomError::InvalidRoom("no random numbers can be had"))?;
+    Ok(BASE32_NOPAD.encode(&bytes))
+}

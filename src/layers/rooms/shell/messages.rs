@@ -1,0 +1,174 @@
+//! Messages, what is pinned, and what was read.
+
+use serde_json::json;
+
+use crate::hub::Delivery;
+use crate::id::ClientId;
+use crate::layers::name::Actor;
+use crate::layers::name::RoomId;
+use crate::layers::name::UserId;
+use crate::layers::rooms::error::RoomError;
+use crate::layers::rooms::role::Role;
+use crate::layers::rooms::view::ReadView;
+use crate::layers::stamp::Stamp;
+use crate::message::Message;
+
+use super::Rooms;
+
+/// A message that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sent {
+    /// The number that it has in its room; they count from 1.
+    pub id: u64,
+    /// What became of it.
+    pub delivery: Delivery,
+}
+
+impl Rooms {
+    /// Sends a message to a room, to all connections of all members but `except`.
+    ///
+    /// What is attached to the message is replaced by a [`Stamp`] with the room, the sender and the
+    /// message's id; one that is a stamp already keeps its metadata.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError`] says what is in the way: `Archived`, `NotMember`, `Muted`, `SendDenied`,
+    /// `SlowMode`, `Publish`. A message that the hub refuses has taken its number all the same.
+    pub fn send(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        message: Message,
+        except: Option<ClientId>,
+    ) -> Result<Sent, RoomError> {
+        let cell = self.cell(room)?;
+        let (id, room) = {
+            let mut state = cell.state.lock();
+            if state.is_gone {
+                return Err(RoomError::UnknownRoom);
+            }
+            (state.room.send(actor, self.now())?, state.room.id.clone())
+        };
+        let message = stamped(message, actor, room, id);
+        let delivery = match except {
+            Some(client) => cell.channel.publish_except(message, client)?,
+            None => cell.channel.publish(message)?,
+        };
+        Ok(Sent { id, delivery })
+    }
+
+    /// Sends a message to those members that have a role; gives how many connections have taken
+    /// it. Costs a look at each member when the role is [`Role::Member`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Rooms::send`].
+    pub fn send_to_role(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        role: Role,
+        message: Message,
+    ) -> Result<usize, RoomError> {
+        let (id, users) = self.with(room, |_, state, now| {
+            let id = state.room.send(actor, now)?;
+            let members = state.room.members_after(None, Some(role), usize::MAX);
+            let users: Vec<_> = members.map(|(user, _)| user.clone()).collect();
+            Ok((id, users))
+        })?;
+        let message = stamped(message, actor, room.clone(), id);
+        let mut taken = 0;
+        for user in &users {
+            for client in self.inner.connections.of(user) {
+                taken += usize::from(client.send(message.clone()).is_ok());
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Whether a user may send to a room now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rooms::send`].
+    pub fn check_send(&self, user: &UserId, room: &RoomId) -> Result<(), RoomError> {
+        self.with(room, |_, state, now| {
+            if state.room.archived {
+                return Err(RoomError::Archived);
+            }
+            match state.room.check_send(user, now) {
+                // Whoever has to wait may write meanwhile.
+                Err(RoomError::SlowMode { .. }) => Ok(()),
+                checked => checked,
+            }
+        })
+    }
+
+    /// Pins a message, for all members to see. Needs [`Permission::PinMessages`].
+    ///
+    /// [`Permission::PinMessages`]: super::Permission::PinMessages
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError::UnknownMessage`], [`RoomError::TooMany`], [`RoomError::PermissionDenied`].
+    pub fn pin(&self, actor: &Actor, room: &RoomId, message: u64) -> Result<(), RoomError> {
+        self.with(room, |cell, state, now| {
+            if state.room.pin(actor, message, now)? {
+                let data = json!({ "message_id": message.to_string() });
+                self.tell(cell, state, "room.message_pinned", Some(actor), data);
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes a pinned message down. Needs [`Permission::PinMessages`].
+    ///
+    /// [`Permission::PinMessages`]: super::Permission::PinMessages
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError::UnknownMessage`], [`RoomError::PermissionDenied`].
+    pub fn unpin(&self, actor: &Actor, room: &RoomId, message: u64) -> Result<(), RoomError> {
+        self.with(room, |cell, state, now| {
+            state.room.unpin(actor, message, now)?;
+            let data = json!({ "message_id": message.to_string() });
+            self.tell(cell, state, "room.message_unpinned", Some(actor), data);
+            Ok(())
+        })
+    }
+
+    /// Notes up to which message a member has read; never back. In small rooms the others are
+    /// told.
+    ///
+    /// # Errors
+    ///
+    /// [`RoomError::NotMember`], [`RoomError::UnknownMessage`].
+    pub fn mark_read(
+        &self,
+        user: &UserId,
+        room: &RoomId,
+        message: u64,
+    ) -> Result<ReadView, RoomError> {
+        self.with(room, |cell, state, _| {
+            let (read, moved) = state.room.mark_read(user, message)?;
+            if moved && state.room.member_count() <= self.inner.config.batch_from {
+                let data = json!({ "user_id": user, "message_id": read.to_string() });
+                self.tell(cell, state, "room.read", None, data);
+            }
+            Ok(ReadView {
+                user_id: user.clone(),
+                message_id: read,
+                unread: state.room.message_count() - read,
+            })
+        })
+    }
+}
+
+/// The message with what the server says about it.
+fn stamped(message: Message, actor: &Actor, room: RoomId, id: u64) -> Message {
+    let mut stamp = Stamp::new("message").room(room).id(id);
+    stamp.metadata = Stamp::of(&message).and_then(|stamp| stamp.metadata.clone());
+    stamp.user = actor.user().cloned();
+    stamp.on(message)
+}

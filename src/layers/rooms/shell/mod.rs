@@ -1,0 +1,272 @@
+//! The rooms of one hub: the state behind locks, and what is published.
+
+mod attach;
+mod create;
+mod direct;
+mod manage;
+mod members;
+mod messages;
+mod read;
+mod told;
+mod users;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+use std::time::Instant;
+
+use ahash::RandomState;
+use parking_lot::Mutex;
+use parking_lot::RwLock;
+
+use crate::hub::Channel;
+use crate::hub::Hub;
+use crate::layers::name::Actor;
+use crate::layers::name::RoomId;
+use crate::layers::name::UserId;
+use crate::layers::rooms::batch::Batch;
+use crate::layers::rooms::config::RoomsConfig;
+use crate::layers::rooms::connections::Connections;
+use crate::layers::rooms::error::RoomError;
+use crate::layers::rooms::room::Room;
+use crate::layers::wheel::Wheel;
+use crate::time::Clock;
+use crate::time::SystemClock;
+
+use self::told::Due;
+use self::users::Users;
+
+pub use self::messages::Sent;
+
+/// The rooms of one hub. A cheap clone.
+///
+/// It has no thread and no runtime: somebody has to call [`Rooms::tick`] no later than
+/// [`Rooms::next_deadline`] says, and to tell of connections that come ([`Rooms::attach`]).
+///
+/// ```
+/// use throng::{Actor, ConnectOptions, Hub, Message, UserId};
+/// use throng::rooms::{RoomOptions, Rooms, RoomsConfig};
+///
+/// let hub = Hub::new();
+/// let (client, mut outbox) = hub.connect(ConnectOptions::new().user("ada"))?;
+/// let mine = client.clone();
+/// let rooms = Rooms::new(&hub, RoomsConfig::new(), move |_: &UserId| vec![mine.clone()]);
+///
+/// let ada = Actor::User(UserId::parse("ada")?);
+/// let room = rooms.create(&ada, RoomOptions::new("Lobby"))?.id;
+/// let sent = rooms.send(&ada, &room, Message::text("hello"), None)?;
+/// assert_eq!((sent.id, sent.delivery.delivered()), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Order
+///
+/// Events of a room are published in the order in which they happened, under the lock of the room.
+/// Messages are not: those who send at the same time are put in order by the hub. A message is
+/// accepted or refused by what the room was at one moment; one that is accepted just before its
+/// sender is muted may be delivered just after that was told.
+///
+/// # Locks
+///
+/// A room's, then a user's or the directory's. While a room's lock is held, the hub may be
+/// called, which never waits. Observers and the hook are called under it, too: they must neither
+/// wait nor call the rooms.
+///
+/// # Memory
+///
+/// About 1.5 KiB for a room and 150 bytes for each member, and what was given it to keep; every
+/// list has a bound in [`RoomsConfig`].
+#[derive(Clone)]
+pub struct Rooms {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    hub: Hub,
+    config: Arc<RoomsConfig>,
+    clock: Arc<dyn Clock>,
+    /// What the clock showed when the rooms began, and what time it was then.
+    start: (Instant, Duration),
+    connections: Box<dyn Connections>,
+    hasher: RandomState,
+    shards: Box<[RwLock<Shard>]>,
+    count: AtomicUsize,
+    users: Users,
+    wheel: Mutex<Wheel<Due>>,
+    observers: RwLock<Vec<Arc<Observer>>>,
+    hook: OnceLock<Box<Hook>>,
+}
+
+type Shard = HashMap<RoomId, Arc<Cell>, RandomState>;
+type Observer = dyn Fn(&RoomChange) + Send + Sync;
+type Hook = dyn Fn(&JoinRequest<'_>) -> Result<(), String> + Send + Sync;
+
+/// One room and the channel that carries it.
+struct Cell {
+    channel: Channel,
+    state: Mutex<State>,
+}
+
+struct State {
+    room: Room,
+    batch: Batch,
+    /// Whether it was taken out of the table.
+    is_gone: bool,
+}
+
+/// Something that has happened to a room; told to [observers](Rooms::observe).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RoomChange {
+    /// A room was made.
+    Created(RoomId),
+    /// A room is no more. Its members are not told of one by one.
+    Deleted(RoomId),
+    /// A user has become a member.
+    Joined(RoomId, UserId),
+    /// A user is no member any more.
+    Left(RoomId, UserId),
+    /// The room says something else about itself.
+    Updated(RoomId),
+}
+
+/// What the [hook](Rooms::authorize) is asked.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum JoinRequest<'a> {
+    /// Somebody wants to make a room.
+    Create {
+        /// Who.
+        actor: &'a Actor,
+        /// How it is to be called.
+        name: &'a str,
+    },
+    /// A user wants to come in, and nothing else speaks against it.
+    Join {
+        /// Who.
+        user: &'a UserId,
+        /// Where.
+        room: &'a RoomId,
+        /// Whether with an invite.
+        invited: bool,
+    },
+}
+
+/// How many locks the rooms are spread over.
+const SHARDS: usize = 64;
+
+impl Rooms {
+    /// Rooms on a hub, by the clock of the system.
+    pub fn new(hub: &Hub, config: RoomsConfig, connections: impl Connections) -> Self {
+        Self::with_clock(hub, config, connections, Arc::new(SystemClock::new()))
+    }
+
+    /// Rooms on a hub, by another clock.
+    pub fn with_clock(
+        hub: &Hub,
+        config: RoomsConfig,
+        connections: impl Connections,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let start = (clock.now(), SystemClock::new().since_unix_epoch());
+        let tick = (config.batch_window / 4).clamp(SHORTEST_TICK, LONGEST_TICK);
+        let users = Users::new(config.max_rooms_per_user, config.max_directs_per_user);
+        let shards = (0..SHARDS).map(|_| RwLock::default());
+        Self {
+            inner: Arc::new(Inner {
+                hub: hub.clone(),
+                config: Arc::new(config),
+                clock,
+                start,
+                connections: Box::new(connections),
+                hasher: RandomState::new(),
+                shards: shards.collect(),
+                count: AtomicUsize::new(0),
+                users,
+                wheel: Mutex::new(Wheel::new(start.0, tick)),
+                observers: RwLock::default(),
+                hook: OnceLock::new(),
+            }),
+        }
+    }
+
+    /// How the rooms are kept.
+    #[must_use]
+    pub fn config(&self) -> &RoomsConfig {
+        &self.inner.config
+    }
+
+    /// Has `observer` called with everything that changes, for one room in the order in which it
+    /// happens. It is called in the middle of the room: it must be quick, and must neither wait
+    /// nor call the rooms.
+    pub fn observe(&self, observer: impl Fn(&RoomChange) + Send + Sync + 'static) {
+        self.inner.observers.write().push(Arc::new(observer));
+    }
+
+    /// Has `hook` asked before a room is made and before a user comes in by itself; its `Err` is
+    /// what the user is told. As an observer, it must be quick. The first call counts; says
+    /// whether this was it.
+    pub fn authorize(
+        &self,
+        hook: impl Fn(&JoinRequest<'_>) -> Result<(), String> + Send + Sync + 'static,
+    ) -> bool {
+        self.inner.hook.set(Box::new(hook)).is_ok()
+    }
+
+    fn ask(&self, request: &JoinRequest<'_>) -> Result<(), RoomError> {
+        match self.inner.hook.get() {
+            Some(hook) => hook(request).map_err(|why| RoomError::Refused(why.into())),
+            None => Ok(()),
+        }
+    }
+
+    /// The present moment, in milliseconds since 1970 that never go back.
+    fn now(&self) -> u64 {
+        self.millis(self.inner.clock.now())
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        let (start, since) = self.inner.start;
+        let elapsed = now.saturating_duration_since(start) + since;
+        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn shard(&self, room: &str) -> &RwLock<Shard> {
+        let hash = self.inner.hasher.hash_one(room);
+        // The table takes the low bits; these are the high ones.
+        &self.inner.shards[(hash >> 56) as usize % SHARDS]
+    }
+
+    fn cell(&self, room: &str) -> Result<Arc<Cell>, RoomError> {
+        let cell = self.shard(room).read().get(room).map(Arc::clone);
+        cell.ok_or(RoomError::UnknownRoom)
+    }
+
+    /// Does something with a room, under its lock.
+    fn with<T>(
+        &self,
+        room: &RoomId,
+        f: impl FnOnce(&Cell, &mut State, u64) -> Result<T, RoomError>,
+    ) -> Result<T, RoomError> {
+        let cell = self.cell(room)?;
+        let mut state = cell.state.lock();
+        if state.is_gone {
+            return Err(RoomError::UnknownRoom);
+        }
+        f(&cell, &mut state, self.now())
+    }
+}
+
+const SHORTEST_TICK: Duration = Duration::from_millis(5);
+const LONGEST_TICK: Duration = Duration::from_millis(100);
+
+impl fmt::Debug for Rooms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rooms")
+            .field("count", &self.count())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,183 @@
+//! What members are told, and when.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::layers::name::Actor;
+use crate::layers::name::RoomId;
+use crate::layers::name::UserId;
+use crate::layers::rooms::role::Role;
+use crate::layers::stamp::Stamp;
+use crate::message::Message;
+
+use super::Cell;
+use super::RoomChange;
+use super::Rooms;
+use super::State;
+
+/// What is to be done about a room later.
+pub(super) enum Due {
+    /// Tell what was gathered.
+    Batch(RoomId),
+    /// Forget what is over.
+    Purge(RoomId),
+}
+
+/// The most entries in one `room.members`.
+const MOST_PER_EVENT: usize = 500;
+
+impl Rooms {
+    /// When [`Rooms::tick`] is to be called again, at the latest.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.inner.wheel.lock().next()
+    }
+
+    /// Does what is due: tells what was gathered in large rooms, and forgets what is over.
+    pub fn tick(&self, now: Instant) {
+        loop {
+            let due = self.inner.wheel.lock().pop(now);
+            match due {
+                Some(Due::Batch(room)) => self.flush(&room),
+                Some(Due::Purge(room)) => self.purge(&room),
+                None => return,
+            }
+        }
+    }
+
+    /// Has a change of a user's presence told to a room that it is in, together with what else
+    /// happens there: `entry` is the presence as JSON.
+    pub fn note_presence(&self, room: &RoomId, user: &UserId, entry: &str) {
+        let Ok(entry) = RawValue::from_string(entry.to_owned()) else {
+            return;
+        };
+        // An error: the room is gone, and nobody is left to be told.
+        let _gone = self.with(room, |cell, state, _| {
+            if state.room.is_member(user) {
+                state.batch.presence(user, entry);
+                self.told_later(cell, state);
+            }
+            Ok(())
+        });
+    }
+
+    pub(super) fn tell_joined(&self, cell: &Cell, state: &mut State, user: &UserId) {
+        let role = state.room.member(user).map_or(Role::Member, |it| it.role);
+        state.batch.joined(user, role);
+        self.told_later(cell, state);
+        self.observed(&RoomChange::Joined(state.room.id.clone(), user.clone()));
+    }
+
+    pub(super) fn tell_left(
+        &self,
+        cell: &Cell,
+        state: &mut State,
+        user: &UserId,
+        reason: &'static str,
+    ) {
+        state.batch.left(user, reason);
+        self.told_later(cell, state);
+        self.observed(&RoomChange::Left(state.room.id.clone(), user.clone()));
+    }
+
+    /// Tells what was gathered: at once in a small room, and else when the window is over.
+    fn told_later(&self, cell: &Cell, state: &mut State) {
+        if state.room.member_count() <= self.inner.config.batch_from {
+            return self.tell_batch(cell, state);
+        }
+        if !state.batch.is_awaited {
+            state.batch.is_awaited = true;
+            let window = self.inner.config.batch_window;
+            self.later(window, Due::Batch(state.room.id.clone()));
+        }
+    }
+
+    pub(super) fn later(&self, after: Duration, due: Due) {
+        let at = self.inner.clock.now() + after;
+        self.inner.wheel.lock().insert(at, due);
+    }
+
+    fn flush(&self, room: &RoomId) {
+        // An error: the room is gone, and nobody is left to be told.
+        let _gone = self.with(room, |cell, state, _| {
+            state.batch.is_awaited = false;
+            self.tell_batch(cell, state);
+            Ok(())
+        });
+    }
+
+    fn tell_batch(&self, cell: &Cell, state: &mut State) {
+        let members = state.room.member_count();
+        while let Some(event) = state.batch.take(MOST_PER_EVENT, members) {
+            let Ok(json) = serde_json::to_string(&event) else {
+                return;
+            };
+            let stamp = Stamp::new("room.members").room(state.room.id.clone());
+            publish(cell, stamp.ephemeral(), json);
+        }
+    }
+
+    fn purge(&self, room: &RoomId) {
+        // An error: the room is gone.
+        let _gone = self.with(room, |cell, state, now| {
+            let (unbanned, unmuted) = state.room.purge(now);
+            for user in &unbanned {
+                let expired = json!({ "user_id": user, "expired": true });
+                self.tell(cell, state, "room.member_unbanned", None, expired);
+            }
+            for user in &unmuted {
+                let expired = json!({ "user_id": user, "expired": true });
+                self.tell(cell, state, "room.member_unmuted", None, expired);
+            }
+            Ok(())
+        });
+    }
+
+    /// Tells the members of a room that something has happened, and by whom.
+    pub(super) fn tell(
+        &self,
+        cell: &Cell,
+        state: &mut State,
+        kind: &'static str,
+        by: Option<&Actor>,
+        mut data: Value,
+    ) {
+        // What was gathered happened before.
+        if !state.batch.is_awaited {
+            self.tell_batch(cell, state);
+        }
+        if let (Some(user), Some(data)) = (by.and_then(Actor::user), data.as_object_mut()) {
+            data.insert("by".to_owned(), user.as_str().into());
+        }
+        let stamp = Stamp::new(kind).room(state.room.id.clone());
+        publish(cell, stamp, data.to_string());
+    }
+
+    /// Tells one user something, over all of its connections.
+    pub(super) fn tell_user(&self, user: &UserId, kind: &'static str, room: &RoomId, data: &Value) {
+        let stamp = Stamp::new(kind).room(room.clone());
+        let message = stamp.on(Message::text(data.to_string()));
+        for client in self.inner.connections.of(user) {
+            // One whose outbox is full learns of it by what it does not receive.
+            let _sent = client.send(message.clone());
+        }
+    }
+
+    pub(super) fn observed(&self, change: &RoomChange) {
+        let observers: Vec<_> = self.inner.observers.read().iter().map(Arc::clone).collect();
+        for observer in observers {
+            observer(change);
+        }
+    }
+}
+
+/// Publishes an event. An error means that too many wait or that the hub is closed: what is
+/// missed then can be asked for.
+fn publish(cell: &Cell, stamp: Stamp, json: String) {
+    let _delivery = cell.channel.publish(stamp.on(Message::text(json)));
+}

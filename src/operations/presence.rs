@@ -1,0 +1,610 @@
+//! What can be asked about presence.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::code::ErrorCode;
+use crate::layers::Actor;
+use crate::layers::UserId;
+use crate::layers::presence::Activity;
+use crate::layers::presence::CustomStatus;
+use crate::layers::presence::Device;
+use crate::layers::presence::Page;
+use crate::layers::presence::Presence;
+use crate::layers::presence::PresenceError;
+use crate::layers::presence::PresenceFilter;
+use crate::layers::presence::PresenceQuery;
+use crate::layers::presence::PresenceUpdate;
+use crate::layers::presence::Status;
+use crate::layers::presence::UserPresence;
+use crate::protocol::Fault;
+use crate::protocol::missing;
+
+use super::Answer;
+use super::Argument;
+use super::Call;
+use super::Caller;
+use super::Kind;
+use super::Method;
+use super::Operation;
+use super::Who;
+use super::page::AFTER;
+use super::page::LIMIT;
+
+pub(super) const TABLE: &[Operation] = &[
+    Operation {
+        name: "presence.set",
+        method: Method::Put,
+        path: "/presence",
+        summary: "Sets what a user says about itself; what is not named stays as it is.",
+        who: Who::Anyone,
+        arguments: &[
+            WHOSE,
+            STATUS,
+            CUSTOM_STATUS,
+            EMOJI,
+            EXPIRES_IN,
+            ACTIVITY,
+            ACTIVITY_DETAIL,
+            AVAILABILITY,
+            AVAILABLE,
+            DEVICE,
+            DEVICE_NAME,
+            DETAILS,
+        ],
+        run: set,
+    },
+    Operation {
+        name: "presence.set_many",
+        method: Method::Put,
+        path: "/presence/many",
+        summary: "Sets the same of several users.",
+        who: Who::Server,
+        arguments: &[
+            USERS,
+            STATUS,
+            CUSTOM_STATUS,
+            EMOJI,
+            EXPIRES_IN,
+            ACTIVITY,
+            ACTIVITY_DETAIL,
+            AVAILABILITY,
+            AVAILABLE,
+            DEVICE,
+            DEVICE_NAME,
+            DETAILS,
+        ],
+        run: set_many,
+    },
+    Operation {
+        name: "presence.touch",
+        method: Method::Post,
+        path: "/presence/touch",
+        summary: "Says that a user is active; that changes no status.",
+        who: Who::Anyone,
+        arguments: &[WHOSE],
+        run: touch,
+    },
+    Operation {
+        name: "presence.get",
+        method: Method::Get,
+        path: "/users/{user_id}/presence",
+        summary: "The presence of a user.",
+        who: Who::Anyone,
+        arguments: &[USER],
+        run: get,
+    },
+    Operation {
+        name: "presence.get_many",
+        method: Method::Get,
+        path: "/presence",
+        summary: "The presence of several users; one about whom nothing is known is offline.",
+        who: Who::Anyone,
+        arguments: &[USERS],
+        run: get_many,
+    },
+    Operation {
+        name: "presence.online",
+        method: Method::Get,
+        path: "/presence/online",
+        summary: "Who is online, away or busy, newest change first.",
+        who: Who::Anyone,
+        arguments: &[OF_DEVICE, OF_ACTIVITY, AGO, LIMIT, AFTER],
+        run: online,
+    },
+    Operation {
+        name: "presence.by_status",
+        method: Method::Get,
+        path: "/presence/statuses/{status}",
+        summary: "Who has this status, newest change first.",
+        who: Who::Anyone,
+        arguments: &[WHICH, OF_DEVICE, OF_ACTIVITY, AGO, LIMIT, AFTER],
+        run: by_status,
+    },
+    Operation {
+        name: "presence.recent",
+        method: Method::Get,
+        path: "/presence/recent",
+        summary: "Who has become online, or what `status` says, of late; newest first.",
+        who: Who::Anyone,
+        arguments: &[OF_STATUS, WITHIN, LIMIT, AFTER],
+        run: recent,
+    },
+    Operation {
+        name: "presence.count",
+        method: Method::Get,
+        path: "/presence/count",
+        summary: "How many users there are of each status, and the peak and average of 24 hours.",
+        who: Who::Anyone,
+        arguments: &[],
+        run: count,
+    },
+    Operation {
+        name: "presence.history",
+        method: Method::Get,
+        path: "/users/{user_id}/presence/history",
+        summary: "The last changes of a user's status, newest first.",
+        who: Who::Anyone,
+        arguments: &[USER],
+        run: history,
+    },
+    Operation {
+        name: "presence.durations",
+        method: Method::Get,
+        path: "/users/{user_id}/presence/durations",
+        summary: "How long a user has been what, as far as its history reaches.",
+        who: Who::Anyone,
+        arguments: &[USER, WINDOW],
+        run: durations,
+    },
+    Operation {
+        name: "presence.devices",
+        method: Method::Get,
+        path: "/presence/devices",
+        summary: "With what a user is there: its connections, and the devices that were said.",
+        who: Who::Anyone,
+        arguments: &[WHOSE],
+        run: devices,
+    },
+    Operation {
+        name: "presence.remove_device",
+        method: Method::Delete,
+        path: "/presence/devices",
+        summary: "Takes a device away that was said without a connection.",
+        who: Who::Anyone,
+        arguments: &[WHOSE, A_DEVICE, DEVICE_NAME],
+        run: remove_device,
+    },
+    Operation {
+        name: "presence.watch",
+        method: Method::Post,
+        path: "/presence/watches",
+        summary: "Has this connection be told when the presence of a user changes.",
+        who: Who::Connection,
+        arguments: &[USER],
+        run: watch,
+    },
+    Operation {
+        name: "presence.unwatch",
+        method: Method::Delete,
+        path: "/presence/watches",
+        summary: "Has this connection be told of a user no longer.",
+        who: Who::Connection,
+        arguments: &[USER],
+        run: unwatch,
+    },
+    Operation {
+        name: "presence.watching",
+        method: Method::Get,
+        path: "/presence/watching",
+        summary: "Whom a user watches, over all of its connections.",
+        who: Who::Anyone,
+        arguments: &[WHOSE],
+        run: watching,
+    },
+    Operation {
+        name: "presence.watchers",
+        method: Method::Get,
+        path: "/presence/watchers",
+        summary: "Who watches a user.",
+        who: Who::Anyone,
+        arguments: &[WHOSE, LIMIT, AFTER],
+        run: watchers,
+    },
+];
+
+fn set(call: &Call<'_>) -> Result<Answer, Fault> {
+    let user = whose(call)?;
+    let update = update(call)?;
+    let through = match call.caller {
+        Caller::Client(client) => Some(client.id()),
+        Caller::Api(_) => None,
+    };
+    let presence = presence(call);
+    presence.set(&user, through, &update);
+    let own = presence.get(&Actor::User(user.clone()), &user);
+    own.map(|own| Answer::of(&own)).map_err(fault)
+}
+
+fn set_many(call: &Call<'_>) -> Result<Answer, Fault> {
+    let users = call.users("user_ids", MOST_USERS)?;
+    let update = update(call)?;
+    presence(call).set_many(&users, &update);
+    Ok(Answer::done())
+}
+
+fn touch(call: &Call<'_>) -> Result<Answer, Fault> {
+    let user = whose(call)?;
+    let through = match call.caller {
+        Caller::Client(client) => Some(client.id()),
+        Caller::Api(_) => None,
+    };
+    let touched = presence(call).touch(&user, through);
+    touched.map(|()| Answer::done()).map_err(fault)
+}
+
+fn get(call: &Call<'_>) -> Result<Answer, Fault> {
+    let user = call.user_named("user_id")?;
+    let seen = presence(call).get(&call.actor()?, &user);
+    seen.map(|seen| Answer::of(&seen)).map_err(fault)
+}
+
+fn get_many(call: &Call<'_>) -> Result<Answer, Fault> {
+    let users = call.users("user_ids", MOST_USERS)?;
+    let many = presence(call).get_many(&call.actor()?, &users);
+    Ok(Answer::of(&json!({
+        "users": many.presences,
+        "denied": many.denied,
+    })))
+}
+
+fn online(call: &Call<'_>) -> Result<Answer, Fault> {
+    page(call, PresenceQuery::new())
+}
+
+fn by_status(call: &Call<'_>) -> Result<Answer, Fault> {
+    let status = status(call)?.ok_or_else(|| missing("status"))?;
+    page(call, PresenceQuery::new().status(status))
+}
+
+fn recent(call: &Call<'_>) -> Result<Answer, Fault> {
+    let status = status(call)?.unwrap_or(Status::Online);
+    let within = call.arguments.millis("within_ms")?.unwrap_or(RECENTLY);
+    let query = PresenceQuery::new().status(status);
+    page(call, query.changed_within(within))
+}
+
+fn count(call: &Call<'_>) -> Result<Answer, Fault> {
+    let mut counts = json!(presence(call).counts());
+    if call.actor()? != Actor::Server
+        && let Some(counts) = counts.as_object_mut()
+    {
+        counts.remove("invisible");
+    }
+    Ok(Answer::of(&counts))
+}
+
+fn history(call: &Call<'_>) -> Result<Answer, Fault> {
+    let user = call.user_named("user_id")?;
+    let history = presence(call).history(&call.actor()?, &user);
+    Ok(Answer::of(&json!({ "history": history.map_err(fault)? })))
+}
+
+fn durations(call: &Call<'_>) -> Result<Answer, Fault> {
+    let user = call.user_named("user_id")?;
+    let window = call.arguments.millis("window_ms")?.unwrap_or(EVER);
+    let durations = presence(call).durations(&call.actor()?, &user, window);
+    let each = durations.map_err(fault)?.into_iter();
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let each = each.map(|(status, time)| (status.to_string(), Value::from(millis(time))));
+    Ok(Answer::of(
+        &json!({ "durations_ms": each.collect::<Map<_, _>>() }),
+    ))
+}
+
+fn devices(call: &Call<'_>) -> Result<Answer, Fault> {
+    let devices = presence(call).devices(&whose(call)?);
+    Ok(Answer::of(&json!({ "devices": devices.map_err(fault)? })))
+}
+
+fn remove_device(call: &Call<'_>) -> Result<Answer, Fault> {
+    let user = whose(call)?;
+    let device = device(call)?.ok_or_else(|| missing("device"))?;
+    presence(call).remove_device(&user, &device);
+    Ok(Answer::done())
+}
+
+fn watch(call: &Call<'_>) -> Result<Answer, Fault> {
+    let user = call.user_named("user_id")?;
+    let seen = presence(call).watch(call.client()?, &user);
+    seen.map(|seen| Answer::of(&seen)).map_err(fault)
+}
+
+fn unwatch(call: &Call<'_>) -> Result<Answer, Fault> {
+    let user = call.user_named("user_id")?;
+    presence(call).unwatch(call.client()?, &user);
+    Ok(Answer::done())
+}
+
+fn watching(call: &Call<'_>) -> Result<Answer, Fault> {
+    let users = presence(call).watching(&whose(call)?);
+    Ok(Answer::of(&json!({ "user_ids": users })))
+}
+
+fn watchers(call: &Call<'_>) -> Result<Answer, Fault> {
+    let user = whose(call)?;
+    let (limit, after) = call.page()?;
+    let page = presence(call).watchers(&user, after.as_deref(), limit);
+    let Page { items, next, .. } = page.map_err(fault)?;
+    Ok(Answer::of(&json!({ "user_ids": items, "next": next })))
+}
+
+fn page(call: &Call<'_>, query: PresenceQuery) -> Result<Answer, Fault> {
+    let (limit, after) = call.page()?;
+    let mut query = query.limit(limit).filter(filter(call)?);
+    if let Some(after) = after {
+        query = query.after(after);
+    }
+    if let Some(ago) = call.arguments.millis("ago_ms")? {
+        query = query.ago(ago);
+    }
+    let page = presence(call).page(&call.actor()?, &query);
+    let Page { items, next, .. } = page.map_err(fault)?;
+    Ok(Answer::of(&Users { users: items, next }))
+}
+
+/// A page of users as it is in JSON.
+#[derive(Serialize)]
+struct Users {
+    users: Vec<UserPresence>,
+    next: Option<String>,
+}
+
+fn filter(call: &Call<'_>) -> Result<PresenceFilter, Fault> {
+    let mut filter = PresenceFilter::new();
+    if let Some(kind) = call.arguments.text("device", MAX_TEXT)? {
+        filter = filter.device(&kind);
+    }
+    if let Some(kind) = call.arguments.text("activity", MAX_TEXT)? {
+        filter = filter.activity(&kind);
+    }
+    Ok(filter)
+}
+
+/// Whose presence it is about: the one that the argument names, or that of the user who asks. A
+/// user can name itself alone.
+fn whose(call: &Call<'_>) -> Result<UserId, Fault> {
+    let named = call.optional_user("user_id")?;
+    match (call.actor()?, named) {
+        (Actor::Server, named) => named.ok_or_else(|| missing("user_id")),
+        (Actor::User(user), None) => Ok(user),
+        (Actor::User(user), Some(named)) if user == named => Ok(user),
+        (Actor::User(_), Some(_)) => {
+            let why = "that is for the user itself and for the server";
+            Err(Fault::new(ErrorCode::PresenceDenied, why).field("user_id"))
+        }
+    }
+}
+
+/// What is to be changed, of what is named.
+fn update(call: &Call<'_>) -> Result<PresenceUpdate, Fault> {
+    let arguments = call.arguments;
+    let mut update = custom_status(call, PresenceUpdate::new())?;
+    if let Some(status) = status(call)? {
+        update = update.status(status);
+    }
+    if let Some(kind) = arguments.text("activity", MAX_TEXT)? {
+        update = match &*kind {
+            "" => update.clear_activity(),
+            kind => update.activity(activity(call, kind)?),
+        };
+    }
+    if let Some(text) = arguments.text("availability", MAX_TEXT)? {
+        update = update.availability(&text).map_err(fault)?;
+    }
+    if let Some(available) = arguments.flag("available")? {
+        update = update.available(available);
+    }
+    if let Some(details) = arguments.json("details", "an object")? {
+        update = update.details(details).map_err(fault)?;
+    }
+    Ok(match device(call)? {
+        Some(device) => update.device(device),
+        None if arguments.text("device", MAX_TEXT)?.is_some() => update.clear_device(),
+        None => update,
+    })
+}
+
+fn custom_status(call: &Call<'_>, update: PresenceUpdate) -> Result<PresenceUpdate, Fault> {
+    let text = call.arguments.text("custom_status", MAX_TEXT)?;
+    let emoji = call.arguments.text("emoji", MAX_TEXT)?;
+    let expires_in = call.arguments.millis("expires_in_ms")?;
+    let is_empty = |text: &Option<String>| text.as_deref().is_none_or(str::is_empty);
+    if is_empty(&text) && is_empty(&emoji) {
+        return Ok(match text {
+            Some(_) => update.clear_custom_status(),
+            None => update,
+        });
+    }
+    let custom = CustomStatus::new(text.as_deref().unwrap_or_default());
+    let mut custom = custom.map_err(fault)?;
+    if let Some(emoji) = emoji.filter(|emoji| !emoji.is_empty()) {
+        custom = custom.emoji(&emoji).map_err(fault)?;
+    }
+    if let Some(time) = expires_in {
+        custom = custom.expires_in(time).map_err(fault)?;
+    }
+    Ok(update.custom_status(custom))
+}
+
+fn activity(call: &Call<'_>, kind: &str) -> Result<Activity, Fault> {
+    let activity = Activity::new(kind).map_err(fault)?;
+    match call.arguments.text("activity_detail", MAX_TEXT)? {
+        Some(detail) => activity.detail(&detail).map_err(fault),
+        None => Ok(activity),
+    }
+}
+
+/// The device that the arguments name; none if it is not there or empty.
+fn device(call: &Call<'_>) -> Result<Option<Device>, Fault> {
+    let kind = call.arguments.text("device", MAX_TEXT)?;
+    let Some(kind) = kind.filter(|kind| !kind.is_empty()) else {
+        return Ok(None);
+    };
+    let device = Device::new(&kind).map_err(fault)?;
+    match call.arguments.text("device_name", MAX_TEXT)? {
+        Some(name) => device.name(&name).map(Some).map_err(fault),
+        None => Ok(Some(device)),
+    }
+}
+
+fn status(call: &Call<'_>) -> Result<Option<Status>, Fault> {
+    let status = call.arguments.text("status", MAX_TEXT)?;
+    status.map(|name| name.parse()).transpose().map_err(fault)
+}
+
+fn presence<'a>(call: &Call<'a>) -> &'a Presence {
+    call.layers.presence()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn fault(error: PresenceError) -> Fault {
+    let fault = Fault::new(error.code(), error.to_string());
+    match error.field() {
+        Some(field) => fault.field(field),
+        None => fault,
+    }
+}
+
+/// Users that may be named at once.
+const MOST_USERS: usize = 1000;
+
+/// Bytes that are read of a text; its own limit is in characters.
+const MAX_TEXT: usize = 4096;
+
+/// What is recent unless it is said.
+const RECENTLY: Duration = Duration::from_secs(3600);
+
+/// As far as there is a history.
+const EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+const USER: Argument = Argument::needed("user_id", Kind::Text, "The user.");
+
+const WHOSE: Argument = Argument::optional(
+    "user_id",
+    Kind::Text,
+    "The user; default the one who asks. Another than that is for the server only.",
+);
+
+const USERS: Argument = Argument::needed("user_ids", Kind::List, "The users: at most 1,000.");
+
+const STATUS: Argument = Argument::optional(
+    "status",
+    Kind::Text,
+    "`online`, `away`, `busy`, `invisible` or `offline`.",
+);
+
+const WHICH: Argument = Argument::needed(
+    "status",
+    Kind::Text,
+    "`online`, `away`, `busy` or `offline`; `invisible` for the server only.",
+);
+
+const OF_STATUS: Argument = Argument::optional(
+    "status",
+    Kind::Text,
+    "What they have become: `online`, the default, `away`, `busy` or `offline`.",
+);
+
+const CUSTOM_STATUS: Argument = Argument::optional(
+    "custom_status",
+    Kind::Text,
+    "How it is in its own words: at most 128 characters; empty to take it away.",
+);
+
+const EMOJI: Argument = Argument::optional(
+    "emoji",
+    Kind::Text,
+    "A picture for the custom status: at most 32 characters.",
+);
+
+const EXPIRES_IN: Argument = Argument::optional(
+    "expires_in_ms",
+    Kind::Number,
+    "After which time the custom status ends: at most 30 days; default never.",
+);
+
+const ACTIVITY: Argument = Argument::optional(
+    "activity",
+    Kind::Text,
+    "What it is doing, such as `playing`: at most 32 characters; empty for nothing.",
+);
+
+const ACTIVITY_DETAIL: Argument = Argument::optional(
+    "activity_detail",
+    Kind::Text,
+    "What exactly it is doing: at most 128 characters.",
+);
+
+const AVAILABILITY: Argument = Argument::optional(
+    "availability",
+    Kind::Text,
+    "How available it is, in words: at most 128 characters; empty to take it away.",
+);
+
+const AVAILABLE: Argument = Argument::optional("available", Kind::Flag, "Whether it is available.");
+
+const DEVICE: Argument = Argument::optional(
+    "device",
+    Kind::Text,
+    "The kind of device of this connection, or of one more: at most 32 characters; empty to take \
+     it away.",
+);
+
+const A_DEVICE: Argument = Argument::needed("device", Kind::Text, "The kind of the device.");
+
+const DEVICE_NAME: Argument = Argument::optional(
+    "device_name",
+    Kind::Text,
+    "What the device is called: at most 128 characters.",
+);
+
+const DETAILS: Argument = Argument::optional(
+    "details",
+    Kind::Object,
+    "What else the application shows: at most 4 KiB; empty to take it away.",
+);
+
+const OF_DEVICE: Argument = Argument::optional(
+    "device",
+    Kind::Text,
+    "Those alone who are there with a device of this kind.",
+);
+
+const OF_ACTIVITY: Argument = Argument::optional(
+    "activity",
+    Kind::Text,
+    "Those alone who are at an activity of this kind.",
+);
+
+const AGO: Argument = Argument::optional(
+    "ago_ms",
+    Kind::Number,
+    "Those of whom it was true so long ago, as far as the history of each reaches.",
+);
+
+const WITHIN: Argument = Argument::optional(
+    "within_ms",
+    Kind::Number,
+    "Within which time they have become it; default an hour.",
+);
+
+const WINDOW: Argument = Argument::optional(
+    "window_ms",
+    Kind::Number,
+    "Over which time; default as far as the history reaches.",
+);
