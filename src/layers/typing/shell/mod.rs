@@ -153,6 +153,10 @@ impl Typing {
 
     /// A user types no more in a room: it says so, or has sent what it typed. Says whether it did
     /// type. The room is told, but for `from`.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "most only want it to be so, whatever it was"
+    )]
     pub fn stop(&self, user: &UserId, room: &RoomId, from: Option<ClientId>) -> bool {
         let change = |state: &mut State| state.stop(room, user).into_iter().collect();
         self.change(self.shard(room), from, change) > 0
@@ -163,16 +167,16 @@ impl Typing {
         self.stop(user, room, None);
     }
 
-    /// A user types nowhere any more: its last connection has gone. Says in how many rooms it did.
-    pub fn clear(&self, user: &UserId) -> usize {
-        let shards = self.shared.shards.iter();
-        let cleared = shards.map(|shard| self.change(shard, None, |state| state.clear(user)));
-        cleared.sum()
+    /// A user types nowhere any more: its last connection has gone.
+    pub fn clear(&self, user: &UserId) {
+        for shard in &self.shared.shards {
+            self.change(shard, None, |state| state.clear(user));
+        }
     }
 
-    /// Nobody types in a room any more; says how many did.
-    pub fn close(&self, room: &RoomId) -> usize {
-        self.change(self.shard(room), None, |state| state.close(room))
+    /// Nobody types in a room any more.
+    pub fn close(&self, room: &RoomId) {
+        self.change(self.shard(room), None, |state| state.close(room));
     }
 
     /// Who types in a room, in the order of their ids.
@@ -277,14 +281,12 @@ impl Typing {
 impl Shard {
     /// Looks at `most` places whose time may be over; says whether there may be more.
     fn expire(&mut self, now: Instant, most: usize) -> bool {
-        for _ in 0..most {
-            match self.state.expire(now) {
-                None => return false,
-                Some(Some(change)) => self.news.push(change, None),
-                Some(None) => {}
-            }
+        let mut changes = Vec::new();
+        let more = (0..most).all(|_| self.state.expire(now, &mut changes));
+        for change in changes {
+            self.news.push(change, None);
         }
-        true
+        more
     }
 }
 

@@ -16,6 +16,7 @@ use crate::layers::name::UserId;
 use crate::layers::stamp::Stamp;
 use crate::layers::typing::config::TypingConfig;
 use crate::layers::typing::error::TypingError;
+use crate::limits::OutboxLimits;
 use crate::time::Clock;
 use crate::time::ManualClock;
 
@@ -29,7 +30,9 @@ struct Scene {
 fn scene() -> Scene {
     let (hub, clock) = (Hub::new(), ManualClock::new());
     let typing = Typing::with_clock(&hub, TypingConfig::new(), Arc::new(clock.clone()));
-    let (client, outbox) = hub.connect(ConnectOptions::new()).unwrap();
+    let (client, outbox) = hub
+        .connect(ConnectOptions::new().outbox(OutboxLimits::new().messages(512)))
+        .unwrap();
     client.subscribe_blocking(&den().channel()).unwrap();
     Scene {
         clock,
@@ -108,10 +111,10 @@ fn who_starts_is_not_told_itself() {
 fn clearing_a_user_and_closing_a_room_stop_what_is_shown() {
     let mut scene = scene();
     scene.typing.start(&user("ada"), &den(), None).unwrap();
-    assert_eq!(scene.typing.clear(&user("ada")), 1);
-    assert_eq!(scene.typing.clear(&user("ada")), 0);
+    scene.typing.clear(&user("ada"));
+    scene.typing.clear(&user("ada"));
     scene.typing.start(&user("ada"), &den(), None).unwrap();
-    assert_eq!(scene.typing.close(&den()), 1);
+    scene.typing.close(&den());
     assert_eq!(scene.told(), [START, STOP, START, STOP]);
 }
 
@@ -166,8 +169,10 @@ fn starts_and_stops_of_many_threads_are_told_in_turn() {
             });
         }
     });
-    let told = scene.told();
-    assert!(told.len() > 1);
+    let mut told = scene.told();
+    // A stop and a start that come before anybody could tell the room make one more start.
+    told.dedup_by(|later, earlier| later == earlier && *later == START);
+    assert!(told.len() > 1 && told.len() % 2 == 0, "{told:?}");
     let (starts, stops): (Vec<_>, Vec<_>) =
         told.chunks(2).map(|pair| (&*pair[0], &*pair[1])).unzip();
     assert!(starts.iter().all(|told| *told == START), "{told:?}");

@@ -134,19 +134,22 @@ impl State {
         typist.is_some_and(|typist| typist.is_typing && typist.until > now)
     }
 
-    /// Looks at one place that may be over at `now`; gives what its room is to be told. `None`
-    /// when there is no such place.
-    pub(super) fn expire(&mut self, now: Instant) -> Option<Option<Change>> {
-        let (room, user) = self.wheel.pop(now)?;
-        let typist = self.rooms.get(&room)?.typists.get(&user)?;
-        let (is_typing, until) = (typist.is_typing, typist.until);
-        if is_typing && until > now {
-            self.wheel.insert(until, (room, user));
-            return Some(None);
+    /// Looks at one place that may be over at `now`, and adds what its room is to be told; says
+    /// whether there was such a place.
+    pub(super) fn expire(&mut self, now: Instant, changes: &mut Vec<Change>) -> bool {
+        let Some((room, user)) = self.wheel.pop(now) else {
+            return false;
+        };
+        let of = self.rooms.get(&room);
+        let typist = of.and_then(|of| of.typists.get(&user));
+        match typist.filter(|typist| typist.is_typing && typist.until > now) {
+            Some(typist) => self.wheel.insert(typist.until, (room, user)),
+            None => {
+                changes.extend(self.stop(&room, &user));
+                self.leave(&room, &user);
+            }
         }
-        let change = self.stop(&room, &user);
-        self.leave(&room, &user);
-        Some(change)
+        true
     }
 
     /// When to look again, if ever.

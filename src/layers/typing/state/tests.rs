@@ -102,9 +102,7 @@ fn stops(changes: impl IntoIterator<Item = Change>) -> Vec<Key> {
 
 fn expire(state: &mut State, now: Instant) -> Vec<Key> {
     let mut changes = Vec::new();
-    while let Some(change) = state.expire(now) {
-        changes.extend(change);
-    }
+    while state.expire(now, &mut changes) {}
     stops(changes)
 }
 

@@ -206,7 +206,7 @@ fn who_asks_for_nothing_is_closed_and_who_does_is_not() {
     let clock = ManualClock::new();
     let config = UsersConfig::new().idle_after(Some(Duration::from_secs(10)));
     let users = Users::with_clock(&Hub::new(), config, Arc::new(clock.clone()));
-    let (silent, _silent, _1) = join(&users, "ada");
+    let (silent, _silent, _quiet) = join(&users, "ada");
     let (busy, _busy, connection) = join(&users, "bob");
     clock.advance(Duration::from_secs(6));
     connection.touch();
@@ -292,7 +292,7 @@ fn the_pages_of_users_and_connections_hold_each_once() {
 #[test]
 fn a_user_shares_its_channels_over_its_connections_and_gives_them_back() {
     let users = users(UsersConfig::new().max_channels(2));
-    let (one, _one, _1) = join(&users, "ada");
+    let (one, _one, _first) = join(&users, "ada");
     let (other, _other, second) = join(&users, "ada");
     let full = Err(UserError::TooManyChannels { limit: 2 });
     assert_eq!(users.reserve_channel(one.id(), "a"), Ok(()));
