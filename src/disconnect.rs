@@ -87,6 +87,21 @@ impl Disconnect {
         Ok(Self { code, reason })
     }
 
+    /// [`Disconnect::KICKED`] with a reason of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidDisconnect::Reason`] when the reason is longer than [`Disconnect::MAX_REASON`]
+    /// bytes.
+    pub fn kicked(reason: impl Into<Cow<'static, str>>) -> Result<Self, InvalidDisconnect> {
+        let reason = reason.into();
+        if reason.len() > Self::MAX_REASON {
+            return Err(InvalidDisconnect::Reason { len: reason.len() });
+        }
+        let code = Self::KICKED.code;
+        Ok(Self { code, reason })
+    }
+
     /// The code, as a WebSocket close frame carries it.
     #[must_use]
     pub fn code(&self) -> u16 {

@@ -6,6 +6,10 @@ use std::sync::Arc;
 use crate::hub::Hub;
 use crate::layers::presence::Presence;
 use crate::layers::presence::PresenceConfig;
+use crate::layers::typing::Typing;
+use crate::layers::typing::TypingConfig;
+use crate::layers::users::Users;
+use crate::layers::users::UsersConfig;
 
 /// The layers that a gateway serves, wired together. A cheap clone.
 #[derive(Clone)]
@@ -16,6 +20,8 @@ pub struct Layers {
 struct Inner {
     hub: Hub,
     presence: Presence,
+    typing: Typing,
+    users: Users,
 }
 
 impl Layers {
@@ -26,6 +32,8 @@ impl Layers {
             inner: Arc::new(Inner {
                 hub: hub.clone(),
                 presence: Presence::new(hub, PresenceConfig::new()),
+                typing: Typing::new(hub, TypingConfig::new()),
+                users: Users::new(hub, UsersConfig::new()),
             }),
         }
     }
@@ -40,6 +48,18 @@ impl Layers {
     #[must_use]
     pub fn presence(&self) -> &Presence {
         &self.inner.presence
+    }
+
+    /// Who is typing.
+    #[must_use]
+    pub fn typing(&self) -> &Typing {
+        &self.inner.typing
+    }
+
+    /// The users, and the connections of each.
+    #[must_use]
+    pub fn users(&self) -> &Users {
+        &self.inner.users
     }
 }
 

@@ -82,6 +82,13 @@ impl Client {
             .map(|(_, value)| &**value)
     }
 
+    /// Everything noted when the client connected, in the order in which it was.
+    pub fn all_metadata(&self) -> impl Iterator<Item = (&str, &str)> {
+        let identity = self.core.identity.as_ref();
+        let metadata = identity.map_or(&[][..], |identity| &identity.metadata[..]);
+        metadata.iter().map(|(key, value)| (&**key, &**value))
+    }
+
     /// Asks the processor to fetch what receiving for this client is going to touch, and does not
     /// wait for it.
     #[cfg(feature = "ws")]

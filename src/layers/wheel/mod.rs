@@ -103,6 +103,7 @@ impl<K> Wheel<K> {
     }
 
     /// How many keys are in it.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
