@@ -1,11 +1,18 @@
 //! One asking for an operation.
 
+use std::sync::Arc;
+
+use serde_json::Map;
+use serde_json::Value;
+
 use crate::code::ErrorCode;
 use crate::hub::Client;
 use crate::layers::Actor;
 use crate::layers::Layers;
 use crate::layers::RoomId;
+use crate::layers::Stamp;
 use crate::layers::UserId;
+use crate::message::Message;
 use crate::protocol::Arguments;
 use crate::protocol::Fault;
 use crate::protocol::invalid;
@@ -105,6 +112,28 @@ impl<'a> Call<'a> {
         parsed
             .collect::<Result<_, _>>()
             .map_err(|error| invalid(name, "ids of users").because(&error))
+    }
+
+    /// The user that an argument names, if the actor is that user or the server.
+    pub(crate) fn own_user(&self, name: &'static str) -> Result<UserId, Fault> {
+        let user = self.user_named(name)?;
+        if self.actor()?.user().is_some_and(|actor| *actor != user) {
+            let why = "a user may ask this about itself only";
+            return Err(Fault::new(ErrorCode::PermissionDenied, why).field(name));
+        }
+        Ok(user)
+    }
+
+    /// The message with the metadata that the arguments give it.
+    pub(crate) fn stamped(&self, message: Message) -> Result<Message, Fault> {
+        let metadata: Option<Map<String, Value>> =
+            self.arguments.json("metadata", "an object")?;
+        let Some(metadata) = metadata else {
+            return Ok(message);
+        };
+        let mut stamp = Stamp::new("message");
+        stamp.metadata = Some(Arc::new(metadata));
+        Ok(stamp.on(message))
     }
 
     /// The room that `room_id` names.

@@ -26,11 +26,14 @@ mod page;
 mod presence;
 #[cfg(test)]
 mod reference;
+mod rooms;
 
+use std::fmt::Display;
 use std::sync::LazyLock;
 
 use ahash::HashMap;
 
+use crate::code::ErrorCode;
 use crate::protocol::Fault;
 
 pub(crate) use self::answer::Answer;
@@ -115,8 +118,29 @@ impl Argument {
     }
 }
 
+/// What is said where a layer is not there.
+fn disabled(what: &str) -> Fault {
+    let why = format!("this server has {what} turned off");
+    Fault::new(ErrorCode::FeatureDisabled, why)
+}
+
+/// The fault of a layer's error.
+fn fault(code: ErrorCode, field: Option<&'static str>, error: &impl Display) -> Fault {
+    let fault = Fault::new(code, error.to_string());
+    match field {
+        Some(field) => fault.field(field),
+        None => fault,
+    }
+}
+
 /// The tables of all areas.
-const TABLES: &[&[Operation]] = &[presence::TABLE];
+const TABLES: &[&[Operation]] = &[
+    presence::TABLE,
+    rooms::manage::TABLE,
+    rooms::members::TABLE,
+    rooms::messages::TABLE,
+    rooms::moderation::TABLE,
+];
 
 /// All operations.
 pub(crate) fn all() -> impl Iterator<Item = &'static Operation> {

@@ -51,7 +51,7 @@ pub use self::messages::Sent;
 /// use throng::rooms::{RoomOptions, Rooms, RoomsConfig};
 ///
 /// let hub = Hub::new();
-/// let (client, mut outbox) = hub.connect(ConnectOptions::new().user("ada"))?;
+/// let (client, outbox) = hub.connect(ConnectOptions::new().user("ada"))?;
 /// let mine = client.clone();
 /// let rooms = Rooms::new(&hub, RoomsConfig::new(), move |_: &UserId| vec![mine.clone()]);
 ///
@@ -59,6 +59,7 @@ pub use self::messages::Sent;
 /// let room = rooms.create(&ada, RoomOptions::new("Lobby"))?.id;
 /// let sent = rooms.send(&ada, &room, Message::text("hello"), None)?;
 /// assert_eq!((sent.id, sent.delivery.delivered()), (1, 1));
+/// assert!(!outbox.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
