@@ -126,8 +126,7 @@ impl<'a> Call<'a> {
 
     /// The message with the metadata that the arguments give it.
     pub(crate) fn stamped(&self, message: Message) -> Result<Message, Fault> {
-        let metadata: Option<Map<String, Value>> =
-            self.arguments.json("metadata", "an object")?;
+        let metadata: Option<Map<String, Value>> = self.arguments.json("metadata", "an object")?;
         let Some(metadata) = metadata else {
             return Ok(message);
         };

@@ -4,11 +4,10 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::code::ErrorCode;
 use crate::hub::Client;
-use crate::layers::Actor;
 use crate::layers::RoomId;
 use crate::layers::UserId;
+use crate::layers::typing::Typing;
 use crate::layers::typing::TypingError;
 use crate::protocol::Fault;
 use crate::protocol::invalid;
@@ -73,15 +72,15 @@ pub(super) const TABLE: &[Operation] = &[
 
 fn start(call: &Call<'_>) -> Result<Answer, Fault> {
     let (user, room) = (call.user()?, call.room()?);
-    let typing = call.layers.typing();
-    let started = typing.start(&user, &room, origin(call).map(Client::id));
+    let layer = typing(call)?;
+    let started = layer.start(&user, &room, origin(call).map(Client::id));
     started.map(|()| Answer::done()).map_err(fault)
 }
 
 fn stop(call: &Call<'_>) -> Result<Answer, Fault> {
     let (user, room) = (call.user()?, call.room()?);
-    let typing = call.layers.typing();
-    typing.stop(&user, &room, origin(call).map(Client::id));
+    let layer = typing(call)?;
+    layer.stop(&user, &room, origin(call).map(Client::id));
     Ok(Answer::done())
 }
 
@@ -91,7 +90,9 @@ fn list(call: &Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn list_many(call: &Call<'_>) -> Result<Answer, Fault> {
-    let ids = call.arguments.texts("room_ids", MOST_ROOMS, RoomId::MAX_LEN)?;
+    let ids = call
+        .arguments
+        .texts("room_ids", MOST_ROOMS, RoomId::MAX_LEN)?;
     let mut rooms = Map::new();
     for id in ids.ok_or_else(|| missing("room_ids"))? {
         let room = RoomId::parse(&id);
@@ -103,21 +104,19 @@ fn list_many(call: &Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn clear(call: &Call<'_>) -> Result<Answer, Fault> {
-    let user = call.user_named("user_id")?;
-    if let Actor::User(actor) = call.actor()?
-        && actor != user
-    {
-        let why = "that is for the user itself and for the server";
-        return Err(Fault::new(ErrorCode::PermissionDenied, why).field("user_id"));
-    }
-    call.layers.typing().clear(&user);
+    let user = call.own_user("user_id")?;
+    typing(call)?.clear(&user);
     Ok(Answer::done())
 }
 
 /// Who is typing in a room, as far as whoever asks may know.
 fn seen(call: &Call<'_>, room: &RoomId) -> Result<Vec<UserId>, Fault> {
     call.actor()?;
-    Ok(call.layers.typing().list(room))
+    Ok(typing(call)?.list(room))
+}
+
+fn typing<'a>(call: &Call<'a>) -> Result<&'a Typing, Fault> {
+    Ok(call.layers.typing())
 }
 
 /// The connection that asks, which is not told what it has said.
@@ -130,11 +129,7 @@ fn origin<'a>(call: &Call<'a>) -> Option<&'a Client> {
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn fault(error: TypingError) -> Fault {
-    let fault = Fault::new(error.code(), error.to_string());
-    match error.field() {
-        Some(field) => fault.field(field),
-        None => fault,
-    }
+    super::fault(error.code(), error.field(), &error)
 }
 
 /// Rooms that may be named at once.

@@ -117,7 +117,9 @@ pub(in crate::operations) const TABLE: &[Operation] = &[
         who: Who::Anyone,
         arguments: &[ROOM],
         run: |call| {
-            rooms(call)?.delete(&call.actor()?, &call.room()?).map_err(fault)?;
+            rooms(call)?
+                .delete(&call.actor()?, &call.room()?)
+                .map_err(fault)?;
             Ok(Answer::done())
         },
     },
@@ -129,7 +131,9 @@ pub(in crate::operations) const TABLE: &[Operation] = &[
         who: Who::Anyone,
         arguments: &[ROOM],
         run: |call| {
-            rooms(call)?.archive(&call.actor()?, &call.room()?).map_err(fault)?;
+            rooms(call)?
+                .archive(&call.actor()?, &call.room()?)
+                .map_err(fault)?;
             Ok(Answer::done())
         },
     },
@@ -141,7 +145,9 @@ pub(in crate::operations) const TABLE: &[Operation] = &[
         who: Who::Anyone,
         arguments: &[ROOM],
         run: |call| {
-            rooms(call)?.restore(&call.actor()?, &call.room()?).map_err(fault)?;
+            rooms(call)?
+                .restore(&call.actor()?, &call.room()?)
+                .map_err(fault)?;
             Ok(Answer::done())
         },
     },
@@ -153,7 +159,9 @@ pub(in crate::operations) const TABLE: &[Operation] = &[
         who: Who::Anyone,
         arguments: &[ROOM],
         run: |call| {
-            rooms(call)?.lock(&call.actor()?, &call.room()?).map_err(fault)?;
+            rooms(call)?
+                .lock(&call.actor()?, &call.room()?)
+                .map_err(fault)?;
             Ok(Answer::done())
         },
     },
@@ -165,7 +173,9 @@ pub(in crate::operations) const TABLE: &[Operation] = &[
         who: Who::Anyone,
         arguments: &[ROOM],
         run: |call| {
-            rooms(call)?.unlock(&call.actor()?, &call.room()?).map_err(fault)?;
+            rooms(call)?
+                .unlock(&call.actor()?, &call.room()?)
+                .map_err(fault)?;
             Ok(Answer::done())
         },
     },
@@ -281,7 +291,9 @@ fn get(call: &Call<'_>) -> Result<Answer, Fault> {
     let id = call.room()?;
     let rooms = rooms(call)?;
     let room = rooms.get(&actor, &id).map_err(fault)?;
-    let own = actor.user().and_then(|user| rooms.member(&actor, &id, user).ok());
+    let own = actor
+        .user()
+        .and_then(|user| rooms.member(&actor, &id, user).ok());
     Ok(Answer::of(&json!({ "room": room, "member": own })))
 }
 

@@ -2,12 +2,11 @@
 
 use serde_json::json;
 
-
 use crate::layers::Actor;
 use crate::layers::RoomId;
 use crate::layers::rooms::InviteOptions;
-use crate::layers::rooms::Rooms;
 use crate::layers::rooms::Role;
+use crate::layers::rooms::Rooms;
 use crate::operations::Answer;
 use crate::operations::Argument;
 use crate::operations::Call;
@@ -52,7 +51,9 @@ pub(in crate::operations) const TABLE: &[Operation] = &[
         who: Who::Anyone,
         arguments: &[ROOM],
         run: |call| {
-            rooms(call)?.leave(&call.user()?, &call.room()?).map_err(fault)?;
+            rooms(call)?
+                .leave(&call.user()?, &call.room()?)
+                .map_err(fault)?;
             Ok(Answer::done())
         },
     },
@@ -153,7 +154,11 @@ pub(in crate::operations) const TABLE: &[Operation] = &[
         who: Who::Anyone,
         arguments: &[
             ROOM,
-            Argument::optional("max_uses", Kind::Number, "How often; 0, the default, for no limit."),
+            Argument::optional(
+                "max_uses",
+                Kind::Number,
+                "How often; 0, the default, for no limit.",
+            ),
             Argument::optional(
                 "expires_in_ms",
                 Kind::Number,
@@ -228,11 +233,7 @@ fn accept_invite(call: &Call<'_>) -> Result<Answer, Fault> {
     enter(call, &room, Some(&invite))
 }
 
-fn enter(
-    call: &Call<'_>,
-    id: &RoomId,
-    invite: Option<&str>,
-) -> Result<Answer, Fault> {
+fn enter(call: &Call<'_>, id: &RoomId, invite: Option<&str>) -> Result<Answer, Fault> {
     let rooms = rooms(call)?;
     let user = call.user()?;
     let room = rooms.join(&user, id, invite).map_err(fault)?;
@@ -313,7 +314,6 @@ fn create_invite(call: &Call<'_>) -> Result<Answer, Fault> {
         options = options.expires_in(time);
     }
     let to = call.optional_user("user_id")?;
-    let invite =
-        rooms(call)?.create_invite(&call.actor()?, &call.room()?, options, to.as_ref());
+    let invite = rooms(call)?.create_invite(&call.actor()?, &call.room()?, options, to.as_ref());
     Ok(Answer::of(&invite.map_err(fault)?))
 }
