@@ -27,6 +27,8 @@ mod presence;
 #[cfg(test)]
 mod reference;
 mod rooms;
+mod typing;
+mod users;
 
 use std::fmt::Display;
 use std::sync::LazyLock;
@@ -140,6 +142,8 @@ const TABLES: &[&[Operation]] = &[
     rooms::members::TABLE,
     rooms::messages::TABLE,
     rooms::moderation::TABLE,
+    typing::TABLE,
+    users::TABLE,
 ];
 
 /// All operations.

@@ -164,6 +164,10 @@ impl Connection {
     }
 
     /// Leaves, and says what is left.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "leaving may be all that is wanted"
+    )]
     pub fn leave(mut self) -> Left {
         self.end()
     }

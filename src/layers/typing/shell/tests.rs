@@ -172,7 +172,7 @@ fn starts_and_stops_of_many_threads_are_told_in_turn() {
     let mut told = scene.told();
     // A stop and a start that come before anybody could tell the room make one more start.
     told.dedup_by(|later, earlier| later == earlier && *later == START);
-    assert!(told.len() > 1 && told.len() % 2 == 0, "{told:?}");
+    assert!(told.len() > 1 && told.len().is_multiple_of(2), "{told:?}");
     let (starts, stops): (Vec<_>, Vec<_>) =
         told.chunks(2).map(|pair| (&*pair[0], &*pair[1])).unzip();
     assert!(starts.iter().all(|told| *told == START), "{told:?}");

@@ -144,6 +144,25 @@ impl<T> Owners<T> {
         record.flat_map(|record| record.connections.values().map(|held| &held.handle))
     }
 
+    /// [`Self::handles`] of those that came after one.
+    pub(super) fn handles_after(
+        &self,
+        owner: &Owner,
+        after: Option<ClientId>,
+    ) -> impl Iterator<Item = &T> {
+        let record = self.records.get(owner).into_iter();
+        let range = (
+            after.map_or(Bound::Unbounded, Bound::Excluded),
+            Bound::Unbounded,
+        );
+        record.flat_map(move |record| {
+            record
+                .connections
+                .range(range)
+                .map(|(_, held)| &held.handle)
+        })
+    }
+
     /// How many connections the owner has.
     pub(super) fn count(&self, owner: &Owner) -> usize {
         let record = self.records.get(owner);

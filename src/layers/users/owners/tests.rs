@@ -27,9 +27,12 @@ enum Step {
 /// Of each user, the places reserved and the connections with their channels.
 #[derive(Clone, Debug, Default)]
 struct Model {
-    users: [(usize, Vec<(u64, Vec<&'static str>)>); 3],
+    users: [(usize, Vec<Named>); 3],
     given: u64,
 }
+
+/// A connection and its channels.
+type Named = (u64, Vec<&'static str>);
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![

@@ -80,6 +80,10 @@ impl Users {
     /// Closes those that have done nothing for `longer_than`, at most `limit`, the longest idle
     /// first, with [`Disconnect::IDLE`]; says how many. Call it again for as long as the page of
     /// the [idle](Users::idle) is not empty.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "closing them may be all that is wanted"
+    )]
     pub fn close_idle(&self, longer_than: Duration, limit: usize) -> usize {
         let until = self.idle_since(self.shared.clock.now(), longer_than);
         let mut closed = 0;

@@ -145,22 +145,22 @@ impl Users {
         })
     }
 
-    /// Counts a channel no more for a connection; says whether it did.
-    pub fn release_channel(&self, client: ClientId, name: &str) -> bool {
-        let Some(entry) = self.entry(client) else {
-            return false;
-        };
-        let mut owners = self.owners(&entry.owner).lock();
-        owners.release(&entry.owner, client, name)
+    /// Counts a channel no more for a connection, if it did.
+    pub fn release_channel(&self, client: ClientId, name: &str) {
+        if let Some(entry) = self.entry(client) {
+            let mut owners = self.owners(&entry.owner).lock();
+            owners.release(&entry.owner, client, name);
+        }
     }
 
-    /// A connection has done something just now; says whether it is there. [`Connection::touch`]
-    /// does the same without a lock.
+    /// A connection, if it is there, has done something just now. [`Connection::touch`] does the
+    /// same without a lock.
     ///
     /// [`Connection::touch`]: crate::users::Connection::touch
-    pub fn touch(&self, client: ClientId) -> bool {
-        let entry = self.entry(client);
-        entry.map(|entry| entry.touch(self.millis())).is_some()
+    pub fn touch(&self, client: ClientId) {
+        if let Some(entry) = self.entry(client) {
+            entry.touch(self.millis());
+        }
     }
 
     /// Milliseconds since it was made, and one: at no time it is zero.

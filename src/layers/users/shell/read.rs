@@ -8,6 +8,7 @@ use crate::hub::Client;
 use crate::id::ClientId;
 use crate::layers::name::UserId;
 use crate::layers::users::connection::ConnectionInfo;
+use crate::layers::users::connection::Entry;
 use crate::layers::users::error::UserError;
 use crate::layers::users::owners::Owner;
 use crate::layers::users::page::Page;
@@ -83,6 +84,26 @@ impl Users {
         entries.iter().map(|entry| entry.info()).collect()
     }
 
+    /// A page of the connections of a user, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`UserError::InvalidCursor`] if `after` is not the `next` of an earlier page.
+    pub fn connections_page_of(
+        &self,
+        user: &UserId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<ConnectionInfo>, UserError> {
+        let after = connection(after)?;
+        let owner = Owner::User(user.clone());
+        let owners = self.owners(&owner).lock();
+        let some = owners.handles_after(&owner, after);
+        let entries: Vec<_> = some.take(limit.saturating_add(1)).map(Arc::clone).collect();
+        drop(owners);
+        Ok(page_of(&entries, limit))
+    }
+
     /// A page of the users that have connections, in the order of their ids. Who is there for as
     /// long as all pages take is on one of them.
     ///
@@ -125,9 +146,11 @@ impl Users {
         }
         entries.sort_unstable_by_key(|entry| entry.client.id());
         entries.truncate(limit.saturating_add(1));
-        let items = entries.iter().map(|entry| entry.info()).collect();
-        Ok(Page::of(items, limit, |info: &ConnectionInfo| {
-            info.id.to_string()
-        }))
+        Ok(page_of(&entries, limit))
     }
+}
+
+fn page_of(entries: &[Arc<Entry>], limit: usize) -> Page<ConnectionInfo> {
+    let items = entries.iter().map(|entry| entry.info()).collect();
+    Page::of(items, limit, |info: &ConnectionInfo| info.id.to_string())
 }

@@ -1,0 +1,367 @@
+//! What can be asked about users and connections.
+
+use serde_json::json;
+
+use crate::code::ErrorCode;
+use crate::hub::SendError;
+use crate::id::ClientId;
+use crate::layers::Actor;
+use crate::layers::users::ConnectionInfo;
+use crate::layers::users::Page;
+use crate::layers::users::UserError;
+use crate::layers::users::Users;
+use crate::message::Message;
+use crate::protocol::Fault;
+use crate::protocol::Payload;
+use crate::protocol::invalid;
+use crate::protocol::missing;
+
+use super::Answer;
+use super::Argument;
+use super::Call;
+use super::Kind;
+use super::Method;
+use super::Operation;
+use super::Who;
+use super::page::AFTER;
+use super::page::LIMIT;
+
+pub(super) const TABLE: &[Operation] = &[
+    Operation {
+        name: "connection.list",
+        method: Method::Get,
+        path: "/connections",
+        summary: "The connections of a user, or for the server all, in the order in which they came.",
+        who: Who::Anyone,
+        arguments: &[WHOSE, LIMIT, AFTER],
+        run: connections,
+    },
+    Operation {
+        name: "connection.count",
+        method: Method::Get,
+        path: "/connections/count",
+        summary: "How many connections there are, how many are nobody's, and how many users.",
+        who: Who::Server,
+        arguments: &[],
+        run: count,
+    },
+    Operation {
+        name: "connection.idle",
+        method: Method::Get,
+        path: "/connections/idle",
+        summary: "The connections that have asked for nothing for so long, longest first.",
+        who: Who::Server,
+        arguments: &[LONGER_THAN, LIMIT, AFTER],
+        run: idle,
+    },
+    Operation {
+        name: "connection.cleanup_idle",
+        method: Method::Delete,
+        path: "/connections/idle",
+        summary: "Closes connections that have asked for nothing for so long, the longest idle first.",
+        who: Who::Server,
+        arguments: &[LONGER_THAN, MOST],
+        run: cleanup_idle,
+    },
+    Operation {
+        name: "connection.me",
+        method: Method::Get,
+        path: "/connections/me",
+        summary: "What is known about the connection that asks.",
+        who: Who::Connection,
+        arguments: &[],
+        run: me,
+    },
+    Operation {
+        name: "connection.get",
+        method: Method::Get,
+        path: "/connections/{connection_id}",
+        summary: "What is known about a connection, one's own for a user.",
+        who: Who::Anyone,
+        arguments: &[CONNECTION],
+        run: |call| Ok(Answer::of(&own_connection(call)?)),
+    },
+    Operation {
+        name: "connection.kick",
+        method: Method::Delete,
+        path: "/connections/{connection_id}",
+        summary: "Closes a connection for good, one's own for a user.",
+        who: Who::Anyone,
+        arguments: &[CONNECTION, REASON],
+        run: kick,
+    },
+    Operation {
+        name: "connection.send",
+        method: Method::Post,
+        path: "/connections/{connection_id}/messages",
+        summary: "Sends a message to one connection: one of `data`, `text` and `base64`.",
+        who: Who::Server,
+        arguments: &[CONNECTION, DATA, TEXT, BASE64, METADATA],
+        run: send_to_connection,
+    },
+    Operation {
+        name: "user.list",
+        method: Method::Get,
+        path: "/users",
+        summary: "The users that have connections, in the order of their ids.",
+        who: Who::Server,
+        arguments: &[LIMIT, AFTER],
+        run: list,
+    },
+    Operation {
+        name: "user.get",
+        method: Method::Get,
+        path: "/users/{user_id}",
+        summary: "The connections of a user, oldest first, and how many channels it takes up.",
+        who: Who::Anyone,
+        arguments: &[USER],
+        run: get,
+    },
+    Operation {
+        name: "user.kick",
+        method: Method::Delete,
+        path: "/users/{user_id}/connections",
+        summary: "Closes all connections of a user for good.",
+        who: Who::Server,
+        arguments: &[USER, REASON],
+        run: kick_user,
+    },
+    Operation {
+        name: "user.send",
+        method: Method::Post,
+        path: "/users/{user_id}/messages",
+        summary: "Sends a message to all connections of a user: one of `data`, `text` and `base64`.",
+        who: Who::Server,
+        arguments: &[USER, DATA, TEXT, BASE64, METADATA],
+        run: send,
+    },
+    Operation {
+        name: "user.send_many",
+        method: Method::Post,
+        path: "/users/messages",
+        summary: "Sends a message to all connections of several users.",
+        who: Who::Server,
+        arguments: &[USERS, DATA, TEXT, BASE64, METADATA],
+        run: send_many,
+    },
+    Operation {
+        name: "user.broadcast_except",
+        method: Method::Post,
+        path: "/users/broadcast",
+        summary: "Sends a message to all connections but those of some users.",
+        who: Who::Server,
+        arguments: &[EXCEPT, DATA, TEXT, BASE64, METADATA],
+        run: broadcast_except,
+    },
+];
+
+fn connections(call: &Call<'_>) -> Result<Answer, Fault> {
+    let (limit, after) = call.page()?;
+    let named = call.optional_user("user_id")?;
+    let whose = match call.actor()? {
+        Actor::Server => named,
+        Actor::User(user) if named.as_ref().is_none_or(|named| *named == user) => Some(user),
+        Actor::User(_) => Some(call.own_user("user_id")?),
+    };
+    let users = users(call)?;
+    let page = match whose {
+        Some(user) => users.connections_page_of(&user, after.as_deref(), limit),
+        None => users.connections(after.as_deref(), limit),
+    };
+    listed(page)
+}
+
+fn count(call: &Call<'_>) -> Result<Answer, Fault> {
+    let users = users(call)?;
+    Ok(Answer::of(&json!({
+        "connections": users.connection_count(),
+        "anonymous": users.anonymous_count(),
+        "users": users.user_count(),
+    })))
+}
+
+fn idle(call: &Call<'_>) -> Result<Answer, Fault> {
+    let (limit, after) = call.page()?;
+    let longer_than = call.arguments.millis("longer_than_ms")?;
+    let longer_than = longer_than.ok_or_else(|| missing("longer_than_ms"))?;
+    listed(users(call)?.idle(longer_than, after.as_deref(), limit))
+}
+
+fn cleanup_idle(call: &Call<'_>) -> Result<Answer, Fault> {
+    let longer_than = call.arguments.millis("longer_than_ms")?;
+    let longer_than = longer_than.ok_or_else(|| missing("longer_than_ms"))?;
+    let most = call.arguments.number("limit", 1, MOST_CLOSED)?;
+    let most = usize::try_from(most.unwrap_or(MOST_CLOSED)).unwrap_or(usize::MAX);
+    let closed = users(call)?.close_idle(longer_than, most);
+    Ok(Answer::of(&json!({ "closed": closed })))
+}
+
+fn me(call: &Call<'_>) -> Result<Answer, Fault> {
+    let info = users(call)?.info(call.client()?.id());
+    let info = info.ok_or(UserError::UnknownConnection).map_err(fault)?;
+    Ok(Answer::of(&info))
+}
+
+fn kick(call: &Call<'_>) -> Result<Answer, Fault> {
+    let id = own_connection(call)?.id;
+    let kicked = users(call)?.kick(id, &reason(call)?);
+    kicked.map(|()| Answer::done()).map_err(fault)
+}
+
+fn send_to_connection(call: &Call<'_>) -> Result<Answer, Fault> {
+    let (id, message) = (connection(call)?, message(call)?);
+    let sent = call.layers.hub().send_to(id, message);
+    sent.map(|()| Answer::done()).map_err(|error| match error {
+        SendError::Full(_) => {
+            let why = "the connection does not keep up, and its outbox is full";
+            Fault::new(ErrorCode::Backlogged, why)
+        }
+        _ => fault(UserError::UnknownConnection),
+    })
+}
+
+fn list(call: &Call<'_>) -> Result<Answer, Fault> {
+    let (limit, after) = call.page()?;
+    let page = users(call)?.list(after.as_deref(), limit);
+    let Page { items, next, .. } = page.map_err(fault)?;
+    Ok(Answer::of(&json!({ "users": items, "next": next })))
+}
+
+fn get(call: &Call<'_>) -> Result<Answer, Fault> {
+    let user = call.own_user("user_id")?;
+    let users = users(call)?;
+    let connections = users.infos_of(&user);
+    if connections.is_empty() {
+        return Err(fault(UserError::UnknownUser));
+    }
+    let channels = users.channels_of(&user);
+    Ok(Answer::of(&json!({
+        "user_id": user,
+        "connections": connections,
+        "channels": channels,
+    })))
+}
+
+fn kick_user(call: &Call<'_>) -> Result<Answer, Fault> {
+    let kicked = users(call)?.kick_user(&call.user_named("user_id")?, &reason(call)?);
+    Ok(Answer::of(&json!({ "closed": kicked.map_err(fault)? })))
+}
+
+fn send(call: &Call<'_>) -> Result<Answer, Fault> {
+    let user = call.user_named("user_id")?;
+    Ok(Answer::of(
+        &users(call)?.send_to_user(&user, &message(call)?),
+    ))
+}
+
+fn send_many(call: &Call<'_>) -> Result<Answer, Fault> {
+    let named = call.users("user_ids", MOST_USERS)?;
+    Ok(Answer::of(
+        &users(call)?.send_to_users(&named, &message(call)?),
+    ))
+}
+
+fn broadcast_except(call: &Call<'_>) -> Result<Answer, Fault> {
+    let named = call.users("except", MOST_USERS)?;
+    Ok(Answer::of(
+        &users(call)?.broadcast_except(&named, &message(call)?),
+    ))
+}
+
+fn users<'a>(call: &Call<'a>) -> Result<&'a Users, Fault> {
+    Ok(call.layers.users())
+}
+
+/// A page of connections as it is in JSON.
+fn listed(page: Result<Page<ConnectionInfo>, UserError>) -> Result<Answer, Fault> {
+    let Page { items, next, .. } = page.map_err(fault)?;
+    Ok(Answer::of(&json!({ "connections": items, "next": next })))
+}
+
+/// The connection that is named. To a user, one that is not its own is one that is not there.
+fn own_connection(call: &Call<'_>) -> Result<ConnectionInfo, Fault> {
+    let actor = call.actor()?;
+    let info = users(call)?.info(connection(call)?);
+    let is_own = |info: &ConnectionInfo| match &actor {
+        Actor::Server => true,
+        Actor::User(user) => info.user.as_ref() == Some(user),
+    };
+    let info = info.filter(is_own);
+    info.ok_or_else(|| fault(UserError::UnknownConnection))
+}
+
+fn connection(call: &Call<'_>) -> Result<ClientId, Fault> {
+    let id = call.text("connection_id", MAX_ID)?;
+    id.parse().map_err(|_| {
+        invalid(
+            "connection_id",
+            "the id of a connection, a string of digits",
+        )
+    })
+}
+
+fn message(call: &Call<'_>) -> Result<Message, Fault> {
+    let message = call.stamped(Payload::of(call.arguments)?.into_message(None))?;
+    let limit = call.layers.hub().limits().max_payload;
+    if message.payload().len() > limit {
+        let why = format!("a message has at most {limit} bytes");
+        return Err(Fault::new(ErrorCode::TooLarge, why).field("data"));
+    }
+    Ok(message)
+}
+
+fn reason(call: &Call<'_>) -> Result<String, Fault> {
+    let reason = call.arguments.text("reason", usize::MAX)?;
+    Ok(reason.unwrap_or_default())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn fault(error: UserError) -> Fault {
+    super::fault(error.code(), error.field(), &error)
+}
+
+/// Users that may be named at once.
+const MOST_USERS: usize = 1000;
+
+/// Connections that are closed at once.
+const MOST_CLOSED: u64 = 1000;
+
+/// Digits of an id, and some.
+const MAX_ID: usize = 32;
+
+const CONNECTION: Argument = Argument::needed("connection_id", Kind::Text, "The connection.");
+const WHOSE: Argument = Argument::optional(
+    "user_id",
+    Kind::Text,
+    "Of whom; a user may name itself alone.",
+);
+const USER: Argument = Argument::needed("user_id", Kind::Text, "The user.");
+const USERS: Argument = Argument::needed("user_ids", Kind::List, "The users, 1,000 at most.");
+const EXCEPT: Argument = Argument::needed(
+    "except",
+    Kind::List,
+    "The users who do not get it, 1,000 at most.",
+);
+const REASON: Argument = Argument::optional(
+    "reason",
+    Kind::Text,
+    "Why; the client is told. At most 123 bytes.",
+);
+const LONGER_THAN: Argument = Argument::needed(
+    "longer_than_ms",
+    Kind::Number,
+    "For how many milliseconds they have asked for nothing.",
+);
+const MOST: Argument = Argument::optional(
+    "limit",
+    Kind::Number,
+    "How many to close at most: 1 to 1,000, default 1,000.",
+);
+const DATA: Argument = Argument::optional("data", Kind::Any, "What to send, as JSON.");
+const TEXT: Argument = Argument::optional("text", Kind::Text, "Or as a text.");
+const BASE64: Argument = Argument::optional("base64", Kind::Text, "Or as bytes, in padded base64.");
+const METADATA: Argument = Argument::optional(
+    "metadata",
+    Kind::Object,
+    "What is said about it; passed on as it is. At most 4 KiB.",
+);
