@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::code::ErrorCode;
+use crate::hub::Client;
 use crate::layers::Actor;
 use crate::layers::UserId;
 use crate::layers::presence::Activity;
@@ -183,18 +184,18 @@ pub(super) const TABLE: &[Operation] = &[
         name: "presence.watch",
         method: Method::Post,
         path: "/presence/watches",
-        summary: "Has this connection be told when the presence of a user changes.",
-        who: Who::Connection,
-        arguments: &[USER],
+        summary: "Has a connection be told when the presence of a user changes.",
+        who: Who::Anyone,
+        arguments: &[USER, CONNECTION],
         run: watch,
     },
     Operation {
         name: "presence.unwatch",
         method: Method::Delete,
         path: "/presence/watches",
-        summary: "Has this connection be told of a user no longer.",
-        who: Who::Connection,
-        arguments: &[USER],
+        summary: "Has a connection be told of a user no longer.",
+        who: Who::Anyone,
+        arguments: &[USER, CONNECTION],
         run: unwatch,
     },
     Operation {
@@ -320,13 +321,13 @@ fn remove_device(call: &Call<'_>) -> Result<Answer, Fault> {
 
 fn watch(call: &Call<'_>) -> Result<Answer, Fault> {
     let user = call.user_named("user_id")?;
-    let seen = presence(call).watch(call.client()?, &user);
+    let seen = presence(call).watch(&connection(call)?, &user);
     seen.map(|seen| Answer::of(&seen)).map_err(fault)
 }
 
 fn unwatch(call: &Call<'_>) -> Result<Answer, Fault> {
     let user = call.user_named("user_id")?;
-    presence(call).unwatch(call.client()?, &user);
+    presence(call).unwatch(&connection(call)?, &user);
     Ok(Answer::done())
 }
 
@@ -388,6 +389,25 @@ fn whose(call: &Call<'_>) -> Result<UserId, Fault> {
             Err(Fault::new(ErrorCode::PresenceDenied, why).field("user_id"))
         }
     }
+}
+
+/// The connection that it is about: the one that asks, or the one that is named; a user can name
+/// its own alone.
+fn connection(call: &Call<'_>) -> Result<Client, Fault> {
+    let actor = match &call.caller {
+        Caller::Client(client) => return Ok(Client::clone(client)),
+        Caller::Api(actor) => actor,
+    };
+    let id = call.text("client_id", MAX_TEXT)?;
+    let client = id.parse().ok().and_then(|id| call.layers.hub().client(id));
+    let is_theirs = |client: &Client| match actor {
+        Actor::Server => true,
+        Actor::User(user) => client.user() == Some(user),
+    };
+    client.filter(is_theirs).ok_or_else(|| {
+        let why = "this user has no connection of this id";
+        Fault::new(ErrorCode::UnknownConnection, why).field("client_id")
+    })
 }
 
 /// What is to be changed, of what is named.
@@ -498,6 +518,12 @@ const WHOSE: Argument = Argument::optional(
     "user_id",
     Kind::Text,
     "The user; default the one who asks. Another than that is for the server only.",
+);
+
+const CONNECTION: Argument = Argument::optional(
+    "client_id",
+    Kind::Text,
+    "The connection; default the one that asks. Over HTTP it has to be named.",
 );
 
 const USERS: Argument = Argument::needed("user_ids", Kind::List, "The users: at most 1,000.");

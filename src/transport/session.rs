@@ -94,6 +94,9 @@ impl Session {
 
     /// Carries out a command, or starts to. Never waits.
     pub(super) fn handle(&self, command: Command) -> Outcome {
+        if let Some(layers) = &self.layers {
+            layers.active(&self.client);
+        }
         if let Some(fault) = reserved_channel(&command) {
             return Outcome::Now(Err(fault));
         }

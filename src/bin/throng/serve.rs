@@ -12,6 +12,7 @@ use throng::Authorization;
 use throng::Disconnect;
 use throng::Gateway;
 use throng::Hub;
+use throng::Layers;
 use throng::Limits;
 use throng::OutboxLimits;
 use throng::server;
@@ -140,7 +141,9 @@ fn gateway(options: &ServeOptions, hub: Hub, origins: Origins) -> Gateway {
         .pong_timeout(options.pong_timeout)
         .write_timeout(options.write_timeout)
         .close_timeout(options.close_timeout);
+    let layers = Layers::new(&hub);
     let builder = Gateway::builder(hub)
+        .layers(layers)
         .sse(sse(options))
         .ws(ws)
         .origins(origins)

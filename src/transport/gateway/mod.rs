@@ -4,6 +4,7 @@ mod builder;
 mod drain;
 mod peer;
 mod registry;
+mod ticker;
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use crate::transport::ws::WsConfig;
 
 use self::builder::Authenticate;
 use self::registry::Registry;
+use self::ticker::Ticker;
 
 pub use self::builder::GatewayBuilder;
 pub use self::builder::Unauthenticated;
@@ -66,6 +68,7 @@ pub(super) struct Inner {
     registry: Registry,
     totals: Arc<AllTotals>,
     flushers: Flushers,
+    ticker: Ticker,
     draining: AtomicBool,
 }
 
@@ -172,7 +175,13 @@ impl Gateway {
         let options = options.join_notices(true).gap_notices(true);
         let (client, outbox) = self.inner.hub.connect(options)?;
         let registration = Registration::new(self, &client, transport);
+        self.keep_time();
         Ok((client, outbox, registration))
+    }
+
+    /// Has the layers be told the time from now on.
+    pub(crate) fn keep_time(&self) {
+        self.inner.ticker.start(self.layers());
     }
 
     #[cfg(feature = "sse")]

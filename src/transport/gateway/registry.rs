@@ -109,7 +109,7 @@ impl Registry {
 /// One connection in the registry, until it is dropped.
 pub(crate) struct Registration {
     gateway: Gateway,
-    client: ClientId,
+    client: Client,
     transport: Transport,
     counters: Arc<Counters>,
     code: AtomicU16,
@@ -127,9 +127,12 @@ impl Registration {
             // Who drains may have looked into the registry too early.
             client.close(Disconnect::GOING_AWAY);
         }
+        if let Some(layers) = gateway.layers() {
+            layers.connected(client);
+        }
         Self {
             gateway: gateway.clone(),
-            client: client.id(),
+            client: client.clone(),
             transport,
             counters,
             code: AtomicU16::new(ABNORMAL),
@@ -159,6 +162,11 @@ impl Drop for Registration {
     fn drop(&mut self) {
         // Relaxed: nobody else has it any more.
         self.totals().closed(self.code.load(Ordering::Relaxed));
-        self.gateway.inner.registry.remove(self.client);
+        self.gateway.inner.registry.remove(self.client.id());
+        if let Some(layers) = self.gateway.layers() {
+            // It is over, whoever still has the other end of it.
+            self.client.close(Disconnect::GONE);
+            layers.disconnected(&self.client);
+        }
     }
 }
