@@ -12,7 +12,6 @@ use throng::Authorization;
 use throng::Disconnect;
 use throng::Gateway;
 use throng::Hub;
-use throng::Layers;
 use throng::Limits;
 use throng::OutboxLimits;
 use throng::server;
@@ -141,7 +140,7 @@ fn gateway(options: &ServeOptions, hub: Hub, origins: Origins) -> Gateway {
         .pong_timeout(options.pong_timeout)
         .write_timeout(options.write_timeout)
         .close_timeout(options.close_timeout);
-    let layers = Layers::new(&hub);
+    let layers = options.layers.layers(&hub);
     let builder = Gateway::builder(hub)
         .layers(layers)
         .sse(sse(options))

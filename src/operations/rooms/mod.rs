@@ -99,4 +99,3 @@ fn after_user(after: Option<&str>) -> Result<Option<UserId>, Fault> {
     let after = after.map(UserId::parse).transpose();
     after.map_err(|_| invalid("after", "`next` of the page before"))
 }
-
