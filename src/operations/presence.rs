@@ -23,6 +23,7 @@ use crate::layers::presence::PresenceUpdate;
 use crate::layers::presence::Status;
 use crate::layers::presence::UserPresence;
 use crate::protocol::Fault;
+use crate::protocol::invalid;
 use crate::protocol::missing;
 
 use super::Answer;
@@ -181,6 +182,15 @@ pub(super) const TABLE: &[Operation] = &[
         run: remove_device,
     },
     Operation {
+        name: "presence.in_room",
+        method: Method::Get,
+        path: "/rooms/{room_id}/presence",
+        summary: "The presence of the members of a room, in the order of their ids.",
+        who: Who::Anyone,
+        arguments: &[ROOM, OF_STATUS_NOW, OF_DEVICE, OF_ACTIVITY, LIMIT, AFTER],
+        run: in_room,
+    },
+    Operation {
         name: "presence.watch",
         method: Method::Post,
         path: "/presence/watches",
@@ -317,6 +327,27 @@ fn remove_device(call: &Call<'_>) -> Result<Answer, Fault> {
     let device = device(call)?.ok_or_else(|| missing("device"))?;
     presence(call)?.remove_device(&user, &device);
     Ok(Answer::done())
+}
+
+fn in_room(call: &Call<'_>) -> Result<Answer, Fault> {
+    let (limit, after) = call.page()?;
+    let after = after.as_deref().map(UserId::parse).transpose();
+    let after = after.map_err(|_| invalid("after", "`next` of the page before"))?;
+    let mut filter = filter(call)?;
+    if let Some(status) = status(call)? {
+        filter = filter.status(status);
+    }
+    let rooms = call.layers.rooms();
+    let rooms = rooms.ok_or_else(|| super::disabled("rooms"))?;
+    let actor = call.actor()?;
+    let page = rooms.members(&actor, &call.room()?, None, after.as_ref(), limit);
+    let (members, next) =
+        page.map_err(|error| super::fault(error.code(), error.field(), &error))?;
+    let members: Vec<_> = members.into_iter().map(|member| member.user_id).collect();
+    Ok(Answer::of(&Users {
+        users: presence(call)?.among(&actor, &members, &filter),
+        next: next.map(|user| user.to_string()),
+    }))
 }
 
 fn watch(call: &Call<'_>) -> Result<Answer, Fault> {
@@ -546,6 +577,14 @@ const OF_STATUS: Argument = Argument::optional(
     Kind::Text,
     "What they have become: `online`, the default, `away`, `busy` or `offline`.",
 );
+
+const OF_STATUS_NOW: Argument = Argument::optional(
+    "status",
+    Kind::Text,
+    "Those alone of this status: `online`, `away`, `busy` or `offline`.",
+);
+
+const ROOM: Argument = Argument::needed("room_id", Kind::Text, "Which room.");
 
 const CUSTOM_STATUS: Argument = Argument::optional(
     "custom_status",

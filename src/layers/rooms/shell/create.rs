@@ -87,6 +87,7 @@ impl Rooms {
         for user in state.room.members() {
             self.inner.users.leave(user, &id);
             self.detach_all(user, &id, "deleted");
+            self.observed(&RoomChange::Left(id.clone(), user.clone()));
         }
         self.take_out(&id);
         self.observed(&RoomChange::Deleted(id));

@@ -124,7 +124,7 @@ struct State {
 pub enum RoomChange {
     /// A room was made.
     Created(RoomId),
-    /// A room is no more. Its members are not told of one by one.
+    /// A room is no more; just before, its members have left, one by one.
     Deleted(RoomId),
     /// A user has become a member.
     Joined(RoomId, UserId),
