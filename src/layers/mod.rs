@@ -31,4 +31,6 @@ pub use self::name::UserId;
 pub use self::name::is_reserved;
 pub use self::stamp::Stamp;
 pub use self::timestamp::Timestamp;
+pub use self::together::Attendance;
 pub use self::together::Layers;
+pub use self::together::LayersBuilder;

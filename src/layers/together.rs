@@ -2,16 +2,47 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::Weak;
+use std::time::Instant;
 
+use crate::disconnect::Disconnect;
+use crate::hub::Client;
+use crate::hub::ConnectOptions;
 use crate::hub::Hub;
+use crate::hub::Outbox;
+use crate::layers::name::RoomId;
+use crate::layers::name::UserId;
+use crate::layers::presence;
 use crate::layers::presence::Presence;
 use crate::layers::presence::PresenceConfig;
+use crate::layers::rooms::RoomChange;
+use crate::layers::rooms::Rooms;
+use crate::layers::rooms::RoomsConfig;
 use crate::layers::typing::Typing;
 use crate::layers::typing::TypingConfig;
+use crate::layers::typing::TypingError;
+use crate::layers::users::Connection;
+use crate::layers::users::UserError;
 use crate::layers::users::Users;
 use crate::layers::users::UsersConfig;
 
-/// The layers that a gateway serves, wired together. A cheap clone.
+/// The layers that a gateway serves, wired together on one hub. A cheap clone.
+///
+/// A user's connections follow its rooms, its presence follows its connections and is told to its
+/// rooms, and what it types is told to those it types in.
+///
+/// ```
+/// use throng::{Gateway, Hub, Layers};
+/// use throng::rooms::RoomsConfig;
+///
+/// let hub = Hub::new();
+/// let layers = Layers::builder(&hub)
+///     .rooms(Some(RoomsConfig::new().max_rooms_per_user(10)))
+///     .typing(None)
+///     .build();
+/// # #[cfg(feature = "ws")]
+/// let gateway = Gateway::builder(hub).layers(layers).build();
+/// ```
 #[derive(Clone)]
 pub struct Layers {
     inner: Arc<Inner>,
@@ -19,22 +50,87 @@ pub struct Layers {
 
 struct Inner {
     hub: Hub,
-    presence: Presence,
-    typing: Typing,
     users: Users,
+    rooms: Option<Rooms>,
+    presence: Option<Presence>,
+    typing: Option<Typing>,
+}
+
+/// Layers to be; each of those but users can be left out.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct LayersBuilder {
+    hub: Hub,
+    users: UsersConfig,
+    rooms: Option<RoomsConfig>,
+    presence: Option<PresenceConfig>,
+    typing: Option<TypingConfig>,
+}
+
+impl LayersBuilder {
+    /// How many connections users may have, and which are closed.
+    pub fn users(mut self, config: UsersConfig) -> Self {
+        self.users = config;
+        self
+    }
+
+    /// Rooms; `None` for none.
+    pub fn rooms(mut self, config: Option<RoomsConfig>) -> Self {
+        self.rooms = config;
+        self
+    }
+
+    /// Presence; `None` for none.
+    pub fn presence(mut self, config: Option<PresenceConfig>) -> Self {
+        self.presence = config;
+        self
+    }
+
+    /// Who is typing in rooms; `None` for nobody.
+    pub fn typing(mut self, config: Option<TypingConfig>) -> Self {
+        self.typing = config;
+        self
+    }
+
+    /// The layers.
+    #[must_use]
+    pub fn build(self) -> Layers {
+        let users = Users::new(&self.hub, self.users);
+        let connections = {
+            let users = users.clone();
+            move |user: &UserId| users.of(user)
+        };
+        let rooms = self.rooms;
+        let rooms = rooms.map(|config| Rooms::new(&self.hub, config, connections));
+        let layers = Layers {
+            inner: Arc::new(Inner {
+                users,
+                presence: self.presence.map(|it| Presence::new(&self.hub, it)),
+                typing: self.typing.map(|it| Typing::new(&self.hub, it)),
+                rooms,
+                hub: self.hub,
+            }),
+        };
+        layers.wire();
+        layers
+    }
 }
 
 impl Layers {
     /// All layers with their defaults.
     #[must_use]
     pub fn new(hub: &Hub) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                hub: hub.clone(),
-                presence: Presence::new(hub, PresenceConfig::new()),
-                typing: Typing::new(hub, TypingConfig::new()),
-                users: Users::new(hub, UsersConfig::new()),
-            }),
+        Self::builder(hub).build()
+    }
+
+    /// Layers to be set up; all of them, with their defaults, unless something else is said.
+    pub fn builder(hub: &Hub) -> LayersBuilder {
+        LayersBuilder {
+            hub: hub.clone(),
+            users: UsersConfig::new(),
+            rooms: Some(RoomsConfig::new()),
+            presence: Some(PresenceConfig::new()),
+            typing: Some(TypingConfig::new()),
         }
     }
 
@@ -44,27 +140,188 @@ impl Layers {
         &self.inner.hub
     }
 
-    /// Who is there.
-    #[must_use]
-    pub fn presence(&self) -> &Presence {
-        &self.inner.presence
-    }
-
-    /// Who is typing.
-    #[must_use]
-    pub fn typing(&self) -> &Typing {
-        &self.inner.typing
-    }
-
-    /// The users, and the connections of each.
+    /// Users and their connections.
     #[must_use]
     pub fn users(&self) -> &Users {
         &self.inner.users
     }
+
+    /// The rooms.
+    #[must_use]
+    pub fn rooms(&self) -> Option<&Rooms> {
+        self.inner.rooms.as_ref()
+    }
+
+    /// Who is there.
+    #[must_use]
+    pub fn presence(&self) -> Option<&Presence> {
+        self.inner.presence.as_ref()
+    }
+
+    /// Who is typing.
+    #[must_use]
+    pub fn typing(&self) -> Option<&Typing> {
+        self.inner.typing.as_ref()
+    }
+
+    /// Connects a client, as [`Users::connect`] does: it receives the rooms of its user from now
+    /// on, and its user is there until the [`Attendance`] is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`Users::connect`].
+    pub fn connect(
+        &self,
+        options: ConnectOptions,
+        transport: &'static str,
+    ) -> Result<(Client, Outbox, Attendance), UserError> {
+        let (client, outbox, connection) = self.inner.users.connect(options, transport)?;
+        if let Some(rooms) = self.rooms() {
+            rooms.attach(&client);
+        }
+        if let (Some(presence), Some(user)) = (self.presence(), connection.user()) {
+            presence.connected(user, client.id(), presence::device_of(&client));
+        }
+        let attendance = Attendance {
+            layers: self.clone(),
+            client: client.clone(),
+            connection: Some(connection),
+        };
+        Ok((client, outbox, attendance))
+    }
+
+    /// A user has sent what it typed.
+    pub(crate) fn has_sent(&self, user: &UserId, room: &RoomId) {
+        if let Some(typing) = self.typing() {
+            typing.stop(user, room, None);
+        }
+    }
+
+    /// When to call [`Layers::tick`] next, if nothing happens before.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        [
+            self.inner.users.next_deadline(),
+            self.rooms().and_then(Rooms::next_deadline),
+            self.presence().and_then(Presence::next_deadline),
+            self.typing().and_then(Typing::next_deadline),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Does what is due at `now`.
+    pub fn tick(&self, now: Instant) {
+        self.inner.users.tick(now);
+        if let Some(rooms) = self.rooms() {
+            rooms.tick(now);
+        }
+        if let Some(presence) = self.presence() {
+            presence.tick(now);
+        }
+        if let Some(typing) = self.typing() {
+            typing.tick(now);
+        }
+    }
+
+    fn wire(&self) {
+        let Some(rooms) = self.rooms() else {
+            return;
+        };
+        let weak = Arc::downgrade(&self.inner);
+        rooms.observe(move |change| {
+            if let Some(layers) = upgrade(&weak) {
+                layers.room_changed(change);
+            }
+        });
+        if let Some(presence) = self.presence() {
+            let (of, noting) = (rooms.clone(), rooms.clone());
+            presence.rooms(
+                move |user| of.rooms_of(user),
+                move |room, user, entry| noting.note_presence(room, user, entry),
+            );
+        }
+        if let Some(typing) = self.typing() {
+            let rooms = rooms.clone();
+            typing.permit(move |user, room| {
+                let checked = rooms.check_send(user, room);
+                checked.map_err(|error| TypingError::denied(error.code(), error.to_string()))
+            });
+        }
+    }
+
+    /// Called in the middle of the room.
+    fn room_changed(&self, change: &RoomChange) {
+        match change {
+            RoomChange::Left(room, user) => {
+                if let Some(typing) = self.typing() {
+                    typing.leave(user, room);
+                }
+                if let Some(presence) = self.presence() {
+                    presence.recheck(user);
+                }
+            }
+            RoomChange::Deleted(room) => {
+                if let Some(typing) = self.typing() {
+                    typing.close(room);
+                }
+            }
+            RoomChange::Created(_) | RoomChange::Joined(..) | RoomChange::Updated(_) => {}
+        }
+    }
+}
+
+fn upgrade(inner: &Weak<Inner>) -> Option<Layers> {
+    inner.upgrade().map(|inner| Layers { inner })
 }
 
 impl fmt::Debug for Layers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Layers").finish_non_exhaustive()
+    }
+}
+
+/// Keeps a connection among those of its user, and its user there. When it is dropped, the client
+/// is closed, if it is not yet, and nothing of it is left.
+#[derive(Debug)]
+#[must_use = "a connection that is dropped has left"]
+pub struct Attendance {
+    layers: Layers,
+    client: Client,
+    connection: Option<Connection>,
+}
+
+impl Attendance {
+    /// The client has asked for something.
+    pub fn touch(&self) {
+        let Some(connection) = &self.connection else {
+            return;
+        };
+        connection.touch();
+        if let (Some(presence), Some(user)) = (self.layers.presence(), connection.user()) {
+            // An error: it has gone meanwhile.
+            let _known = presence.touch(user, Some(self.client.id()));
+        }
+    }
+}
+
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        // It is over, whoever still has the other end of it.
+        self.client.close(Disconnect::GONE);
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        let left = connection.leave();
+        let Some(user) = left.user else {
+            return;
+        };
+        if let (Some(typing), true) = (self.layers.typing(), left.last) {
+            typing.clear(&user);
+        }
+        if let Some(presence) = self.layers.presence() {
+            presence.disconnected(&user, self.client.id());
+        }
     }
 }

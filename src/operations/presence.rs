@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::code::ErrorCode;
+use crate::hub::Client;
 use crate::layers::Actor;
 use crate::layers::UserId;
 use crate::layers::presence::Activity;
@@ -183,18 +184,18 @@ pub(super) const TABLE: &[Operation] = &[
         name: "presence.watch",
         method: Method::Post,
         path: "/presence/watches",
-        summary: "Has this connection be told when the presence of a user changes.",
-        who: Who::Connection,
-        arguments: &[USER],
+        summary: "Has a connection be told when the presence of a user changes.",
+        who: Who::Anyone,
+        arguments: &[USER, CONNECTION],
         run: watch,
     },
     Operation {
         name: "presence.unwatch",
         method: Method::Delete,
         path: "/presence/watches",
-        summary: "Has this connection be told of a user no longer.",
-        who: Who::Connection,
-        arguments: &[USER],
+        summary: "Has a connection be told of a user no longer.",
+        who: Who::Anyone,
+        arguments: &[USER, CONNECTION],
         run: unwatch,
     },
     Operation {
@@ -224,7 +225,7 @@ fn set(call: &Call<'_>) -> Result<Answer, Fault> {
         Caller::Client(client) => Some(client.id()),
         Caller::Api(_) => None,
     };
-    let presence = presence(call);
+    let presence = presence(call)?;
     presence.set(&user, through, &update);
     let own = presence.get(&Actor::User(user.clone()), &user);
     own.map(|own| Answer::of(&own)).map_err(fault)
@@ -233,7 +234,7 @@ fn set(call: &Call<'_>) -> Result<Answer, Fault> {
 fn set_many(call: &Call<'_>) -> Result<Answer, Fault> {
     let users = call.users("user_ids", MOST_USERS)?;
     let update = update(call)?;
-    presence(call).set_many(&users, &update);
+    presence(call)?.set_many(&users, &update);
     Ok(Answer::done())
 }
 
@@ -243,19 +244,19 @@ fn touch(call: &Call<'_>) -> Result<Answer, Fault> {
         Caller::Client(client) => Some(client.id()),
         Caller::Api(_) => None,
     };
-    let touched = presence(call).touch(&user, through);
+    let touched = presence(call)?.touch(&user, through);
     touched.map(|()| Answer::done()).map_err(fault)
 }
 
 fn get(call: &Call<'_>) -> Result<Answer, Fault> {
     let user = call.user_named("user_id")?;
-    let seen = presence(call).get(&call.actor()?, &user);
+    let seen = presence(call)?.get(&call.actor()?, &user);
     seen.map(|seen| Answer::of(&seen)).map_err(fault)
 }
 
 fn get_many(call: &Call<'_>) -> Result<Answer, Fault> {
     let users = call.users("user_ids", MOST_USERS)?;
-    let many = presence(call).get_many(&call.actor()?, &users);
+    let many = presence(call)?.get_many(&call.actor()?, &users);
     Ok(Answer::of(&json!({
         "users": many.presences,
         "denied": many.denied,
@@ -279,7 +280,7 @@ fn recent(call: &Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn count(call: &Call<'_>) -> Result<Answer, Fault> {
-    let mut counts = json!(presence(call).counts());
+    let mut counts = json!(presence(call)?.counts());
     if call.actor()? != Actor::Server
         && let Some(counts) = counts.as_object_mut()
     {
@@ -290,14 +291,14 @@ fn count(call: &Call<'_>) -> Result<Answer, Fault> {
 
 fn history(call: &Call<'_>) -> Result<Answer, Fault> {
     let user = call.user_named("user_id")?;
-    let history = presence(call).history(&call.actor()?, &user);
+    let history = presence(call)?.history(&call.actor()?, &user);
     Ok(Answer::of(&json!({ "history": history.map_err(fault)? })))
 }
 
 fn durations(call: &Call<'_>) -> Result<Answer, Fault> {
     let user = call.user_named("user_id")?;
     let window = call.arguments.millis("window_ms")?.unwrap_or(EVER);
-    let durations = presence(call).durations(&call.actor()?, &user, window);
+    let durations = presence(call)?.durations(&call.actor()?, &user, window);
     let each = durations.map_err(fault)?.into_iter();
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let each = each.map(|(status, time)| (status.to_string(), Value::from(millis(time))));
@@ -307,38 +308,38 @@ fn durations(call: &Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn devices(call: &Call<'_>) -> Result<Answer, Fault> {
-    let devices = presence(call).devices(&whose(call)?);
+    let devices = presence(call)?.devices(&whose(call)?);
     Ok(Answer::of(&json!({ "devices": devices.map_err(fault)? })))
 }
 
 fn remove_device(call: &Call<'_>) -> Result<Answer, Fault> {
     let user = whose(call)?;
     let device = device(call)?.ok_or_else(|| missing("device"))?;
-    presence(call).remove_device(&user, &device);
+    presence(call)?.remove_device(&user, &device);
     Ok(Answer::done())
 }
 
 fn watch(call: &Call<'_>) -> Result<Answer, Fault> {
     let user = call.user_named("user_id")?;
-    let seen = presence(call).watch(call.client()?, &user);
+    let seen = presence(call)?.watch(&connection(call)?, &user);
     seen.map(|seen| Answer::of(&seen)).map_err(fault)
 }
 
 fn unwatch(call: &Call<'_>) -> Result<Answer, Fault> {
     let user = call.user_named("user_id")?;
-    presence(call).unwatch(call.client()?, &user);
+    presence(call)?.unwatch(&connection(call)?, &user);
     Ok(Answer::done())
 }
 
 fn watching(call: &Call<'_>) -> Result<Answer, Fault> {
-    let users = presence(call).watching(&whose(call)?);
+    let users = presence(call)?.watching(&whose(call)?);
     Ok(Answer::of(&json!({ "user_ids": users })))
 }
 
 fn watchers(call: &Call<'_>) -> Result<Answer, Fault> {
     let user = whose(call)?;
     let (limit, after) = call.page()?;
-    let page = presence(call).watchers(&user, after.as_deref(), limit);
+    let page = presence(call)?.watchers(&user, after.as_deref(), limit);
     let Page { items, next, .. } = page.map_err(fault)?;
     Ok(Answer::of(&json!({ "user_ids": items, "next": next })))
 }
@@ -352,7 +353,7 @@ fn page(call: &Call<'_>, query: PresenceQuery) -> Result<Answer, Fault> {
     if let Some(ago) = call.arguments.millis("ago_ms")? {
         query = query.ago(ago);
     }
-    let page = presence(call).page(&call.actor()?, &query);
+    let page = presence(call)?.page(&call.actor()?, &query);
     let Page { items, next, .. } = page.map_err(fault)?;
     Ok(Answer::of(&Users { users: items, next }))
 }
@@ -388,6 +389,25 @@ fn whose(call: &Call<'_>) -> Result<UserId, Fault> {
             Err(Fault::new(ErrorCode::PresenceDenied, why).field("user_id"))
         }
     }
+}
+
+/// The connection that it is about: the one that asks, or the one that is named; a user can name
+/// its own alone.
+fn connection(call: &Call<'_>) -> Result<Client, Fault> {
+    let actor = match &call.caller {
+        Caller::Client(client) => return Ok(Client::clone(client)),
+        Caller::Api(actor) => actor,
+    };
+    let id = call.text("client_id", MAX_TEXT)?;
+    let client = id.parse().ok().and_then(|id| call.layers.hub().client(id));
+    let is_theirs = |client: &Client| match actor {
+        Actor::Server => true,
+        Actor::User(user) => client.user() == Some(user),
+    };
+    client.filter(is_theirs).ok_or_else(|| {
+        let why = "this user has no connection of this id";
+        Fault::new(ErrorCode::UnknownConnection, why).field("client_id")
+    })
 }
 
 /// What is to be changed, of what is named.
@@ -467,8 +487,9 @@ fn status(call: &Call<'_>) -> Result<Option<Status>, Fault> {
     status.map(|name| name.parse()).transpose().map_err(fault)
 }
 
-fn presence<'a>(call: &Call<'a>) -> &'a Presence {
-    call.layers.presence()
+fn presence<'a>(call: &Call<'a>) -> Result<&'a Presence, Fault> {
+    let presence = call.layers.presence();
+    presence.ok_or_else(|| super::disabled("presence"))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
@@ -498,6 +519,12 @@ const WHOSE: Argument = Argument::optional(
     "user_id",
     Kind::Text,
     "The user; default the one who asks. Another than that is for the server only.",
+);
+
+const CONNECTION: Argument = Argument::optional(
+    "client_id",
+    Kind::Text,
+    "The connection; default the one that asks. Over HTTP it has to be named.",
 );
 
 const USERS: Argument = Argument::needed("user_ids", Kind::List, "The users: at most 1,000.");

@@ -5,8 +5,10 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::hub::Client;
+use crate::layers::Actor;
 use crate::layers::RoomId;
 use crate::layers::UserId;
+use crate::layers::rooms::RoomError;
 use crate::layers::typing::Typing;
 use crate::layers::typing::TypingError;
 use crate::protocol::Fault;
@@ -111,12 +113,19 @@ fn clear(call: &Call<'_>) -> Result<Answer, Fault> {
 
 /// Who is typing in a room, as far as whoever asks may know.
 fn seen(call: &Call<'_>, room: &RoomId) -> Result<Vec<UserId>, Fault> {
-    call.actor()?;
+    if let (Actor::User(user), Some(rooms)) = (call.actor()?, call.layers.rooms())
+        && !rooms.is_member(&user, room)
+    {
+        let error = RoomError::NotMember;
+        return Err(super::fault(error.code(), error.field(), &error));
+    }
     Ok(typing(call)?.list(room))
 }
 
 fn typing<'a>(call: &Call<'a>) -> Result<&'a Typing, Fault> {
-    Ok(call.layers.typing())
+    call.layers
+        .typing()
+        .ok_or_else(|| super::disabled("typing"))
 }
 
 /// The connection that asks, which is not told what it has said.

@@ -223,6 +223,7 @@ impl Serving {
         if text.len() > self.max_message {
             return self.dialogue.client().close(Disconnect::TOO_LARGE);
         }
+        self.registration.touch();
         let waiting = &mut self.waiting;
         self.dialogue
             .command(text, &mut |reply| waiting.push_back(reply));

@@ -9,6 +9,7 @@ use crate::hub::PublishError;
 use crate::hub::SubscribeError;
 use crate::id::ChannelName;
 use crate::layers::is_reserved;
+use crate::layers::users::UserError;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 
@@ -72,11 +73,14 @@ pub(crate) fn channel_code(error: &ChannelError) -> ErrorCode {
 }
 
 /// What a client is told that the hub does not let in.
-pub(crate) fn refusal(error: &ConnectError) -> &'static Disconnect {
+pub(crate) fn refusal(error: &UserError) -> &'static Disconnect {
+    const BAD_REQUEST: &Disconnect = &Disconnect::BAD_REQUEST;
     const GOING_AWAY: &Disconnect = &Disconnect::GOING_AWAY;
     const TOO_MANY: &Disconnect = &Disconnect::TOO_MANY_CONNECTIONS;
     match error {
-        ConnectError::TooManyClients { .. } => TOO_MANY,
+        UserError::Connect(ConnectError::TooManyClients { .. })
+        | UserError::TooManyConnections { .. } => TOO_MANY,
+        UserError::InvalidUser(_) => BAD_REQUEST,
         _ => GOING_AWAY,
     }
 }

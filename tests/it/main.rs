@@ -54,6 +54,8 @@ mod embedding;
 #[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
+mod presence_users;
+#[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
 mod slow_sockets;

@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use throng::SlowConsumer;
 
 use crate::bench;
+use crate::layers::LayerOptions;
 use crate::tls::TlsOptions;
 
 /// An embeddable, sharded realtime hub, and the server built from it.
@@ -117,7 +118,7 @@ pub(crate) struct ServeOptions {
     pub(crate) max_backlog: NonZeroUsize,
 
     /// Channels that one client may be subscribed to.
-    #[arg(long, value_name = "N", default_value = "128")]
+    #[arg(long, value_name = "N", default_value = "256")]
     pub(crate) max_subscriptions: NonZeroUsize,
 
     /// Commands that one client may send in a second; no limit unless given.
@@ -215,6 +216,9 @@ pub(crate) struct ServeOptions {
     /// own.
     #[arg(long, value_name = "MS", default_value = "5000", value_parser = millis)]
     pub(crate) reconnect_within: Duration,
+
+    #[command(flatten)]
+    pub(crate) layers: LayerOptions,
 
     #[command(flatten)]
     pub(crate) sse: SseOptions,

@@ -2,6 +2,7 @@
 
 mod bench;
 mod cli;
+mod layers;
 mod serve;
 
 #[cfg(feature = "tls")]

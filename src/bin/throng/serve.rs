@@ -140,7 +140,9 @@ fn gateway(options: &ServeOptions, hub: Hub, origins: Origins) -> Gateway {
         .pong_timeout(options.pong_timeout)
         .write_timeout(options.write_timeout)
         .close_timeout(options.close_timeout);
+    let layers = options.layers.layers(&hub);
     let builder = Gateway::builder(hub)
+        .layers(layers)
         .sse(sse(options))
         .ws(ws)
         .origins(origins)

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::hub::Client;
 use crate::layers::presence::error::PresenceError;
 use crate::layers::presence::status::Status;
 
@@ -280,6 +281,21 @@ impl Device {
     #[must_use]
     pub fn kind(&self) -> &str {
         &self.kind
+    }
+}
+
+/// The key under which a client's metadata has the kind of its device.
+pub const DEVICE: &str = "device";
+
+/// The key under which a client's metadata has what its device is called.
+pub const DEVICE_NAME: &str = "device_name";
+
+/// The device that a client's metadata names, if it names one as it should.
+pub(in crate::layers) fn device_of(client: &Client) -> Option<Device> {
+    let device = Device::new(client.metadata(DEVICE)?).ok()?;
+    match client.metadata(DEVICE_NAME) {
+        Some(name) => device.name(name).ok(),
+        None => Some(device),
     }
 }
 

@@ -244,18 +244,14 @@ fn enter(call: &Call<'_>, id: &RoomId, invite: Option<&str>) -> Result<Answer, F
 fn members(call: &Call<'_>) -> Result<Answer, Fault> {
     let (limit, after) = call.page()?;
     let after = after_user(after.as_deref())?;
-    let page = rooms(call)?.members(
-        &call.actor()?,
-        &call.room()?,
-        role(call)?,
-        after.as_ref(),
-        limit,
-    );
+    let actor = call.actor()?;
+    let page = rooms(call)?.members(&actor, &call.room()?, role(call)?, after.as_ref(), limit);
     let (members, next) = page.map_err(fault)?;
     let members: Vec<_> = members
         .into_iter()
         .map(|member| {
-            let presence = call.layers.presence_of(&member.user_id);
+            let presence = call.layers.presence();
+            let presence = presence.and_then(|it| it.get(&actor, &member.user_id).ok());
             json!({
                 "user_id": member.user_id,
                 "role": member.role,

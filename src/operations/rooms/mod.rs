@@ -5,8 +5,6 @@ pub(super) mod members;
 pub(super) mod messages;
 pub(super) mod moderation;
 
-use serde::Serialize;
-
 use crate::code::ErrorCode;
 use crate::layers::UserId;
 use crate::layers::rooms::Permission;
@@ -100,12 +98,4 @@ fn message_id(call: &Call<'_>) -> Result<u64, Fault> {
 fn after_user(after: Option<&str>) -> Result<Option<UserId>, Fault> {
     let after = after.map(UserId::parse).transpose();
     after.map_err(|_| invalid("after", "`next` of the page before"))
-}
-
-/// A page of something.
-#[derive(Debug, Serialize)]
-struct Paged<T: Serialize> {
-    #[serde(flatten)]
-    entries: T,
-    next: Option<UserId>,
 }

@@ -14,6 +14,7 @@ use crate::layers::Layers;
 use crate::transport::gateway::Gateway;
 use crate::transport::gateway::Inner;
 use crate::transport::gateway::registry::Registry;
+use crate::transport::gateway::ticker::Ticker;
 #[cfg(feature = "sse")]
 use crate::transport::sse::SseConfig;
 use crate::transport::ws::Flushers;
@@ -123,6 +124,7 @@ impl GatewayBuilder {
                 registry: Registry::new(),
                 totals: Arc::default(),
                 flushers: Flushers::default(),
+                ticker: Ticker::default(),
                 draining: AtomicBool::new(false),
             }),
         }

@@ -4,6 +4,7 @@ mod builder;
 mod drain;
 mod peer;
 mod registry;
+mod ticker;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::hub::Hub;
 use crate::hub::Outbox;
 use crate::id::ClientId;
 use crate::layers::Layers;
+use crate::layers::users::UserError;
 use crate::transport::rate::spread;
 #[cfg(feature = "sse")]
 use crate::transport::sse::SseConfig;
@@ -36,6 +38,7 @@ use crate::transport::ws::WsConfig;
 
 use self::builder::Authenticate;
 use self::registry::Registry;
+use self::ticker::Ticker;
 
 pub use self::builder::GatewayBuilder;
 pub use self::builder::Unauthenticated;
@@ -66,6 +69,7 @@ pub(super) struct Inner {
     registry: Registry,
     totals: Arc<AllTotals>,
     flushers: Flushers,
+    ticker: Ticker,
     draining: AtomicBool,
 }
 
@@ -165,14 +169,31 @@ impl Gateway {
         &self,
         options: ConnectOptions,
         transport: Transport,
-    ) -> Result<(Client, Outbox, Registration), ConnectError> {
+    ) -> Result<(Client, Outbox, Registration), UserError> {
         if self.is_draining() {
-            return Err(ConnectError::Closed);
+            return Err(UserError::Connect(ConnectError::Closed));
         }
         let options = options.join_notices(true).gap_notices(true);
-        let (client, outbox) = self.inner.hub.connect(options)?;
-        let registration = Registration::new(self, &client, transport);
+        let (client, outbox, attendance) = match self.layers() {
+            Some(layers) => {
+                let connected = layers.connect(options, transport.as_str())?;
+                let (client, outbox, attendance) = connected;
+                (client, outbox, Some(attendance))
+            }
+            None => {
+                let connected = self.inner.hub.connect(options);
+                let (client, outbox) = connected.map_err(UserError::Connect)?;
+                (client, outbox, None)
+            }
+        };
+        let registration = Registration::new(self, &client, transport, attendance);
+        self.keep_time();
         Ok((client, outbox, registration))
+    }
+
+    /// Has the layers be told the time from now on.
+    pub(crate) fn keep_time(&self) {
+        self.inner.ticker.start(self.layers());
     }
 
     #[cfg(feature = "sse")]

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use crate::disconnect::Disconnect;
 use crate::hub::Client;
 use crate::id::ClientId;
+use crate::layers::Attendance;
 use crate::transport::gateway::Gateway;
 use crate::transport::stats::ConnectionStats;
 use crate::transport::stats::Counters;
@@ -113,13 +114,20 @@ pub(crate) struct Registration {
     transport: Transport,
     counters: Arc<Counters>,
     code: AtomicU16,
+    /// What the layers know of it, until it ends.
+    attendance: Option<Attendance>,
 }
 
 /// What is noted for a connection that ended without a close code: RFC 6455 §7.4.1.
 const ABNORMAL: u16 = 1006;
 
 impl Registration {
-    pub(super) fn new(gateway: &Gateway, client: &Client, transport: Transport) -> Self {
+    pub(super) fn new(
+        gateway: &Gateway,
+        client: &Client,
+        transport: Transport,
+        attendance: Option<Attendance>,
+    ) -> Self {
         let counters = Arc::default();
         gateway.totals(transport).opened();
         gateway.inner.registry.insert(client, &counters, transport);
@@ -133,6 +141,7 @@ impl Registration {
             transport,
             counters,
             code: AtomicU16::new(ABNORMAL),
+            attendance,
         }
     }
 
@@ -148,6 +157,13 @@ impl Registration {
         self.gateway.totals(self.transport)
     }
 
+    /// The client has asked for something.
+    pub(crate) fn touch(&self) {
+        if let Some(attendance) = &self.attendance {
+            attendance.touch();
+        }
+    }
+
     /// Notes with which code the connection ends.
     pub(crate) fn closed(&self, code: u16) {
         // Relaxed: read when the registration is dropped, by whoever has it to itself.
@@ -159,6 +175,7 @@ impl Drop for Registration {
     fn drop(&mut self) {
         // Relaxed: nobody else has it any more.
         self.totals().closed(self.code.load(Ordering::Relaxed));
+        drop(self.attendance.take());
         self.gateway.inner.registry.remove(self.client);
     }
 }

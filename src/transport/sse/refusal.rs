@@ -7,6 +7,7 @@ use hyper::header;
 use hyper::header::HeaderValue;
 
 use crate::hub::ConnectError;
+use crate::layers::users::UserError;
 use crate::transport::Problem;
 use crate::transport::fault::in_full;
 use crate::transport::sse::stream::random_part;
@@ -33,11 +34,13 @@ pub(super) fn not_acceptable() -> Problem {
 }
 
 /// Too much is going on, or soon nothing any more.
-pub(super) fn unavailable(error: &ConnectError, within: Duration) -> Problem {
+pub(super) fn unavailable(error: &UserError, within: Duration) -> Problem {
     let code = match error {
-        ConnectError::Closed => return Problem::draining(within),
-        ConnectError::Outbox(_) => "misconfigured",
-        ConnectError::TooManyClients { .. } => "too_many_clients",
+        UserError::Connect(ConnectError::Closed) => return Problem::draining(within),
+        UserError::Connect(ConnectError::TooManyClients { .. }) => "too_many_clients",
+        UserError::InvalidUser(_) => return bad_request("invalid_field", &in_full(error)),
+        UserError::TooManyConnections { .. } => error.code().as_str(),
+        _ => "misconfigured",
     };
     let seconds = within.mul_f64(random_part()).as_secs() + 1;
     let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, in_full(error));

@@ -132,6 +132,7 @@ impl Stream {
     /// Counts a request that changes the stream.
     pub(super) fn heard(&self, bytes: usize) {
         if let Some(pump) = &*self.pump.lock() {
+            pump.registration.touch();
             pump.count(&Tally {
                 bytes_in: bytes as u64,
                 frames_in: 1,

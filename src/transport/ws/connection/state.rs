@@ -372,6 +372,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
 
     fn hear(&mut self) {
         self.output.received();
+        self.registration.touch();
         if self.timing.minds_idleness() {
             self.timing.asked(now());
         }

@@ -1,0 +1,128 @@
+//! What is served on top of the hub.
+
+use std::time::Duration;
+
+use clap::Args;
+use clap::ValueEnum;
+use throng::Hub;
+use throng::Layers;
+use throng::presence::PresenceConfig;
+use throng::presence::Visibility;
+use throng::rooms::RoomsConfig;
+use throng::typing::TypingConfig;
+use throng::users::UsersConfig;
+
+use crate::cli::millis;
+
+/// How users, rooms, presence and typing are kept.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LayerOptions {
+    /// Connections of one user; 0 for no limit.
+    #[arg(long, value_name = "N", default_value = "5")]
+    max_connections_per_user: usize,
+
+    /// Connections that are nobody's; 0 for no limit.
+    #[arg(long, value_name = "N", default_value = "1000")]
+    max_anonymous: usize,
+
+    /// Channels that one user may be in, over all of its connections.
+    #[arg(long, value_name = "N", default_value = "100")]
+    max_channels_per_user: usize,
+
+    /// Milliseconds after which a connection that asks for nothing is closed, whatever its
+    /// transport; never unless given.
+    #[arg(long, value_name = "MS", value_parser = millis)]
+    close_idle: Option<Duration>,
+
+    /// Serve no rooms.
+    #[arg(long)]
+    no_rooms: bool,
+
+    /// Rooms that one user may be in, direct ones not counted.
+    #[arg(long, value_name = "N", default_value = "50")]
+    max_rooms_per_user: usize,
+
+    /// Rooms at a time.
+    #[arg(long, value_name = "N", default_value = "1000000")]
+    max_rooms: usize,
+
+    /// Members up to which a room is told of each coming and going at once.
+    #[arg(long, value_name = "N", default_value = "32")]
+    room_batch_from: usize,
+
+    /// Milliseconds for which comings and goings are gathered in larger rooms.
+    #[arg(long, value_name = "MS", default_value = "100", value_parser = millis)]
+    room_batch_window: Duration,
+
+    /// Serve no presence.
+    #[arg(long)]
+    no_presence: bool,
+
+    /// Milliseconds for which a user without a connection is still there.
+    #[arg(long, value_name = "MS", default_value = "5000", value_parser = millis)]
+    presence_grace: Duration,
+
+    /// Milliseconds after which a user that was only said to be there is not any more.
+    #[arg(long, value_name = "MS", default_value = "300000", value_parser = millis)]
+    presence_timeout: Duration,
+
+    /// Who sees whom.
+    #[arg(long, value_name = "WHO", default_value = "shared-rooms")]
+    presence_visibility: Sees,
+
+    /// Serve no typing.
+    #[arg(long)]
+    no_typing: bool,
+
+    /// Milliseconds after which a user that does not say it is typing is not any more.
+    #[arg(long, value_name = "MS", default_value = "3000", value_parser = millis)]
+    typing_timeout: Duration,
+
+    /// Users who may be typing in one room at a time; 0 for no limit.
+    #[arg(long, value_name = "N", default_value = "10")]
+    max_typing: usize,
+}
+
+/// Who sees the presence of whom.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Sees {
+    /// Everybody sees everybody.
+    Everyone,
+    /// Those see each other who share a room.
+    SharedRooms,
+}
+
+impl LayerOptions {
+    pub(crate) fn layers(&self, hub: &Hub) -> Layers {
+        let users = UsersConfig::new()
+            .max_per_user(limit(self.max_connections_per_user))
+            .max_anonymous(limit(self.max_anonymous))
+            .max_channels(self.max_channels_per_user)
+            .idle_after(self.close_idle);
+        let rooms = RoomsConfig::new()
+            .max_rooms_per_user(self.max_rooms_per_user)
+            .max_rooms(self.max_rooms)
+            .batch_from(self.room_batch_from)
+            .batch_window(self.room_batch_window);
+        let presence = PresenceConfig::new()
+            .grace(self.presence_grace)
+            .timeout(self.presence_timeout)
+            .visibility(match self.presence_visibility {
+                Sees::Everyone => Visibility::Everyone,
+                Sees::SharedRooms => Visibility::SharedRooms,
+            });
+        let typing = TypingConfig::new()
+            .expires(self.typing_timeout)
+            .max_per_room(limit(self.max_typing));
+        Layers::builder(hub)
+            .users(users)
+            .rooms((!self.no_rooms).then_some(rooms))
+            .presence((!self.no_presence).then_some(presence))
+            .typing((!self.no_typing).then_some(typing))
+            .build()
+    }
+}
+
+fn limit(n: usize) -> Option<usize> {
+    (n > 0).then_some(n)
+}
