@@ -44,6 +44,23 @@ pub(super) struct Idle<T> {
     pub(super) stopped: Option<Place>,
 }
 
+/// What several looks have found, as one: as far as all of them have looked, and `limit` at most.
+pub(super) fn merged<T>(looks: impl Iterator<Item = Idle<T>>, limit: usize) -> Idle<T> {
+    let mut found = Vec::new();
+    let mut stopped: Option<Place> = None;
+    for look in looks {
+        found.extend(look.found);
+        stopped = stopped.into_iter().chain(look.stopped).min();
+    }
+    found.sort_unstable_by_key(|(place, _)| *place);
+    found.retain(|(place, _)| stopped.is_none_or(|stopped| *place <= stopped));
+    if found.len() > limit {
+        found.truncate(limit);
+        stopped = found.last().map(|(place, _)| *place);
+    }
+    Idle { found, stopped }
+}
+
 /// Before all places.
 pub(super) const START: Place = (0, ClientId::new(0));
 

@@ -9,9 +9,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::Active;
+use super::Idle;
 use super::LOOKS;
 use super::Roster;
 use super::START;
+use super::merged;
 use crate::id::ClientId;
 
 impl Active for Arc<AtomicU64> {
@@ -125,4 +127,36 @@ fn a_look_moves_a_bounded_number_and_the_next_goes_on() {
     };
     assert_eq!(found, (1, ClientId::new(many)));
     assert_eq!(looks, 3);
+}
+
+#[test]
+fn several_looks_are_one_as_far_as_all_have_looked() {
+    let look = |found: &[u64], stopped: Option<u64>| Idle {
+        found: found
+            .iter()
+            .map(|at| ((*at, ClientId::new(*at)), ()))
+            .collect(),
+        stopped: stopped.map(|at| (at, ClientId::new(at))),
+    };
+    let of = |looks: [Idle<()>; 2], limit| {
+        let one = merged(looks.into_iter(), limit);
+        let found: Vec<_> = one.found.iter().map(|((at, _), ())| *at).collect();
+        (found, one.stopped.map(|(at, _)| at))
+    };
+    assert_eq!(
+        of([look(&[1, 4], None), look(&[2], None)], 9),
+        (vec![1, 2, 4], None)
+    );
+    assert_eq!(
+        of([look(&[1, 4], None), look(&[2], Some(2))], 9),
+        (vec![1, 2], Some(2))
+    );
+    assert_eq!(
+        of([look(&[1, 4], None), look(&[2], None)], 2),
+        (vec![1, 2], Some(2))
+    );
+    assert_eq!(
+        of([look(&[4], None), look(&[], Some(0))], 9),
+        (vec![], Some(0))
+    );
 }

@@ -18,6 +18,7 @@ use crate::layers::users::page::place;
 use crate::layers::users::roster::Idle;
 use crate::layers::users::roster::Place;
 use crate::layers::users::roster::START;
+use crate::layers::users::roster::merged;
 use crate::layers::users::shell::Users;
 use crate::layers::users::shell::narrow;
 
@@ -149,19 +150,7 @@ impl Users {
     fn look(&self, after: Place, until: u64, limit: usize) -> Idle<Arc<Entry>> {
         let rosters = self.shared.rosters.iter();
         let looks = rosters.map(|roster| roster.lock().idle(after, until, limit));
-        let mut found = Vec::new();
-        let mut stopped: Option<Place> = None;
-        for idle in looks {
-            found.extend(idle.found);
-            stopped = stopped.into_iter().chain(idle.stopped).min();
-        }
-        found.sort_unstable_by_key(|(place, _)| *place);
-        found.retain(|(place, _)| stopped.is_none_or(|stopped| *place <= stopped));
-        if found.len() > limit {
-            found.truncate(limit);
-            stopped = Some(found.last().map_or(after, |(place, _)| *place));
-        }
-        Idle { found, stopped }
+        merged(looks, limit)
     }
 
     /// Who was active last at this time or before is idle for so long.
