@@ -14,7 +14,7 @@ use crate::message::Message;
 
 /// What a sender says about a message besides its payload: a JSON object, passed on as it is, and
 /// looked at by filters. A clone is one reference count.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata(Arc<Map<String, Value>>);
 
 impl Metadata {

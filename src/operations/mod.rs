@@ -21,6 +21,7 @@
 
 mod answer;
 mod call;
+mod channels;
 mod openapi;
 mod page;
 mod presence;
@@ -137,6 +138,7 @@ fn fault(code: ErrorCode, field: Option<&'static str>, error: &impl Display) -> 
 
 /// The tables of all areas.
 const TABLES: &[&[Operation]] = &[
+    channels::TABLE,
     presence::TABLE,
     rooms::manage::TABLE,
     rooms::members::TABLE,

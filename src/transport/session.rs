@@ -12,6 +12,9 @@ use crate::hub::StreamPosition;
 use crate::hub::SubscribeOptions;
 use crate::id::ChannelKind;
 use crate::layers::Layers;
+use crate::layers::Metadata;
+use crate::layers::Stamp;
+use crate::layers::UserId;
 use crate::layers::is_reserved;
 use crate::message::Message;
 use crate::operations;
@@ -26,12 +29,14 @@ use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::Since;
 use crate::protocol::unknown_type;
+use crate::transport::fault::channels_fault;
 use crate::transport::fault::no_layers;
 use crate::transport::fault::not_subscribed;
 use crate::transport::fault::publish_fault;
 use crate::transport::fault::reserved;
 use crate::transport::fault::subscribe_fault;
 use crate::transport::gateway::Gateway;
+use crate::transport::seat::Seat;
 
 /// What carries out the commands of one client.
 #[derive(Debug)]
@@ -106,13 +111,24 @@ impl Session {
                 payload,
                 key,
                 echo,
-            } => self.publish(&channel, payload.into_message(key), echo),
+                metadata,
+            } => {
+                let message = self.signed(payload.into_message(key), metadata);
+                self.publish(&channel, message, echo)
+            }
             Command::Subscribe {
                 channel,
+                filter,
                 since,
                 auth,
             } => {
-                let future = self.subscribe(channel.clone(), since, auth);
+                let wishes = self.wishes(filter.as_deref(), since, auth);
+                let options = match wishes.and_then(|it| self.check_channel(&channel).map(|()| it))
+                {
+                    Ok(options) => options,
+                    Err(fault) => return Outcome::Now(Err(fault)),
+                };
+                let future = self.subscribe(channel.clone(), options);
                 return Outcome::Later { channel, future };
             }
             Command::Unsubscribe { channel } => self.unsubscribe(&channel),
@@ -145,6 +161,7 @@ impl Session {
     }
 
     fn publish(&self, channel: &str, message: Message, echo: Echo) -> Result<Done, Fault> {
+        self.check_channel(channel)?;
         if self.publishes == ClientPublish::Refuse {
             let why = "clients may not publish on this server";
             return Err(Fault::new(ErrorCode::Forbidden, why).field("type"));
@@ -161,26 +178,61 @@ impl Session {
             .map_err(|error| publish_fault(&error))
     }
 
-    fn subscribe(
+    /// The message with who sends it, which no client can say of itself, and what it says of it.
+    fn signed(&self, message: Message, metadata: Option<Metadata>) -> Message {
+        let user = self.client.user().and_then(|user| UserId::parse(user).ok());
+        if user.is_none() && metadata.is_none() {
+            return message;
+        }
+        let mut stamp = Stamp::new("message").metadata(metadata);
+        stamp.user = user;
+        stamp.on(message)
+    }
+
+    /// How the client wants to subscribe.
+    fn wishes(
         &self,
-        channel: String,
+        filter: Option<&str>,
         since: Option<Since>,
         auth: Option<String>,
-    ) -> Subscribing {
+    ) -> Result<SubscribeOptions, Fault> {
+        let mut options = SubscribeOptions::new();
+        if let Some(Since { sequence, epoch }) = since {
+            options = options.since(StreamPosition {
+                offset: sequence,
+                epoch,
+            });
+        }
+        if let Some(auth) = auth {
+            options = options.auth(auth);
+        }
+        if let Some(filter) = filter {
+            let channels = self.layers.as_ref().and_then(Layers::channels);
+            let channels = channels.ok_or_else(no_layers)?;
+            let filter = channels.filter_of(filter).map_err(channels_fault)?;
+            options = options.filter(filter);
+        }
+        Ok(options)
+    }
+
+    /// Whether clients may use this channel.
+    fn check_channel(&self, channel: &str) -> Result<(), Fault> {
+        match self.layers.as_ref().and_then(Layers::channels) {
+            Some(channels) => channels.check(channel).map_err(channels_fault),
+            None => Ok(()),
+        }
+    }
+
+    fn subscribe(&self, channel: String, options: SubscribeOptions) -> Subscribing {
         let client = self.client.clone();
+        let layers = self.layers.clone();
         Box::pin(async move {
-            let mut options = SubscribeOptions::new();
-            if let Some(Since { sequence, epoch }) = since {
-                options = options.since(StreamPosition {
-                    offset: sequence,
-                    epoch,
-                });
-            }
-            if let Some(auth) = auth {
-                options = options.auth(auth);
-            }
+            let seat = Seat::take(layers.as_ref(), &client, &channel)?;
             match client.subscribe_with(&channel, options).await {
-                Ok(_) => Ok(()),
+                Ok(_) => {
+                    seat.keep();
+                    Ok(())
+                }
                 Err(error) => Err(subscribe_fault(&error)),
             }
         })
@@ -188,7 +240,10 @@ impl Session {
 
     fn unsubscribe(&self, channel: &str) -> Result<Done, Fault> {
         match self.client.unsubscribe(channel) {
-            Ok(()) => Ok(Done::Nothing),
+            Ok(()) => {
+                Seat::give_back(self.layers.as_ref(), &self.client, channel);
+                Ok(Done::Nothing)
+            }
             Err(_) => Err(not_subscribed()),
         }
     }

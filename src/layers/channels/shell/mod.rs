@@ -134,6 +134,16 @@ impl Channels {
         Ok(self.shared.filters.filter(filter))
     }
 
+    /// [`Channels::filter`] of the JSON text of one.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelsError::Filter`].
+    pub fn filter_of(&self, filter: &str) -> Result<Filter, ChannelsError> {
+        let filter: Value = serde_json::from_str(filter).unwrap_or_default();
+        self.filter(&filter)
+    }
+
     /// Subscribes a client to all channels that match a pattern, those to come too, and of their
     /// messages those that match the filter. Does not wait.
     ///
