@@ -92,6 +92,15 @@ pub(super) const TABLE: &[Operation] = &[
         run: touch,
     },
     Operation {
+        name: "presence.forget",
+        method: Method::Delete,
+        path: "/users/{user_id}/presence",
+        summary: "Forgets all that is known about a user but that it is connected.",
+        who: Who::Server,
+        arguments: &[USER],
+        run: forget,
+    },
+    Operation {
         name: "presence.get",
         method: Method::Get,
         path: "/users/{user_id}/presence",
@@ -256,6 +265,11 @@ fn touch(call: &Call<'_>) -> Result<Answer, Fault> {
     };
     let touched = presence(call)?.touch(&user, through);
     touched.map(|()| Answer::done()).map_err(fault)
+}
+
+fn forget(call: &Call<'_>) -> Result<Answer, Fault> {
+    presence(call)?.forget(&call.user_named("user_id")?);
+    Ok(Answer::done())
 }
 
 fn get(call: &Call<'_>) -> Result<Answer, Fault> {

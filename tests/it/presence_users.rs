@@ -545,6 +545,30 @@ fn history_and_durations_know_every_change() {
 }
 
 #[test]
+fn the_server_can_have_all_be_forgotten() {
+    let throng = start();
+    let mut ada = throng.ws_as("ada");
+    set(&mut ada, "busy");
+    let body = json!({ "user_id": "bob", "status": "away" });
+    assert_eq!(put(&throng, "/presence", &body).status, 200);
+    for user in ["ada", "bob"] {
+        let path = format!("/api/v1/users/{user}/presence");
+        assert_eq!(throng.request("DELETE", &path, &[], b"").status, 204);
+    }
+    assert_eq!(fetch(&throng, "/users/ada/presence")["status"], "online");
+    let history = fetch(&throng, "/users/ada/presence/history");
+    assert_eq!(
+        history["history"].as_array().unwrap().len(),
+        1,
+        "online as if just come"
+    );
+    let bob = throng.get("/api/v1/users/bob/presence");
+    assert_eq!(bob.problem(), (404, "unknown_presence".to_owned()));
+    let command = json!({ "id": 1, "type": "presence.forget", "user_id": "ada" });
+    assert_eq!(refused(&mut ada, &command).0, "permission_denied");
+}
+
+#[test]
 fn watches_are_known_both_ways_and_end_with_the_connection() {
     let throng = start();
     let mut bob = throng.ws_as("bob");
