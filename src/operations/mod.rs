@@ -138,6 +138,7 @@ fn fault(code: ErrorCode, field: Option<&'static str>, error: &impl Display) -> 
 const TABLES: &[&[Operation]] = &[
     channels::TABLE,
     presence::TABLE,
+    rooms::directory::TABLE,
     rooms::manage::TABLE,
     rooms::members::TABLE,
     rooms::messages::TABLE,

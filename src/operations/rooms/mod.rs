@@ -1,5 +1,6 @@
 //! Rooms.
 
+pub(super) mod directory;
 pub(super) mod manage;
 pub(super) mod members;
 pub(super) mod messages;

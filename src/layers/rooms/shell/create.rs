@@ -53,6 +53,7 @@ impl Rooms {
             state.room.found(user, now);
             self.attach_all(user, &id);
         }
+        self.enlist(&state.room);
         self.observed(&RoomChange::Created(id.clone()));
         if let Actor::User(user) = actor {
             self.tell_joined(&cell, &mut state, user);
@@ -90,6 +91,7 @@ impl Rooms {
             self.observed(&RoomChange::Left(id.clone(), user.clone()));
         }
         self.take_out(&id);
+        self.delist(&id);
         self.observed(&RoomChange::Deleted(id));
     }
 
