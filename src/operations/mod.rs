@@ -25,8 +25,6 @@ mod channels;
 mod openapi;
 mod page;
 mod presence;
-#[cfg(test)]
-mod reference;
 mod rooms;
 mod typing;
 mod users;

@@ -1,12 +1,46 @@
 //! One of the channels that a user may be in, over all of its connections.
 
 use crate::hub::Client;
+use crate::hub::SubscribeOptions;
 use crate::layers::Layers;
 use crate::protocol::Fault;
+use crate::transport::fault::channels_fault;
+use crate::transport::fault::not_subscribed;
+use crate::transport::fault::subscribe_fault;
 use crate::transport::fault::user_fault;
 
+/// Subscribes a client to a channel that clients may use, if its user may be in one more.
+pub(super) async fn join(
+    layers: Option<&Layers>,
+    client: &Client,
+    channel: &str,
+    options: SubscribeOptions,
+) -> Result<(), Fault> {
+    check_channel(layers, channel)?;
+    let seat = Seat::take(layers, client, channel)?;
+    let joined = client.subscribe_with(channel, options).await;
+    joined.map_err(|error| subscribe_fault(&error))?;
+    seat.keep();
+    Ok(())
+}
+
+/// Has a client leave a channel.
+pub(super) fn leave(layers: Option<&Layers>, client: &Client, channel: &str) -> Result<(), Fault> {
+    client.unsubscribe(channel).map_err(|_| not_subscribed())?;
+    Seat::give_back(layers, client, channel);
+    Ok(())
+}
+
+/// Whether clients may use this channel.
+pub(super) fn check_channel(layers: Option<&Layers>, channel: &str) -> Result<(), Fault> {
+    match layers.and_then(Layers::channels) {
+        Some(channels) => channels.check(channel).map_err(channels_fault),
+        None => Ok(()),
+    }
+}
+
 /// One of the channels that a user may be in; given back unless it is kept.
-pub(super) struct Seat<'a> {
+struct Seat<'a> {
     layers: Option<&'a Layers>,
     client: &'a Client,
     channel: &'a str,
@@ -16,7 +50,7 @@ pub(super) struct Seat<'a> {
 
 impl<'a> Seat<'a> {
     /// Takes one, if there is one left.
-    pub(super) fn take(
+    fn take(
         layers: Option<&'a Layers>,
         client: &'a Client,
         channel: &'a str,
@@ -36,12 +70,12 @@ impl<'a> Seat<'a> {
     }
 
     /// The client has joined.
-    pub(super) fn keep(mut self) {
+    fn keep(mut self) {
         self.is_kept = true;
     }
 
     /// The client has left.
-    pub(super) fn give_back(layers: Option<&Layers>, client: &Client, channel: &str) {
+    fn give_back(layers: Option<&Layers>, client: &Client, channel: &str) {
         if let Some(layers) = layers {
             layers.users().release_channel(client.id(), channel);
         }

@@ -34,9 +34,8 @@ use crate::transport::fault::no_layers;
 use crate::transport::fault::not_subscribed;
 use crate::transport::fault::publish_fault;
 use crate::transport::fault::reserved;
-use crate::transport::fault::subscribe_fault;
 use crate::transport::gateway::Gateway;
-use crate::transport::seat::Seat;
+use crate::transport::seat;
 
 /// What carries out the commands of one client.
 #[derive(Debug)]
@@ -122,9 +121,7 @@ impl Session {
                 since,
                 auth,
             } => {
-                let wishes = self.wishes(filter.as_deref(), since, auth);
-                let options = match wishes.and_then(|it| self.check_channel(&channel).map(|()| it))
-                {
+                let options = match self.wishes(filter.as_deref(), since, auth) {
                     Ok(options) => options,
                     Err(fault) => return Outcome::Now(Err(fault)),
                 };
@@ -161,7 +158,7 @@ impl Session {
     }
 
     fn publish(&self, channel: &str, message: Message, echo: Echo) -> Result<Done, Fault> {
-        self.check_channel(channel)?;
+        seat::check_channel(self.layers.as_ref(), channel)?;
         if self.publishes == ClientPublish::Refuse {
             let why = "clients may not publish on this server";
             return Err(Fault::new(ErrorCode::Forbidden, why).field("type"));
@@ -215,37 +212,14 @@ impl Session {
         Ok(options)
     }
 
-    /// Whether clients may use this channel.
-    fn check_channel(&self, channel: &str) -> Result<(), Fault> {
-        match self.layers.as_ref().and_then(Layers::channels) {
-            Some(channels) => channels.check(channel).map_err(channels_fault),
-            None => Ok(()),
-        }
-    }
-
     fn subscribe(&self, channel: String, options: SubscribeOptions) -> Subscribing {
         let client = self.client.clone();
         let layers = self.layers.clone();
-        Box::pin(async move {
-            let seat = Seat::take(layers.as_ref(), &client, &channel)?;
-            match client.subscribe_with(&channel, options).await {
-                Ok(_) => {
-                    seat.keep();
-                    Ok(())
-                }
-                Err(error) => Err(subscribe_fault(&error)),
-            }
-        })
+        Box::pin(async move { seat::join(layers.as_ref(), &client, &channel, options).await })
     }
 
     fn unsubscribe(&self, channel: &str) -> Result<Done, Fault> {
-        match self.client.unsubscribe(channel) {
-            Ok(()) => {
-                Seat::give_back(self.layers.as_ref(), &self.client, channel);
-                Ok(Done::Nothing)
-            }
-            Err(_) => Err(not_subscribed()),
-        }
+        seat::leave(self.layers.as_ref(), &self.client, channel).map(|()| Done::Nothing)
     }
 
     fn check_subscribed(&self, channel: &str) -> Result<(), Fault> {
