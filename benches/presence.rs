@@ -134,7 +134,7 @@ impl Scene {
         }
     }
 
-    fn join(&mut self) {
+    fn join(&self) {
         let rooms = self.layers.rooms().expect("there are rooms").clone();
         for user in self.users.clone() {
             rooms.join(&user, &self.room, None).expect("joined");

@@ -53,6 +53,7 @@ fn rooms<'a>(call: &Call<'a>) -> Result<&'a Rooms, Fault> {
     call.layers.rooms().ok_or_else(|| super::disabled("rooms"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn fault(error: RoomError) -> Fault {
     super::fault(error.code(), error.field(), &error)
 }

@@ -23,8 +23,8 @@ pub(in crate::layers::channels) struct Index<V> {
 
 #[derive(Debug)]
 struct Node<V> {
-    named: HashMap<Box<str>, Node<V>, RandomState>,
-    any: Option<Box<Node<V>>>,
+    named: HashMap<Box<str>, Self, RandomState>,
+    any: Option<Box<Self>>,
     rest: Option<V>,
     here: Option<V>,
 }

@@ -54,7 +54,7 @@ impl Rooms {
             self.attach_all(user, &id);
         }
         self.enlist(&state.room);
-        self.observed(&RoomChange::Created(id.clone()));
+        self.observed(&RoomChange::Created(id));
         if let Actor::User(user) = actor {
             self.tell_joined(&cell, &mut state, user);
         }
