@@ -43,6 +43,14 @@ mod hub;
 mod layers;
 
 #[cfg(feature = "ws")]
+#[cfg_attr(
+    not(feature = "server"),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "only the server has routes for them"
+    )
+)]
 mod operations;
 #[cfg(feature = "ws")]
 pub mod protocol;
