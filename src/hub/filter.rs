@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
+use std::sync::Weak;
 
 use crate::message::Message;
 
@@ -46,9 +47,33 @@ impl Filter {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// The filter, as one remembers it who does not keep it.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakFilter {
+        WeakFilter(Arc::downgrade(&self.0))
+    }
+
     /// A number that no other filter has while this one lives.
     pub(super) fn identity(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
+    }
+}
+
+/// A [`Filter`], as long as somebody else keeps it.
+#[derive(Clone)]
+pub struct WeakFilter(Weak<Predicate>);
+
+impl WeakFilter {
+    /// The filter, if somebody has it yet.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Filter> {
+        self.0.upgrade().map(Filter)
+    }
+}
+
+impl fmt::Debug for WeakFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WeakFilter").field(&self.upgrade()).finish()
     }
 }
 

@@ -74,6 +74,7 @@ pub use self::error::SubscribeError;
 pub use self::error::TryRecvError;
 pub use self::error::UnknownClient;
 pub use self::filter::Filter;
+pub use self::filter::WeakFilter;
 pub use self::frame::Event;
 pub use self::frame::Frame;
 pub use self::frame::Gap;

@@ -12,6 +12,7 @@
 //! publishes what has happened. Each can be used alone; the hub knows none of them. There is no
 //! runtime in here: what is to happen later waits in a timer wheel for whoever tells the time.
 
+mod metadata;
 mod name;
 mod stamp;
 mod timestamp;
@@ -24,6 +25,8 @@ pub mod rooms;
 pub mod typing;
 pub mod users;
 
+pub use self::metadata::InvalidMetadata;
+pub use self::metadata::Metadata;
 pub use self::name::Actor;
 pub use self::name::RoomId;
 pub use self::name::Subject;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::layers::metadata::Metadata;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::message::Message;
@@ -23,7 +24,7 @@ pub struct Stamp {
     /// The number of a message in its room.
     pub id: Option<u64>,
     /// What the sender says about the message, and filters look at.
-    pub metadata: Option<Arc<serde_json::Map<String, serde_json::Value>>>,
+    pub metadata: Option<Metadata>,
     /// Whether it means nothing later: who comes late is not told.
     pub ephemeral: bool,
 }
@@ -53,6 +54,13 @@ impl Stamp {
     #[must_use]
     pub fn user(mut self, user: UserId) -> Self {
         self.user = Some(user);
+        self
+    }
+
+    /// With what the sender says about it.
+    #[must_use]
+    pub fn metadata(mut self, metadata: Option<Metadata>) -> Self {
+        self.metadata = metadata;
         self
     }
 

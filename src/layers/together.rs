@@ -10,6 +10,8 @@ use crate::hub::Client;
 use crate::hub::ConnectOptions;
 use crate::hub::Hub;
 use crate::hub::Outbox;
+use crate::layers::channels::Channels;
+use crate::layers::channels::ChannelsConfig;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::layers::presence;
@@ -51,6 +53,7 @@ pub struct Layers {
 struct Inner {
     hub: Hub,
     users: Users,
+    channels: Option<Channels>,
     rooms: Option<Rooms>,
     presence: Option<Presence>,
     typing: Option<Typing>,
@@ -62,6 +65,7 @@ struct Inner {
 pub struct LayersBuilder {
     hub: Hub,
     users: UsersConfig,
+    channels: Option<ChannelsConfig>,
     rooms: Option<RoomsConfig>,
     presence: Option<PresenceConfig>,
     typing: Option<TypingConfig>,
@@ -71,6 +75,12 @@ impl LayersBuilder {
     /// How many connections users may have, and which are closed.
     pub fn users(mut self, config: UsersConfig) -> Self {
         self.users = config;
+        self
+    }
+
+    /// Patterns, filters and declared channels; `None` for none.
+    pub fn channels(mut self, config: Option<ChannelsConfig>) -> Self {
+        self.channels = config;
         self
     }
 
@@ -105,6 +115,7 @@ impl LayersBuilder {
         let layers = Layers {
             inner: Arc::new(Inner {
                 users,
+                channels: self.channels.map(|it| Channels::new(&self.hub, it)),
                 presence: self.presence.map(|it| Presence::new(&self.hub, it)),
                 typing: self.typing.map(|it| Typing::new(&self.hub, it)),
                 rooms,
@@ -128,6 +139,7 @@ impl Layers {
         LayersBuilder {
             hub: hub.clone(),
             users: UsersConfig::new(),
+            channels: Some(ChannelsConfig::new()),
             rooms: Some(RoomsConfig::new()),
             presence: Some(PresenceConfig::new()),
             typing: Some(TypingConfig::new()),
@@ -144,6 +156,12 @@ impl Layers {
     #[must_use]
     pub fn users(&self) -> &Users {
         &self.inner.users
+    }
+
+    /// Patterns, filters and declared channels.
+    #[must_use]
+    pub fn channels(&self) -> Option<&Channels> {
+        self.inner.channels.as_ref()
     }
 
     /// The rooms.
@@ -313,6 +331,9 @@ impl Drop for Attendance {
         let Some(connection) = self.connection.take() else {
             return;
         };
+        if let Some(channels) = self.layers.channels() {
+            channels.forget(self.client.id());
+        }
         let left = connection.leave();
         let Some(user) = left.user else {
             return;

@@ -1,7 +1,5 @@
 //! One asking for an operation.
 
-use std::sync::Arc;
-
 use serde_json::Map;
 use serde_json::Value;
 
@@ -9,6 +7,7 @@ use crate::code::ErrorCode;
 use crate::hub::Client;
 use crate::layers::Actor;
 use crate::layers::Layers;
+use crate::layers::Metadata;
 use crate::layers::RoomId;
 use crate::layers::Stamp;
 use crate::layers::UserId;
@@ -130,9 +129,10 @@ impl<'a> Call<'a> {
         let Some(metadata) = metadata else {
             return Ok(message);
         };
-        let mut stamp = Stamp::new("message");
-        stamp.metadata = Some(Arc::new(metadata));
-        Ok(stamp.on(message))
+        let metadata = Metadata::new(metadata).map_err(|error| {
+            Fault::new(ErrorCode::TooLarge, error.to_string()).field("metadata")
+        })?;
+        Ok(Stamp::new("message").metadata(Some(metadata)).on(message))
     }
 
     /// The room that `room_id` names.

@@ -21,11 +21,10 @@
 
 mod answer;
 mod call;
+mod channels;
 mod openapi;
 mod page;
 mod presence;
-#[cfg(test)]
-mod reference;
 mod rooms;
 mod typing;
 mod users;
@@ -137,7 +136,9 @@ fn fault(code: ErrorCode, field: Option<&'static str>, error: &impl Display) -> 
 
 /// The tables of all areas.
 const TABLES: &[&[Operation]] = &[
+    channels::TABLE,
     presence::TABLE,
+    rooms::directory::TABLE,
     rooms::manage::TABLE,
     rooms::members::TABLE,
     rooms::messages::TABLE,

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::layers::Metadata;
 use crate::message::Message;
 
 use super::Arguments;
@@ -107,11 +108,15 @@ pub enum Command {
         key: Option<String>,
         /// Whether this client gets the message too.
         echo: Echo,
+        /// What the client says about it, for filters and for whoever receives it.
+        metadata: Option<Metadata>,
     },
     /// Receive what is published to a channel from now on.
     Subscribe {
         /// The channel's name.
         channel: String,
+        /// Which messages are wanted, by their metadata, unread.
+        filter: Option<String>,
         /// What the client has seen already, to be continued from there.
         since: Option<Since>,
         /// What the authorizer wants to see.
@@ -157,16 +162,31 @@ impl Command {
                 Some(false) => Echo::Others,
                 Some(true) | None => Echo::All,
             },
+            metadata: metadata(fields)?,
         })
     }
 
     fn read_subscribe(fields: &Fields<'_>) -> Result<Self, Fault> {
         Ok(Self::Subscribe {
             channel: channel(fields)?,
+            filter: filter(fields)?,
             since: Since::read(Field::new("since", fields.since))?,
             auth: Field::new("auth", fields.auth).string(MAX_AUTH)?,
         })
     }
+}
+
+/// The JSON text of a filter.
+fn filter(fields: &Fields<'_>) -> Result<Option<String>, Fault> {
+    let filter: Option<&RawValue> = Field::new("filter", fields.filter).read("an object")?;
+    Ok(filter.map(|filter| filter.get().to_owned()))
+}
+
+/// What a message says about itself.
+pub(super) fn metadata(fields: &Fields<'_>) -> Result<Option<Metadata>, Fault> {
+    let metadata = Field::new("metadata", fields.metadata).read("an object")?;
+    let metadata = metadata.map(Metadata::new).transpose();
+    metadata.map_err(|error| Fault::new(ErrorCode::TooLarge, error.to_string()).field("metadata"))
 }
 
 /// The fault of a command that nobody knows.

@@ -37,6 +37,10 @@ pub(super) struct Fields<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
     pub(super) echo: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
+    pub(super) filter: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(super) metadata: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
     pub(super) except: Option<&'a RawValue>,
 }
 

@@ -1,11 +1,13 @@
 //! What the server's side publishes over HTTP: a publish command without a connection.
 
 use crate::id::ClientId;
+use crate::layers::Stamp;
 use crate::message::Message;
 
 use super::Fault;
 use super::MAX_KEY;
 use super::command::Payload;
+use super::command::metadata;
 use super::field::Field;
 use super::field::Fields;
 use super::field::check_depth;
@@ -38,8 +40,12 @@ impl Publication {
             Some(id) => Some(id.parse().map_err(|_| except.invalid(expected))?),
             None => None,
         };
+        let message = payload.into_message(key);
         Ok(Self {
-            message: payload.into_message(key),
+            message: match metadata(&fields)? {
+                Some(metadata) => Stamp::new("message").metadata(Some(metadata)).on(message),
+                None => message,
+            },
             except,
         })
     }

@@ -16,6 +16,7 @@ use crate::hub::Frame;
 use crate::hub::Joined;
 use crate::hub::Member;
 use crate::id::ClientId;
+use crate::layers::Metadata;
 use crate::layers::Stamp;
 use crate::layers::Subject;
 use crate::message::Format;
@@ -198,7 +199,7 @@ struct Envelope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     base64: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<&'a serde_json::Map<String, serde_json::Value>>,
+    metadata: Option<&'a Metadata>,
     timestamp: Timestamp,
 }
 
@@ -292,7 +293,7 @@ impl<'a> Envelope<'a> {
         if let Some(user) = &stamp.user {
             self.user_id = Some(user);
         }
-        self.metadata = stamp.metadata.as_deref();
+        self.metadata = stamp.metadata.as_ref();
         if stamp.ephemeral {
             // It says only which of them a slow client needs.
             self.key = None;

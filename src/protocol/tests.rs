@@ -43,6 +43,7 @@ fn every_command_is_read() {
         ),
         Command::Subscribe {
             channel: channel(),
+            filter: None,
             since: Some(Since {
                 sequence: 7,
                 epoch: 9
@@ -56,6 +57,7 @@ fn every_command_is_read() {
             channel: channel(),
             payload: Payload::Json(r#"{"a":[1, 2]}"#.to_owned()),
             key: Some("k".to_owned()),
+            metadata: None,
             echo: Echo::Others,
         }
     );

@@ -9,9 +9,10 @@ use crate::layers::presence::DEVICE;
 use crate::layers::presence::DEVICE_NAME;
 use crate::transport::Unauthenticated;
 
-/// Takes a client for whoever it says it is: the `user` of the query, of at most 128 bytes,
-/// unchecked; and there with the `device` and `device_name` of the query, if they are there. For
-/// development only, with [`GatewayBuilder::authenticate`].
+/// Takes a client for whoever it says it is. For development only.
+///
+/// That is the `user` of the query, of at most 128 bytes, unchecked, with the `device` and the
+/// `device_name` of the query, if they are there. To be set with [`GatewayBuilder::authenticate`].
 ///
 /// [`GatewayBuilder::authenticate`]: crate::GatewayBuilder::authenticate
 ///

@@ -8,6 +8,7 @@ use crate::hub::ConnectError;
 use crate::hub::PublishError;
 use crate::hub::SubscribeError;
 use crate::id::ChannelName;
+use crate::layers::channels::ChannelsError;
 use crate::layers::is_reserved;
 use crate::layers::users::UserError;
 use crate::protocol::ErrorCode;
@@ -17,6 +18,27 @@ use crate::protocol::Fault;
 pub(crate) fn no_layers() -> Fault {
     let why = "this server has users, rooms and presence turned off";
     Fault::new(ErrorCode::FeatureDisabled, why)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+pub(crate) fn channels_fault(error: ChannelsError) -> Fault {
+    of_layer(error.code(), error.field(), &error)
+}
+
+pub(crate) fn user_fault(error: &UserError) -> Fault {
+    let field = match error {
+        UserError::TooManyChannels { .. } => Some("channel_id"),
+        error => error.field(),
+    };
+    of_layer(error.code(), field, error)
+}
+
+fn of_layer(code: ErrorCode, field: Option<&'static str>, error: &impl Error) -> Fault {
+    let fault = Fault::new(code, error.to_string());
+    match field {
+        Some(field) => fault.field(field),
+        None => fault,
+    }
 }
 
 /// The channel that a client names, if clients may name it.

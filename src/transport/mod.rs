@@ -6,6 +6,7 @@ pub(crate) mod fault;
 mod gateway;
 mod problem;
 mod rate;
+mod seat;
 #[cfg(feature = "sse")]
 mod service;
 mod session;

@@ -12,6 +12,9 @@ use crate::hub::StreamPosition;
 use crate::hub::SubscribeOptions;
 use crate::id::ChannelKind;
 use crate::layers::Layers;
+use crate::layers::Metadata;
+use crate::layers::Stamp;
+use crate::layers::UserId;
 use crate::layers::is_reserved;
 use crate::message::Message;
 use crate::operations;
@@ -26,12 +29,13 @@ use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::Since;
 use crate::protocol::unknown_type;
+use crate::transport::fault::channels_fault;
 use crate::transport::fault::no_layers;
 use crate::transport::fault::not_subscribed;
 use crate::transport::fault::publish_fault;
 use crate::transport::fault::reserved;
-use crate::transport::fault::subscribe_fault;
 use crate::transport::gateway::Gateway;
+use crate::transport::seat;
 
 /// What carries out the commands of one client.
 #[derive(Debug)]
@@ -106,13 +110,22 @@ impl Session {
                 payload,
                 key,
                 echo,
-            } => self.publish(&channel, payload.into_message(key), echo),
+                metadata,
+            } => {
+                let message = self.signed(payload.into_message(key), metadata);
+                self.publish(&channel, message, echo)
+            }
             Command::Subscribe {
                 channel,
+                filter,
                 since,
                 auth,
             } => {
-                let future = self.subscribe(channel.clone(), since, auth);
+                let options = match self.wishes(filter.as_deref(), since, auth) {
+                    Ok(options) => options,
+                    Err(fault) => return Outcome::Now(Err(fault)),
+                };
+                let future = self.subscribe(channel.clone(), options);
                 return Outcome::Later { channel, future };
             }
             Command::Unsubscribe { channel } => self.unsubscribe(&channel),
@@ -145,6 +158,7 @@ impl Session {
     }
 
     fn publish(&self, channel: &str, message: Message, echo: Echo) -> Result<Done, Fault> {
+        seat::check_channel(self.layers.as_ref(), channel)?;
         if self.publishes == ClientPublish::Refuse {
             let why = "clients may not publish on this server";
             return Err(Fault::new(ErrorCode::Forbidden, why).field("type"));
@@ -161,36 +175,51 @@ impl Session {
             .map_err(|error| publish_fault(&error))
     }
 
-    fn subscribe(
+    /// The message with who sends it, which no client can say of itself, and what it says of it.
+    fn signed(&self, message: Message, metadata: Option<Metadata>) -> Message {
+        let user = self.client.user().and_then(|user| UserId::parse(user).ok());
+        if user.is_none() && metadata.is_none() {
+            return message;
+        }
+        let mut stamp = Stamp::new("message").metadata(metadata);
+        stamp.user = user;
+        stamp.on(message)
+    }
+
+    /// How the client wants to subscribe.
+    fn wishes(
         &self,
-        channel: String,
+        filter: Option<&str>,
         since: Option<Since>,
         auth: Option<String>,
-    ) -> Subscribing {
+    ) -> Result<SubscribeOptions, Fault> {
+        let mut options = SubscribeOptions::new();
+        if let Some(Since { sequence, epoch }) = since {
+            options = options.since(StreamPosition {
+                offset: sequence,
+                epoch,
+            });
+        }
+        if let Some(auth) = auth {
+            options = options.auth(auth);
+        }
+        if let Some(filter) = filter {
+            let channels = self.layers.as_ref().and_then(Layers::channels);
+            let channels = channels.ok_or_else(no_layers)?;
+            let filter = channels.filter_of(filter).map_err(channels_fault)?;
+            options = options.filter(filter);
+        }
+        Ok(options)
+    }
+
+    fn subscribe(&self, channel: String, options: SubscribeOptions) -> Subscribing {
         let client = self.client.clone();
-        Box::pin(async move {
-            let mut options = SubscribeOptions::new();
-            if let Some(Since { sequence, epoch }) = since {
-                options = options.since(StreamPosition {
-                    offset: sequence,
-                    epoch,
-                });
-            }
-            if let Some(auth) = auth {
-                options = options.auth(auth);
-            }
-            match client.subscribe_with(&channel, options).await {
-                Ok(_) => Ok(()),
-                Err(error) => Err(subscribe_fault(&error)),
-            }
-        })
+        let layers = self.layers.clone();
+        Box::pin(async move { seat::join(layers.as_ref(), &client, &channel, options).await })
     }
 
     fn unsubscribe(&self, channel: &str) -> Result<Done, Fault> {
-        match self.client.unsubscribe(channel) {
-            Ok(()) => Ok(Done::Nothing),
-            Err(_) => Err(not_subscribed()),
-        }
+        seat::leave(self.layers.as_ref(), &self.client, channel).map(|()| Done::Nothing)
     }
 
     fn check_subscribed(&self, channel: &str) -> Result<(), Fault> {

@@ -66,7 +66,7 @@ impl Crowd {
         if full < CLIENTS {
             println!("ONLY {full} CLIENTS, NOT {CLIENTS}: {allowed} open files are allowed");
         }
-        let throng = Throng::start(&["--ping-interval", "3600000"]);
+        let throng = Throng::start(&["--ping-interval", "3600000", "--max-anonymous", "0"]);
         Self {
             runtime: Runtime::new().unwrap(),
             descriptors: throng.descriptors(),

@@ -52,6 +52,8 @@ mod connections;
 #[cfg(feature = "server")]
 mod embedding;
 #[cfg(feature = "server")]
+mod patterns;
+#[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
 mod presence_users;

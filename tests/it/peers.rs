@@ -210,7 +210,7 @@ fn compare(arguments: &[&str]) -> Output {
 /// The command that starts our own server.
 fn throng() -> String {
     let program = env!("CARGO_BIN_EXE_throng");
-    format!("'{program}' serve --listen 127.0.0.1:0 --outbox-messages 256")
+    format!("'{program}' serve --listen 127.0.0.1:0 --max-anonymous 0 --outbox-messages 256")
 }
 
 /// The command that starts an example, which `cargo test` has built.

@@ -14,9 +14,32 @@ use crate::binary::Sse;
 use crate::binary::Throng;
 use crate::binary::Ws;
 
+/// A server where everybody sees everybody.
 fn start() -> Throng {
-    Throng::start(&["--authorize", "open"])
+    start_with(&["--presence-visibility", "everyone"])
 }
+
+/// The same, where users are gone soon after their connections.
+fn start_brief() -> Throng {
+    let grace = GRACE.as_millis().to_string();
+    start_with(&[
+        "--presence-visibility",
+        "everyone",
+        "--presence-grace",
+        &grace,
+    ])
+}
+
+/// A server where those see each other who share a room.
+fn start_with_rooms() -> Throng {
+    start_with(&[])
+}
+
+fn start_with(arguments: &[&str]) -> Throng {
+    Throng::start(&[&["--authorize", "open"], arguments].concat())
+}
+
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Asks, and returns what the `ack` says.
 fn ask(ws: &mut Ws, command: &Value) -> Value {
@@ -100,7 +123,7 @@ fn names(list: &Value) -> Vec<&str> {
 
 #[test]
 fn f7_a_user_is_offline_after_its_last_websocket_has_gone_and_not_before() {
-    let throng = start();
+    let throng = start_brief();
     let mut bob = throng.ws_as("bob");
     let one = throng.ws_as("ada");
     let other = throng.ws_as("ada");
@@ -113,13 +136,13 @@ fn f7_a_user_is_offline_after_its_last_websocket_has_gone_and_not_before() {
     other.close();
     let offline = told(&mut bob, "ada");
     assert_eq!(offline["status"], "offline");
-    assert!(closed.elapsed() >= Duration::from_secs(5), "the grace");
+    assert!(closed.elapsed() >= GRACE);
     assert_eq!(status_of(&throng, "ada"), "offline");
 }
 
 #[test]
 fn f7_a_stream_and_a_socket_count_alike() {
-    let throng = start();
+    let throng = start_brief();
     let mut bob = throng.ws_as("bob");
     let (stream, _) = throng.sse("/sse?user=ada");
     until(&throng, "ada", "online");
@@ -522,6 +545,30 @@ fn history_and_durations_know_every_change() {
 }
 
 #[test]
+fn the_server_can_have_all_be_forgotten() {
+    let throng = start();
+    let mut ada = throng.ws_as("ada");
+    set(&mut ada, "busy");
+    let body = json!({ "user_id": "bob", "status": "away" });
+    assert_eq!(put(&throng, "/presence", &body).status, 200);
+    for user in ["ada", "bob"] {
+        let path = format!("/api/v1/users/{user}/presence");
+        assert_eq!(throng.request("DELETE", &path, &[], b"").status, 204);
+    }
+    assert_eq!(fetch(&throng, "/users/ada/presence")["status"], "online");
+    let history = fetch(&throng, "/users/ada/presence/history");
+    assert_eq!(
+        history["history"].as_array().unwrap().len(),
+        1,
+        "online as if just come"
+    );
+    let bob = throng.get("/api/v1/users/bob/presence");
+    assert_eq!(bob.problem(), (404, "unknown_presence".to_owned()));
+    let command = json!({ "id": 1, "type": "presence.forget", "user_id": "ada" });
+    assert_eq!(refused(&mut ada, &command).0, "permission_denied");
+}
+
+#[test]
 fn watches_are_known_both_ways_and_end_with_the_connection() {
     let throng = start();
     let mut bob = throng.ws_as("bob");
@@ -552,5 +599,189 @@ fn what_belongs_to_the_layers_is_not_for_clients_to_name() {
             "id": 1, "type": kind, "channel_id": "$presence:ada", "text": "offline",
         });
         assert_eq!(refused(&mut eve, &command).0, "invalid_channel", "{kind}");
+    }
+}
+
+#[test]
+fn what_was_said_of_a_user_without_connections_ends_unless_it_is_touched() {
+    let throng = start_with(&["--presence-timeout", "300"]);
+    for user in ["ada", "bob"] {
+        let body = json!({ "user_id": user, "status": "busy" });
+        assert_eq!(put(&throng, "/presence", &body).status, 200);
+    }
+    let body = json!({ "user_id": "bob" }).to_string();
+    let begun = Instant::now();
+    while status_of(&throng, "ada") == "busy" {
+        assert!(begun.elapsed() < PATIENCE);
+        let touched = throng.post("/api/v1/presence/touch", "application/json", &body);
+        assert_eq!(touched.status, 204, "{touched:?}");
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(250));
+    assert_eq!(status_of(&throng, "bob"), "busy");
+    let body = json!({ "user_id": "eve" }).to_string();
+    let unknown = throng.post("/api/v1/presence/touch", "application/json", &body);
+    assert_eq!(unknown.problem(), (404, "unknown_presence".to_owned()));
+}
+
+#[test]
+fn f6_a_user_that_only_listens_stays_online() {
+    let throng = start_with(&["--presence-timeout", "50", "--presence-grace", "10"]);
+    let _listens = throng.ws_as("ada");
+    let body = json!({ "user_id": "bob", "status": "online" });
+    assert_eq!(put(&throng, "/presence", &body).status, 200);
+    until(&throng, "bob", "offline");
+    assert_eq!(status_of(&throng, "ada"), "online");
+}
+
+/// Has a user create a public room.
+fn create(ws: &mut Ws, room: &str) {
+    let command = json!({ "id": "c", "type": "room.create", "room_id": room, "name": room });
+    acked(ws, &command);
+}
+
+fn join(ws: &mut Ws, room: &str) {
+    acked(
+        ws,
+        &json!({ "id": "j", "type": "room.join", "room_id": room }),
+    );
+}
+
+/// Sends a command and reads on until its `ack`; what came before is thrown away.
+fn acked(ws: &mut Ws, command: &Value) -> Value {
+    ws.say(&command.to_string());
+    loop {
+        let push = ws.push();
+        assert_ne!(push["type"], "error", "{command}: {push}");
+        if push["type"] == "ack" && push["reply_to"] == command["id"] {
+            return push["data"].clone();
+        }
+    }
+}
+
+/// Reads on until a push of this type comes.
+fn next(ws: &mut Ws, kind: &str) -> Value {
+    loop {
+        let push = ws.push();
+        if push["type"] == kind {
+            return push;
+        }
+    }
+}
+
+/// Reads on until the members of a room are told what this user is.
+fn told_in_room(ws: &mut Ws, user: &str) -> Value {
+    loop {
+        let push = next(ws, "room.members");
+        let presence = push["data"]["presence"].as_array().cloned();
+        let mut entries = presence.unwrap_or_default().into_iter();
+        if let Some(entry) = entries.find(|entry| entry["user_id"] == user) {
+            return entry;
+        }
+    }
+}
+
+#[test]
+fn f8_the_members_of_its_rooms_are_told_without_asking() {
+    let throng = start_with_rooms();
+    let (mut ada, mut bob) = (throng.ws_as("ada"), throng.ws_as("bob"));
+    create(&mut ada, "lobby");
+    join(&mut bob, "lobby");
+    let command = json!({
+        "id": 1, "type": "presence.set", "status": "away", "custom_status": "at lunch",
+    });
+    acked(&mut ada, &command);
+    let seen = told_in_room(&mut bob, "ada");
+    assert_eq!(seen["status"], "away");
+    assert_eq!(seen["custom_status"]["text"], "at lunch");
+    acked(
+        &mut ada,
+        &json!({ "id": 2, "type": "presence.set", "status": "invisible" }),
+    );
+    assert_eq!(told_in_room(&mut bob, "ada")["status"], "offline");
+}
+
+#[test]
+fn the_presence_of_a_room_is_that_of_its_members() {
+    let throng = start_with_rooms();
+    let mut ada = Ws::open(throng.address, "/ws?user=ada&device=mobile").greeted();
+    let (mut bob, _eve) = (throng.ws_as("bob"), throng.ws_as("eve"));
+    create(&mut ada, "lobby");
+    join(&mut bob, "lobby");
+    acked(
+        &mut bob,
+        &json!({ "id": 1, "type": "presence.set", "status": "busy" }),
+    );
+    let ask = |query: &str| fetch(&throng, &format!("/rooms/lobby/presence?{query}"));
+    assert_eq!(names(&ask("")), ["ada", "bob"], "and not eve");
+    assert_eq!(names(&ask("status=busy")), ["bob"]);
+    assert_eq!(names(&ask("device=mobile")), ["ada"]);
+    let first = ask("limit=1");
+    assert_eq!(names(&first), ["ada"]);
+    let next = first["next"].as_str().unwrap();
+    assert_eq!(names(&ask(&format!("limit=1&after={next}"))), ["bob"]);
+    let command = json!({ "id": 2, "type": "presence.in_room", "room_id": "lobby" });
+    assert_eq!(names(&acked(&mut ada, &command)), ["ada", "bob"]);
+}
+
+#[test]
+fn who_shares_no_room_sees_nothing() {
+    let throng = start_with_rooms();
+    let (mut ada, mut bob) = (throng.ws_as("ada"), throng.ws_as("bob"));
+    for command in [
+        json!({ "id": 1, "type": "presence.get", "user_id": "ada" }),
+        json!({ "id": 2, "type": "presence.watch", "user_id": "ada" }),
+        json!({ "id": 3, "type": "presence.history", "user_id": "ada" }),
+        json!({ "id": 4, "type": "presence.durations", "user_id": "ada" }),
+    ] {
+        assert_eq!(
+            refused(&mut bob, &command).0,
+            "presence_denied",
+            "{command}"
+        );
+    }
+    let command = json!({ "id": 5, "type": "presence.get_many", "user_ids": ["ada", "bob"] });
+    let many = ask(&mut bob, &command);
+    assert_eq!(names(&many), ["bob"]);
+    assert_eq!(many["denied"], json!(["ada"]));
+    let command = json!({ "id": 6, "type": "presence.online" });
+    assert_eq!(names(&ask(&mut bob, &command)), ["bob"]);
+    let as_bob = throng.get("/api/v1/users/ada/presence?actor=bob");
+    assert_eq!(as_bob.problem(), (403, "presence_denied".to_owned()));
+    create(&mut ada, "lobby");
+    join(&mut bob, "lobby");
+    let command = json!({ "id": 7, "type": "presence.get", "user_id": "ada" });
+    assert_eq!(acked(&mut bob, &command)["status"], "online");
+}
+
+#[test]
+fn a_watch_ends_with_the_last_room_that_both_are_in() {
+    let throng = start_with_rooms();
+    let (mut ada, mut bob) = (throng.ws_as("ada"), throng.ws_as("bob"));
+    let watch = json!({ "id": 1, "type": "presence.watch", "user_id": "ada" });
+    for room in ["left", "kicked", "deleted"] {
+        create(&mut ada, room);
+        join(&mut bob, room);
+        acked(&mut bob, &watch);
+        let command = match room {
+            "left" => {
+                acked(
+                    &mut bob,
+                    &json!({ "id": 2, "type": "room.leave", "room_id": room }),
+                );
+                None
+            }
+            "kicked" => Some(json!({
+                "id": 3, "type": "room.kick", "room_id": room, "user_id": "bob",
+            })),
+            _ => Some(json!({ "id": 4, "type": "room.delete", "room_id": room })),
+        };
+        if let Some(command) = command {
+            acked(&mut ada, &command);
+        }
+        let reasons = std::iter::repeat_with(|| next(&mut bob, "left"));
+        let mut reasons = reasons.map(|left| left["data"]["reason"].clone());
+        assert!(reasons.any(|reason| reason == "presence_denied"), "{room}");
+        let watching = acked(&mut bob, &json!({ "id": 5, "type": "presence.watching" }));
+        assert_eq!(watching["user_ids"], json!([]), "{room}");
     }
 }

@@ -247,6 +247,7 @@ fn channel_name() -> impl Strategy<Value = String> {
         any::<char>().prop_filter("allowed", |c| !c.is_control()),
         1..12,
     )
+    .prop_filter("not the server's own", |chars| chars[0] != '$')
     .prop_map(|chars| chars.into_iter().collect())
 }
 

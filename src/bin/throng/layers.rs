@@ -6,6 +6,7 @@ use clap::Args;
 use clap::ValueEnum;
 use throng::Hub;
 use throng::Layers;
+use throng::channels::ChannelsConfig;
 use throng::presence::PresenceConfig;
 use throng::presence::Visibility;
 use throng::rooms::RoomsConfig;
@@ -33,6 +34,18 @@ pub(crate) struct LayerOptions {
     /// transport; never unless given.
     #[arg(long, value_name = "MS", value_parser = millis)]
     close_idle: Option<Duration>,
+
+    /// Serve no patterns, filters or declared channels.
+    #[arg(long)]
+    no_patterns: bool,
+
+    /// Patterns that one client may subscribe to.
+    #[arg(long, value_name = "N", default_value = "32")]
+    max_patterns: usize,
+
+    /// Let clients use declared channels only.
+    #[arg(long)]
+    declared_only: bool,
 
     /// Serve no rooms.
     #[arg(long)]
@@ -99,6 +112,9 @@ impl LayerOptions {
             .max_anonymous(limit(self.max_anonymous))
             .max_channels(self.max_channels_per_user)
             .idle_after(self.close_idle);
+        let channels = ChannelsConfig::new()
+            .declared_only(self.declared_only)
+            .max_patterns(self.max_patterns);
         let rooms = RoomsConfig::new()
             .max_rooms_per_user(self.max_rooms_per_user)
             .max_rooms(self.max_rooms)
@@ -116,6 +132,7 @@ impl LayerOptions {
             .max_per_room(limit(self.max_typing));
         Layers::builder(hub)
             .users(users)
+            .channels((!self.no_patterns).then_some(channels))
             .rooms((!self.no_rooms).then_some(rooms))
             .presence((!self.no_presence).then_some(presence))
             .typing((!self.no_typing).then_some(typing))

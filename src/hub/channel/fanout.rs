@@ -144,6 +144,15 @@ impl Subscribers {
         true
     }
 
+    /// The clients, in no order.
+    pub(super) fn ids(&self) -> Vec<ClientId> {
+        let filtered = self.filtered.values().map(|group| &group.members);
+        let lists = iter::once(&self.all).chain(filtered);
+        lists
+            .flat_map(|list| list.0.iter().map(|it| it.id))
+            .collect()
+    }
+
     /// Those that were found closed since the last call, each once.
     pub(super) fn take_dead(&mut self) -> Vec<Arc<Membership>> {
         std::mem::take(&mut self.dead)

@@ -181,6 +181,18 @@ impl Channel {
         roster(&self.core)
     }
 
+    /// The clients that are subscribed, in no order.
+    ///
+    /// # Progress
+    ///
+    /// As [`Channel::presence`].
+    #[must_use]
+    pub fn subscribers(&self) -> Vec<ClientId> {
+        let (reply, mut answer) = Reply::new();
+        let _applied = self.core.run(Op::Subscribers(reply));
+        answer.wait_blocking().unwrap_or_default()
+    }
+
     /// The last publication.
     #[must_use]
     pub fn position(&self) -> StreamPosition {
@@ -246,7 +258,7 @@ pub(super) fn roster(channel: &Core) -> Arc<[Member]> {
 pub(super) fn backlogged(op: Op) -> PublishError {
     match op {
         Op::Publish { message, .. } => PublishError::Backlogged(message),
-        Op::Join { .. } | Op::Leave(_) | Op::Roster(_) | Op::Routed { .. } => {
+        Op::Join { .. } | Op::Leave(_) | Op::Roster(_) | Op::Routed { .. } | Op::Subscribers(_) => {
             unreachable!("only publications have a limit")
         }
     }

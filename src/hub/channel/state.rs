@@ -55,6 +55,7 @@ pub(crate) enum Op {
         reply: Option<Reply<Delivery>>,
     },
     Roster(Reply<Arc<[Member]>>),
+    Subscribers(Reply<Vec<ClientId>>),
     /// A publication of another channel.
     Routed {
         frame: Frame,
@@ -100,6 +101,10 @@ impl Machine for State {
             }
             Op::Roster(reply) => {
                 reply.give(self.members());
+                Output::Replied
+            }
+            Op::Subscribers(reply) => {
+                reply.give(self.subscribers.ids());
                 Output::Replied
             }
             Op::Routed { frame, except } => {

@@ -1,1 +1,32 @@
 //! Named channels: patterns, filters on metadata, declared channels.
+//!
+//! ```text
+//!   publish ──▶ channel ──▶ its subscribers, in groups by filter
+//!                  │
+//!                  └─ which patterns match? ──▶ the channel of each pattern ──▶ its subscribers
+//!                       (asked once, and again when patterns come or go)
+//! ```
+//!
+//! * Who subscribes to a pattern gets what is published to any channel that matches, those to come
+//!   too: the same frames, with the name and the position that they have in their channel.
+//! * A filter is evaluated on the server, once for all who have the same.
+//! * A channel is there as long as somebody is in it. One that is *declared* says more about
+//!   itself, and with [`ChannelsConfig::declared_only`] there are no others.
+
+mod config;
+mod error;
+mod filter;
+mod names;
+mod pattern;
+mod shell;
+
+pub use self::config::ChannelsConfig;
+pub use self::error::ChannelsError;
+pub use self::filter::InvalidFilter;
+pub use self::filter::MetadataFilter;
+pub use self::names::ChannelView;
+pub use self::pattern::InvalidPattern;
+pub use self::pattern::Pattern;
+pub use self::shell::ChannelOptions;
+pub use self::shell::ChannelStatsView;
+pub use self::shell::Channels;

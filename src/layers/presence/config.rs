@@ -25,8 +25,8 @@ pub struct PresenceConfig {
     pub max_watches: usize,
     /// Who may see whom. Default [`Visibility::SharedRooms`].
     pub visibility: Visibility,
-    /// Parts that the users are spread over, each with its own lock. Default 16; a power of two is
-    /// not required, zero counts as one.
+    /// Parts that the users are spread over, each with its own lock. Default 8; zero counts as one.
+    /// With more of them more cores can be at it; a page of a list asks each, so it costs more.
     pub shards: usize,
 }
 
@@ -42,7 +42,7 @@ impl PresenceConfig {
             max_remembered: 100_000,
             max_watches: 100,
             visibility: Visibility::SharedRooms,
-            shards: 16,
+            shards: 8,
         }
     }
 

@@ -20,6 +20,7 @@
 mod batch;
 mod config;
 mod connections;
+mod directory;
 mod error;
 mod options;
 mod role;
@@ -29,6 +30,7 @@ mod view;
 
 pub use self::config::RoomsConfig;
 pub use self::connections::Connections;
+pub use self::directory::RoomQuery;
 pub use self::error::RoomError;
 pub use self::options::InviteOptions;
 pub use self::options::RoomOptions;

@@ -98,13 +98,17 @@ impl RoomOptions {
     }
 }
 
+/// What kind of room it is to be from now on, or that it is to be of no kind.
+#[derive(Clone, Debug)]
+pub(super) struct Category(pub(super) Option<String>);
+
 /// What is to be changed about a room; what is not said stays as it is.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct RoomPatch {
     pub(super) name: Option<String>,
     pub(super) description: Option<String>,
-    pub(super) category: Option<Option<String>>,
+    pub(super) category: Option<Category>,
     pub(super) tags: Option<Vec<String>>,
     pub(super) metadata: Option<Map<String, Value>>,
     pub(super) private: Option<bool>,
@@ -131,7 +135,7 @@ impl RoomPatch {
 
     /// What kind of room it is; `None` for no kind.
     pub fn category(mut self, category: Option<String>) -> Self {
-        self.category = Some(category);
+        self.category = Some(Category(category));
         self
     }
 
@@ -166,7 +170,7 @@ impl RoomPatch {
         if let Some(description) = &self.description {
             check_len("description", description, MAX_DESCRIPTION)?;
         }
-        if let Some(category) = &self.category {
+        if let Some(Category(category)) = &self.category {
             check_category(category.as_deref())?;
         }
         check_tags(self.tags.as_deref().unwrap_or_default())?;

@@ -112,7 +112,7 @@ impl MemberView {
             role: member.role,
             permissions: room.permissions(user),
             joined_at: date(member.joined_at),
-            muted: room.muted(user, now).is_some(),
+            muted: room.check_not_muted(user, now).is_err(),
         }
     }
 }

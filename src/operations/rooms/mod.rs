@@ -1,5 +1,6 @@
 //! Rooms.
 
+pub(super) mod directory;
 pub(super) mod manage;
 pub(super) mod members;
 pub(super) mod messages;
@@ -52,6 +53,7 @@ fn rooms<'a>(call: &Call<'a>) -> Result<&'a Rooms, Fault> {
     call.layers.rooms().ok_or_else(|| super::disabled("rooms"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn fault(error: RoomError) -> Fault {
     super::fault(error.code(), error.field(), &error)
 }

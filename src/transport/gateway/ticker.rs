@@ -37,6 +37,7 @@ impl Drop for Ticker {
     }
 }
 
+#[expect(clippy::infinite_loop, reason = "whoever has spawned it aborts it")]
 async fn tick(layers: Layers) {
     let clock = SystemClock::new();
     loop {

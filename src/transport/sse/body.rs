@@ -22,8 +22,8 @@ use crate::hub::SubscribeOptions;
 use crate::id::ChannelName;
 use crate::time::Clock;
 use crate::time::SystemClock;
-use crate::transport::fault::subscribe_fault;
 use crate::transport::gateway::Gateway;
+use crate::transport::seat;
 use crate::transport::session::Subscribing;
 use crate::transport::sse::event::HEARTBEAT;
 use crate::transport::sse::stream::Next;
@@ -172,14 +172,14 @@ impl Live {
             let Ask { channel, since } = self.asks.pop_front()?;
             let client = self.stream.client.clone();
             let name = channel.clone();
+            let layers = self.gateway.layers().cloned();
             let joining: Subscribing = Box::pin(async move {
                 let options = SubscribeOptions::new();
                 let options = match since {
                     Some(position) => options.since(position),
                     None => options,
                 };
-                let joined = client.subscribe_with(&name, options).await;
-                joined.map(drop).map_err(|error| subscribe_fault(&error))
+                seat::join(layers.as_ref(), &client, &name, options).await
             });
             self.joining = Some((channel, joining));
         }

@@ -22,10 +22,9 @@ use crate::protocol::Selection;
 use crate::protocol::Since;
 use crate::transport::Problem;
 use crate::transport::fault::channel_named;
-use crate::transport::fault::not_subscribed;
 use crate::transport::fault::reserved;
-use crate::transport::fault::subscribe_fault;
 use crate::transport::gateway::Gateway;
+use crate::transport::seat;
 use crate::transport::sse::SseBody;
 use crate::transport::sse::connection::ConnectionId;
 use crate::transport::sse::headers;
@@ -59,7 +58,7 @@ pub(super) async fn run(
                 let since = selection.since.get(&channel).copied();
                 subscribe(gateway, &stream, &channel, since, selection.auth.as_deref()).await
             }
-            Change::Unsubscribe => unsubscribe(&stream, &channel),
+            Change::Unsubscribe => unsubscribe(gateway, &stream, &channel),
         };
         if let Err(fault) = done {
             errors.push((channel, fault));
@@ -144,18 +143,16 @@ async fn subscribe(
         return Err(Fault::new(ErrorCode::AlreadySubscribed, why));
     }
     let asking = Asking::begin(stream, &channel, since)?;
-    let joined = stream.client.subscribe_with(&channel, options).await;
-    joined.map_err(|error| subscribe_fault(&error))?;
+    seat::join(gateway.layers(), &stream.client, &channel, options).await?;
     asking.done();
     Ok(())
 }
 
-fn unsubscribe(stream: &Stream, channel: &str) -> Result<(), Fault> {
+fn unsubscribe(gateway: &Gateway, stream: &Stream, channel: &str) -> Result<(), Fault> {
     if is_reserved(channel) {
         return Err(reserved());
     }
-    let left = stream.client.unsubscribe(channel);
-    left.map_err(|_| not_subscribed())?;
+    seat::leave(gateway.layers(), &stream.client, channel)?;
     stream.left(channel);
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpStream;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -61,7 +62,10 @@ impl Sse {
 
     /// The next event; `None` when the stream has ended as it should.
     pub(crate) fn next(&mut self) -> Option<Event> {
+        let begun = Instant::now();
         while self.events.is_empty() && !self.ended {
+            // Heartbeats keep the stream alive; what is waited for may still never come.
+            assert!(begun.elapsed() < PATIENCE, "nothing but heartbeats");
             self.read_chunk();
         }
         self.events.pop_front()

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::net::TcpStream;
+use std::time::Instant;
 
 use serde_json::Value;
 use tungstenite::Bytes;
@@ -76,9 +77,12 @@ impl Ws {
 
     /// The next frame that is no ping.
     pub(crate) fn read(&mut self) -> Message {
+        let begun = Instant::now();
         loop {
             match self.socket.read().unwrap() {
-                Message::Ping(_) => self.socket.flush().unwrap(),
+                // Pings keep the connection alive; what is waited for may still never come.
+                Message::Ping(_) if begun.elapsed() < PATIENCE => self.socket.flush().unwrap(),
+                Message::Ping(_) => panic!("nothing but pings for {PATIENCE:?}"),
                 message => return message,
             }
         }

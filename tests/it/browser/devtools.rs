@@ -28,6 +28,7 @@ pub(super) struct Browser {
 
 /// A tab of it.
 pub(super) struct Tab {
+    target: String,
     session: String,
 }
 
@@ -83,6 +84,7 @@ impl Browser {
         let attach = json!({"targetId": id, "flatten": true});
         let attached = self.call(None, "Target.attachToTarget", attach);
         let tab = Tab {
+            target: id.as_str().unwrap().to_owned(),
             session: attached["sessionId"].as_str().unwrap().to_owned(),
         };
         self.call(Some(&tab), "Page.enable", json!({}));
@@ -92,6 +94,12 @@ impl Browser {
             "document.readyState === 'complete' && location.protocol === 'http:'",
         );
         tab
+    }
+
+    /// Closes a tab, as a user does.
+    pub(super) fn close(&mut self, tab: Tab) {
+        let Tab { target, .. } = tab;
+        self.call(None, "Target.closeTarget", json!({"targetId": target}));
     }
 
     /// What an expression evaluates to; a promise is awaited.

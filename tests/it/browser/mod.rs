@@ -2,6 +2,7 @@
 
 mod devtools;
 mod event_source;
+mod rooms;
 
 use std::env;
 use std::fs;

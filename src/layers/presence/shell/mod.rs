@@ -187,6 +187,12 @@ impl Presence {
         self.change(user, |state, now| state.remove_device(now, user, device));
     }
 
+    /// Forgets all that is known about a user, its history too; if it is connected, it is online
+    /// as if it had just come.
+    pub fn forget(&self, user: &UserId) {
+        self.change(user, |state, now| state.erase(now, user));
+    }
+
     /// A user has done something, `through` a connection of its own, or none. That changes no
     /// status; it is when the user was last seen, and prolongs what was
     /// [set](Presence::set) for a user without connections.

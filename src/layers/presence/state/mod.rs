@@ -129,6 +129,20 @@ impl State {
         self.change(now, user, |record, _| record.remove_device(device))
     }
 
+    /// All that is known about the user is forgotten, but not that it is connected.
+    pub(super) fn erase(&mut self, now: Instant, user: &UserId) -> Option<Change> {
+        self.records.get(user)?;
+        let change = self.change(now, user, |record, _| record.erase());
+        if self
+            .records
+            .get(user)
+            .is_some_and(|record| !record.is_there())
+        {
+            self.forget(user);
+        }
+        change
+    }
+
     /// The user has done something. Says whether anything is known about it.
     pub(super) fn touch(&mut self, now: Instant, user: &UserId, through: Option<ClientId>) -> bool {
         let record = self.records.get_mut(user);

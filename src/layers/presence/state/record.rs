@@ -228,6 +228,14 @@ impl Record {
         }
     }
 
+    /// Forgets all but the connections.
+    pub(super) fn erase(&mut self) {
+        self.leave();
+        (self.grace, self.hold) = (None, None);
+        self.profile = Profile::new();
+        self.history.clear();
+    }
+
     /// Ends what has lasted its time.
     pub(super) fn expire(&mut self, now: Instant) {
         let is_over = |until: &mut Instant| *until <= now;

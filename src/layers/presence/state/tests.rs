@@ -57,6 +57,7 @@ enum Operation {
     Advance(u64),
     Connect(usize, u64, Option<&'static str>),
     Disconnect(usize, u64),
+    Erase(usize),
     RemoveDevice(usize, &'static str),
     Set(usize, Option<u64>, Update),
     Touch(usize, Option<u64>),
@@ -92,6 +93,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         device,
     });
     prop_oneof![
+        1 => who.clone().prop_map(Operation::Erase),
         3 => (0..12_u64).prop_map(|n| Operation::Advance(n * 10)),
         1 => (0..100_u64).prop_map(|n| Operation::Advance(n * 10)),
         3 => (who.clone(), 0..3_u64, option::of(kind())).prop_map(|(u, c, d)| Operation::Connect(u, c, d)),
@@ -205,6 +207,13 @@ impl Person {
         if was.is_present() || is.is_present() {
             self.last_seen = self.last_active;
         }
+    }
+
+    fn erase(&mut self) {
+        (self.parted, self.said, self.choice) = (None, None, Status::Online);
+        (self.custom, self.activity) = (None, None);
+        self.devices.clear();
+        self.history.clear();
     }
 
     fn is_forgotten(&self, now: u64) -> bool {
@@ -379,6 +388,16 @@ impl World {
                 self.conclude(who, |state, now, user| {
                     state.disconnected(now, user, ClientId::new(id))
                 });
+            }
+            Operation::Erase(who) => {
+                if let Some(person) = self.model.get_mut(USERS[who]) {
+                    person.erase();
+                }
+                self.conclude(who, |state, now, user| state.erase(now, user));
+                let is_gone = |person: &mut Person| !person.is_there(now);
+                if self.model.get_mut(USERS[who]).is_some_and(is_gone) {
+                    self.model.remove(USERS[who]);
+                }
             }
             Operation::RemoveDevice(who, kind) => {
                 if let Some(person) = self.model.get_mut(USERS[who]) {

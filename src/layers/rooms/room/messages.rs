@@ -54,9 +54,7 @@ impl Room {
             self.check_not_banned(user, now)?;
             return Err(RoomError::NotMember);
         };
-        if let Some(for_ms) = self.muted(user, now) {
-            return Err(RoomError::Muted { for_ms });
-        }
+        self.check_not_muted(user, now)?;
         let permissions = member.role.permissions(self.private).or(member.granted);
         if !permissions.has(Permission::SendMessage) {
             return Err(RoomError::SendDenied);

@@ -24,6 +24,7 @@ use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::layers::rooms::config::RoomsConfig;
 use crate::layers::rooms::error::RoomError;
+use crate::layers::rooms::options::Category;
 use crate::layers::rooms::options::RoomOptions;
 use crate::layers::rooms::options::RoomPatch;
 use crate::layers::rooms::role::Permission;
@@ -245,7 +246,7 @@ impl Room {
         if let Some(description) = patch.description {
             self.description = description.into();
         }
-        if let Some(category) = patch.category {
+        if let Some(Category(category)) = patch.category {
             self.category = category.map(Into::into);
         }
         if let Some(tags) = patch.tags {

@@ -103,10 +103,18 @@ impl Room {
         }
     }
 
-    /// For how long a user is muted yet; the inner `None` is for good.
-    pub(in crate::layers::rooms) fn muted(&self, user: &UserId, now: u64) -> Option<Option<u64>> {
-        let mute = self.mutes.get(user).filter(|mute| !mute.is_over(now))?;
-        Some(mute.left(now))
+    /// Whether a user is muted, and so may not send.
+    pub(in crate::layers::rooms) fn check_not_muted(
+        &self,
+        user: &UserId,
+        now: u64,
+    ) -> Result<(), RoomError> {
+        match self.mutes.get(user) {
+            Some(mute) if !mute.is_over(now) => Err(RoomError::Muted {
+                for_ms: mute.left(now),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Forgets what is over; says which bans and which mutes those were.

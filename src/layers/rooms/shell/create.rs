@@ -53,7 +53,8 @@ impl Rooms {
             state.room.found(user, now);
             self.attach_all(user, &id);
         }
-        self.observed(&RoomChange::Created(id.clone()));
+        self.enlist(&state.room);
+        self.observed(&RoomChange::Created(id));
         if let Actor::User(user) = actor {
             self.tell_joined(&cell, &mut state, user);
         }
@@ -87,8 +88,10 @@ impl Rooms {
         for user in state.room.members() {
             self.inner.users.leave(user, &id);
             self.detach_all(user, &id, "deleted");
+            self.observed(&RoomChange::Left(id.clone(), user.clone()));
         }
         self.take_out(&id);
+        self.delist(&id);
         self.observed(&RoomChange::Deleted(id));
     }
 

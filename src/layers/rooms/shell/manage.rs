@@ -39,6 +39,7 @@ impl Rooms {
                 Some(actor),
                 json!({ "room": view }),
             );
+            self.enlist(&state.room);
             self.observed(&RoomChange::Updated(room.clone()));
             Ok(view)
         })
@@ -71,6 +72,7 @@ impl Rooms {
                     "room.restored"
                 };
                 self.tell(cell, state, kind, Some(actor), json!({}));
+                self.enlist(&state.room);
                 self.observed(&RoomChange::Updated(room.clone()));
             }
             Ok(())
@@ -105,6 +107,7 @@ impl Rooms {
                     "room.unlocked"
                 };
                 self.tell(cell, state, kind, Some(actor), json!({}));
+                self.enlist(&state.room);
                 self.observed(&RoomChange::Updated(room.clone()));
             }
             Ok(())
@@ -149,6 +152,7 @@ impl Rooms {
             let was = state.room.transfer(actor, user, now)?;
             let data = json!({ "user_id": user, "was": was });
             self.tell(cell, state, "room.owner_changed", Some(actor), data);
+            self.enlist(&state.room);
             self.observed(&RoomChange::Updated(room.clone()));
             Ok(())
         })

@@ -84,6 +84,7 @@ impl Rooms {
 
     /// Brings several users in, as [`Rooms::add_member`] does each: one result for each, in their
     /// order.
+    #[must_use]
     pub fn add_members(
         &self,
         actor: &Actor,

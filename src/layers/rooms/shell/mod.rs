@@ -7,6 +7,7 @@ mod manage;
 mod members;
 mod messages;
 mod read;
+mod search;
 mod told;
 mod users;
 
@@ -30,6 +31,7 @@ use crate::layers::name::UserId;
 use crate::layers::rooms::batch::Batch;
 use crate::layers::rooms::config::RoomsConfig;
 use crate::layers::rooms::connections::Connections;
+use crate::layers::rooms::directory::Directory;
 use crate::layers::rooms::error::RoomError;
 use crate::layers::rooms::room::Room;
 use crate::layers::wheel::Wheel;
@@ -96,6 +98,7 @@ struct Inner {
     shards: Box<[RwLock<Shard>]>,
     count: AtomicUsize,
     users: Users,
+    directory: RwLock<Directory>,
     wheel: Mutex<Wheel<Due>>,
     observers: RwLock<Vec<Arc<Observer>>>,
     hook: OnceLock<Box<Hook>>,
@@ -124,7 +127,7 @@ struct State {
 pub enum RoomChange {
     /// A room was made.
     Created(RoomId),
-    /// A room is no more. Its members are not told of one by one.
+    /// A room is no more; just before, its members have left, one by one.
     Deleted(RoomId),
     /// A user has become a member.
     Joined(RoomId, UserId),
@@ -187,6 +190,7 @@ impl Rooms {
                 shards: shards.collect(),
                 count: AtomicUsize::new(0),
                 users,
+                directory: RwLock::default(),
                 wheel: Mutex::new(Wheel::new(start.0, tick)),
                 observers: RwLock::default(),
                 hook: OnceLock::new(),

@@ -1,5 +1,7 @@
 //! The table has to be in order, for three readers go by it.
 
+mod reference;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;

@@ -16,7 +16,10 @@ pub(super) async fn page(State(app): State<App>) -> impl IntoResponse {
     let nonce = nonce();
     let open = app.config.open;
     let mode = if open { "open" } else { "public" };
-    let html = PAGE.replace("{{nonce}}", &nonce).replace("{{mode}}", mode);
+    let html = PAGE
+        .replace("{{rooms}}", ROOMS)
+        .replace("{{nonce}}", &nonce)
+        .replace("{{mode}}", mode);
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
          connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
@@ -32,6 +35,9 @@ pub(super) async fn page(State(app): State<App>) -> impl IntoResponse {
 }
 
 const PAGE: &str = include_str!("page.html");
+
+/// What the page does about rooms.
+const ROOMS: &str = include_str!("rooms.js");
 
 /// 128 bits that a stranger cannot guess: the standard library seeds its hash keys from the
 /// operating system, and changes them with each use.

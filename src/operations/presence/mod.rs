@@ -1,5 +1,8 @@
 //! What can be asked about presence.
 
+mod arguments;
+mod update;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -8,33 +11,58 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::code::ErrorCode;
-use crate::hub::Client;
 use crate::layers::Actor;
 use crate::layers::UserId;
-use crate::layers::presence::Activity;
-use crate::layers::presence::CustomStatus;
-use crate::layers::presence::Device;
 use crate::layers::presence::Page;
 use crate::layers::presence::Presence;
 use crate::layers::presence::PresenceError;
 use crate::layers::presence::PresenceFilter;
 use crate::layers::presence::PresenceQuery;
-use crate::layers::presence::PresenceUpdate;
 use crate::layers::presence::Status;
 use crate::layers::presence::UserPresence;
+use crate::operations;
+use crate::operations::Answer;
+use crate::operations::Call;
+use crate::operations::Caller;
+use crate::operations::Method;
+use crate::operations::Operation;
+use crate::operations::Who;
+use crate::operations::disabled;
+use crate::operations::page::AFTER;
+use crate::operations::page::LIMIT;
 use crate::protocol::Fault;
+use crate::protocol::invalid;
 use crate::protocol::missing;
 
-use super::Answer;
-use super::Argument;
-use super::Call;
-use super::Caller;
-use super::Kind;
-use super::Method;
-use super::Operation;
-use super::Who;
-use super::page::AFTER;
-use super::page::LIMIT;
+use self::arguments::A_DEVICE;
+use self::arguments::ACTIVITY;
+use self::arguments::ACTIVITY_DETAIL;
+use self::arguments::AGO;
+use self::arguments::AVAILABILITY;
+use self::arguments::AVAILABLE;
+use self::arguments::CONNECTION;
+use self::arguments::CUSTOM_STATUS;
+use self::arguments::DETAILS;
+use self::arguments::DEVICE;
+use self::arguments::DEVICE_NAME;
+use self::arguments::EMOJI;
+use self::arguments::EXPIRES_IN;
+use self::arguments::OF_ACTIVITY;
+use self::arguments::OF_DEVICE;
+use self::arguments::OF_STATUS;
+use self::arguments::OF_STATUS_NOW;
+use self::arguments::ROOM;
+use self::arguments::STATUS;
+use self::arguments::USER;
+use self::arguments::USERS;
+use self::arguments::WHICH;
+use self::arguments::WHOSE;
+use self::arguments::WINDOW;
+use self::arguments::WITHIN;
+use self::arguments::connection;
+use self::update::device;
+use self::update::status;
+use self::update::update;
 
 pub(super) const TABLE: &[Operation] = &[
     Operation {
@@ -89,6 +117,15 @@ pub(super) const TABLE: &[Operation] = &[
         who: Who::Anyone,
         arguments: &[WHOSE],
         run: touch,
+    },
+    Operation {
+        name: "presence.forget",
+        method: Method::Delete,
+        path: "/users/{user_id}/presence",
+        summary: "Forgets all that is known about a user but that it is connected.",
+        who: Who::Server,
+        arguments: &[USER],
+        run: forget,
     },
     Operation {
         name: "presence.get",
@@ -181,6 +218,15 @@ pub(super) const TABLE: &[Operation] = &[
         run: remove_device,
     },
     Operation {
+        name: "presence.in_room",
+        method: Method::Get,
+        path: "/rooms/{room_id}/presence",
+        summary: "The presence of the members of a room, in the order of their ids.",
+        who: Who::Anyone,
+        arguments: &[ROOM, OF_STATUS_NOW, OF_DEVICE, OF_ACTIVITY, LIMIT, AFTER],
+        run: in_room,
+    },
+    Operation {
         name: "presence.watch",
         method: Method::Post,
         path: "/presence/watches",
@@ -246,6 +292,11 @@ fn touch(call: &Call<'_>) -> Result<Answer, Fault> {
     };
     let touched = presence(call)?.touch(&user, through);
     touched.map(|()| Answer::done()).map_err(fault)
+}
+
+fn forget(call: &Call<'_>) -> Result<Answer, Fault> {
+    presence(call)?.forget(&call.user_named("user_id")?);
+    Ok(Answer::done())
 }
 
 fn get(call: &Call<'_>) -> Result<Answer, Fault> {
@@ -317,6 +368,27 @@ fn remove_device(call: &Call<'_>) -> Result<Answer, Fault> {
     let device = device(call)?.ok_or_else(|| missing("device"))?;
     presence(call)?.remove_device(&user, &device);
     Ok(Answer::done())
+}
+
+fn in_room(call: &Call<'_>) -> Result<Answer, Fault> {
+    let (limit, after) = call.page()?;
+    let after = after.as_deref().map(UserId::parse).transpose();
+    let after = after.map_err(|_| invalid("after", "`next` of the page before"))?;
+    let mut filter = filter(call)?;
+    if let Some(status) = status(call)? {
+        filter = filter.status(status);
+    }
+    let rooms = call.layers.rooms();
+    let rooms = rooms.ok_or_else(|| disabled("rooms"))?;
+    let actor = call.actor()?;
+    let page = rooms.members(&actor, &call.room()?, None, after.as_ref(), limit);
+    let (members, next) =
+        page.map_err(|error| operations::fault(error.code(), error.field(), &error))?;
+    let members: Vec<_> = members.into_iter().map(|member| member.user_id).collect();
+    Ok(Answer::of(&Users {
+        users: presence(call)?.among(&actor, &members, &filter),
+        next: next.map(|user| user.to_string()),
+    }))
 }
 
 fn watch(call: &Call<'_>) -> Result<Answer, Fault> {
@@ -391,105 +463,9 @@ fn whose(call: &Call<'_>) -> Result<UserId, Fault> {
     }
 }
 
-/// The connection that it is about: the one that asks, or the one that is named; a user can name
-/// its own alone.
-fn connection(call: &Call<'_>) -> Result<Client, Fault> {
-    let actor = match &call.caller {
-        Caller::Client(client) => return Ok(Client::clone(client)),
-        Caller::Api(actor) => actor,
-    };
-    let id = call.text("client_id", MAX_TEXT)?;
-    let client = id.parse().ok().and_then(|id| call.layers.hub().client(id));
-    let is_theirs = |client: &Client| match actor {
-        Actor::Server => true,
-        Actor::User(user) => client.user() == Some(user),
-    };
-    client.filter(is_theirs).ok_or_else(|| {
-        let why = "this user has no connection of this id";
-        Fault::new(ErrorCode::UnknownConnection, why).field("client_id")
-    })
-}
-
-/// What is to be changed, of what is named.
-fn update(call: &Call<'_>) -> Result<PresenceUpdate, Fault> {
-    let arguments = call.arguments;
-    let mut update = custom_status(call, PresenceUpdate::new())?;
-    if let Some(status) = status(call)? {
-        update = update.status(status);
-    }
-    if let Some(kind) = arguments.text("activity", MAX_TEXT)? {
-        update = match &*kind {
-            "" => update.clear_activity(),
-            kind => update.activity(activity(call, kind)?),
-        };
-    }
-    if let Some(text) = arguments.text("availability", MAX_TEXT)? {
-        update = update.availability(&text).map_err(fault)?;
-    }
-    if let Some(available) = arguments.flag("available")? {
-        update = update.available(available);
-    }
-    if let Some(details) = arguments.json("details", "an object")? {
-        update = update.details(details).map_err(fault)?;
-    }
-    Ok(match device(call)? {
-        Some(device) => update.device(device),
-        None if arguments.text("device", MAX_TEXT)?.is_some() => update.clear_device(),
-        None => update,
-    })
-}
-
-fn custom_status(call: &Call<'_>, update: PresenceUpdate) -> Result<PresenceUpdate, Fault> {
-    let text = call.arguments.text("custom_status", MAX_TEXT)?;
-    let emoji = call.arguments.text("emoji", MAX_TEXT)?;
-    let expires_in = call.arguments.millis("expires_in_ms")?;
-    let is_empty = |text: &Option<String>| text.as_deref().is_none_or(str::is_empty);
-    if is_empty(&text) && is_empty(&emoji) {
-        return Ok(match text {
-            Some(_) => update.clear_custom_status(),
-            None => update,
-        });
-    }
-    let custom = CustomStatus::new(text.as_deref().unwrap_or_default());
-    let mut custom = custom.map_err(fault)?;
-    if let Some(emoji) = emoji.filter(|emoji| !emoji.is_empty()) {
-        custom = custom.emoji(&emoji).map_err(fault)?;
-    }
-    if let Some(time) = expires_in {
-        custom = custom.expires_in(time).map_err(fault)?;
-    }
-    Ok(update.custom_status(custom))
-}
-
-fn activity(call: &Call<'_>, kind: &str) -> Result<Activity, Fault> {
-    let activity = Activity::new(kind).map_err(fault)?;
-    match call.arguments.text("activity_detail", MAX_TEXT)? {
-        Some(detail) => activity.detail(&detail).map_err(fault),
-        None => Ok(activity),
-    }
-}
-
-/// The device that the arguments name; none if it is not there or empty.
-fn device(call: &Call<'_>) -> Result<Option<Device>, Fault> {
-    let kind = call.arguments.text("device", MAX_TEXT)?;
-    let Some(kind) = kind.filter(|kind| !kind.is_empty()) else {
-        return Ok(None);
-    };
-    let device = Device::new(&kind).map_err(fault)?;
-    match call.arguments.text("device_name", MAX_TEXT)? {
-        Some(name) => device.name(&name).map(Some).map_err(fault),
-        None => Ok(Some(device)),
-    }
-}
-
-fn status(call: &Call<'_>) -> Result<Option<Status>, Fault> {
-    let status = call.arguments.text("status", MAX_TEXT)?;
-    status.map(|name| name.parse()).transpose().map_err(fault)
-}
-
 fn presence<'a>(call: &Call<'a>) -> Result<&'a Presence, Fault> {
     let presence = call.layers.presence();
-    presence.ok_or_else(|| super::disabled("presence"))
+    presence.ok_or_else(|| disabled("presence"))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
@@ -512,126 +488,3 @@ const RECENTLY: Duration = Duration::from_secs(3600);
 
 /// As far as there is a history.
 const EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
-
-const USER: Argument = Argument::needed("user_id", Kind::Text, "The user.");
-
-const WHOSE: Argument = Argument::optional(
-    "user_id",
-    Kind::Text,
-    "The user; default the one who asks. Another than that is for the server only.",
-);
-
-const CONNECTION: Argument = Argument::optional(
-    "client_id",
-    Kind::Text,
-    "The connection; default the one that asks. Over HTTP it has to be named.",
-);
-
-const USERS: Argument = Argument::needed("user_ids", Kind::List, "The users: at most 1,000.");
-
-const STATUS: Argument = Argument::optional(
-    "status",
-    Kind::Text,
-    "`online`, `away`, `busy`, `invisible` or `offline`.",
-);
-
-const WHICH: Argument = Argument::needed(
-    "status",
-    Kind::Text,
-    "`online`, `away`, `busy` or `offline`; `invisible` for the server only.",
-);
-
-const OF_STATUS: Argument = Argument::optional(
-    "status",
-    Kind::Text,
-    "What they have become: `online`, the default, `away`, `busy` or `offline`.",
-);
-
-const CUSTOM_STATUS: Argument = Argument::optional(
-    "custom_status",
-    Kind::Text,
-    "How it is in its own words: at most 128 characters; empty to take it away.",
-);
-
-const EMOJI: Argument = Argument::optional(
-    "emoji",
-    Kind::Text,
-    "A picture for the custom status: at most 32 characters.",
-);
-
-const EXPIRES_IN: Argument = Argument::optional(
-    "expires_in_ms",
-    Kind::Number,
-    "After which time the custom status ends: at most 30 days; default never.",
-);
-
-const ACTIVITY: Argument = Argument::optional(
-    "activity",
-    Kind::Text,
-    "What it is doing, such as `playing`: at most 32 characters; empty for nothing.",
-);
-
-const ACTIVITY_DETAIL: Argument = Argument::optional(
-    "activity_detail",
-    Kind::Text,
-    "What exactly it is doing: at most 128 characters.",
-);
-
-const AVAILABILITY: Argument = Argument::optional(
-    "availability",
-    Kind::Text,
-    "How available it is, in words: at most 128 characters; empty to take it away.",
-);
-
-const AVAILABLE: Argument = Argument::optional("available", Kind::Flag, "Whether it is available.");
-
-const DEVICE: Argument = Argument::optional(
-    "device",
-    Kind::Text,
-    "The kind of device of this connection, or of one more: at most 32 characters; empty to take \
-     it away.",
-);
-
-const A_DEVICE: Argument = Argument::needed("device", Kind::Text, "The kind of the device.");
-
-const DEVICE_NAME: Argument = Argument::optional(
-    "device_name",
-    Kind::Text,
-    "What the device is called: at most 128 characters.",
-);
-
-const DETAILS: Argument = Argument::optional(
-    "details",
-    Kind::Object,
-    "What else the application shows: at most 4 KiB; empty to take it away.",
-);
-
-const OF_DEVICE: Argument = Argument::optional(
-    "device",
-    Kind::Text,
-    "Those alone who are there with a device of this kind.",
-);
-
-const OF_ACTIVITY: Argument = Argument::optional(
-    "activity",
-    Kind::Text,
-    "Those alone who are at an activity of this kind.",
-);
-
-const AGO: Argument = Argument::optional(
-    "ago_ms",
-    Kind::Number,
-    "Those of whom it was true so long ago, as far as the history of each reaches.",
-);
-
-const WITHIN: Argument = Argument::optional(
-    "within_ms",
-    Kind::Number,
-    "Within which time they have become it; default an hour.",
-);
-
-const WINDOW: Argument = Argument::optional(
-    "window_ms",
-    Kind::Number,
-    "Over which time; default as far as the history reaches.",
-);

@@ -1,0 +1,157 @@
+//! Which channels there are, in the order of their names.
+
+use std::collections::BTreeMap;
+use std::ops::Bound::Excluded;
+use std::ops::Bound::Included;
+use std::ops::Bound::Unbounded;
+
+use serde::Serialize;
+use serde_json::Map;
+use serde_json::Value;
+
+use crate::layers::channels::pattern::Pattern;
+use crate::layers::name::UserId;
+use crate::layers::timestamp::Timestamp;
+
+/// Which channels there are, and which are declared.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    all: BTreeMap<Box<str>, Entry>,
+    declared: usize,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    /// Whether the hub has it.
+    is_live: bool,
+    declared: Option<Box<Declared>>,
+}
+
+/// What a declared channel says about itself.
+#[derive(Clone, Debug)]
+pub(super) struct Declared {
+    pub(super) description: Box<str>,
+    pub(super) metadata: Map<String, Value>,
+    pub(super) owner: Option<UserId>,
+    pub(super) created_at: Timestamp,
+}
+
+/// A channel as it is listed.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ChannelView {
+    /// Its name.
+    pub channel_id: String,
+    /// Whether somebody is in it, or holds it.
+    pub live: bool,
+    /// Whether it was declared.
+    pub declared: bool,
+    /// What it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// What the application notes about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Map<String, Value>>,
+    /// Who declared it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<UserId>,
+    /// When it was declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+}
+
+/// The most names that are looked at for one page.
+const MOST_LOOKED_AT: usize = 10_000;
+
+impl Names {
+    pub(super) fn set_live(&mut self, name: &str, is_live: bool) {
+        if is_live {
+            self.all.entry(name.into()).or_default().is_live = true;
+        } else if let Some(entry) = self.all.get_mut(name) {
+            entry.is_live = false;
+            if entry.declared.is_none() {
+                self.all.remove(name);
+            }
+        }
+    }
+
+    pub(super) fn declared_count(&self) -> usize {
+        self.declared
+    }
+
+    pub(super) fn declared(&self, name: &str) -> Option<&Declared> {
+        self.all.get(name)?.declared.as_deref()
+    }
+
+    pub(super) fn declared_mut(&mut self, name: &str) -> Option<&mut Declared> {
+        self.all.get_mut(name)?.declared.as_deref_mut()
+    }
+
+    /// Notes what a channel says about itself.
+    pub(super) fn declare(&mut self, name: &str, declared: Declared) {
+        let entry = self.all.entry(name.into()).or_default();
+        self.declared += usize::from(entry.declared.is_none());
+        entry.declared = Some(Box::new(declared));
+    }
+
+    pub(super) fn undeclare(&mut self, name: &str) -> bool {
+        let Some(entry) = self.all.get_mut(name) else {
+            return false;
+        };
+        let was = entry.declared.take().is_some();
+        self.declared -= usize::from(was);
+        if !entry.is_live {
+            self.all.remove(name);
+        }
+        was
+    }
+
+    pub(super) fn view(&self, name: &str) -> Option<ChannelView> {
+        let (name, entry) = self.all.get_key_value(name)?;
+        Some(view(name, entry))
+    }
+
+    /// Channels in the order of their names, those that match a pattern or all, and after which to
+    /// go on.
+    pub(super) fn page(
+        &self,
+        pattern: Option<&Pattern>,
+        declared_only: bool,
+        after: Option<&str>,
+        limit: usize,
+    ) -> (Vec<ChannelView>, Option<String>) {
+        let prefix = pattern.map_or("", Pattern::literal_prefix);
+        let from = match after {
+            Some(after) if after >= prefix => Excluded(after),
+            _ => Included(prefix),
+        };
+        let mut page = Vec::new();
+        let range = self.all.range::<str, _>((from, Unbounded));
+        for (looked_at, (name, entry)) in range.enumerate() {
+            if !name.starts_with(prefix) {
+                return (page, None);
+            }
+            let matches = pattern.is_none_or(|pattern| pattern.matches(name));
+            if matches && (entry.declared.is_some() || !declared_only) {
+                page.push(view(name, entry));
+            }
+            if page.len() == limit || looked_at == MOST_LOOKED_AT {
+                return (page, Some(name.to_string()));
+            }
+        }
+        (page, None)
+    }
+}
+
+fn view(name: &str, entry: &Entry) -> ChannelView {
+    let declared = entry.declared.as_deref();
+    ChannelView {
+        channel_id: name.to_owned(),
+        live: entry.is_live,
+        declared: declared.is_some(),
+        description: declared.map(|it| it.description.to_string()),
+        metadata: declared.map(|it| it.metadata.clone()),
+        owner: declared.and_then(|it| it.owner.clone()),
+        created_at: declared.map(|it| it.created_at),
+    }
+}

@@ -1,0 +1,228 @@
+//! Patterns: many channels by one name.
+
+mod index;
+
+use std::error::Error;
+use std::fmt;
+
+pub(super) use self::index::Index;
+
+/// Many channels by one name.
+///
+/// ```
+/// use throng::channels::Pattern;
+///
+/// let live = Pattern::parse("sport.*.live")?;
+/// assert!(live.matches("sport.tennis.live"));
+/// assert!(!live.matches("sport.tennis.junior.live"), "one segment for each star");
+/// assert!(Pattern::parse("sport.>")?.matches("sport.tennis.junior.live"));
+/// assert!(Pattern::prefix("spo")?.matches("sport"));
+/// assert!(Pattern::suffix(".live")?.matches("sport.live"));
+/// # Ok::<(), throng::channels::InvalidPattern>(())
+/// ```
+///
+/// Segments stand between dots. `*` is any one segment, and `>`, as the last one, any one or more;
+/// neither is special inside a segment. The syntax is that of NATS subjects.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pattern {
+    kind: Kind,
+    text: Box<str>,
+}
+
+/// How the text of a pattern is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Kind {
+    Prefix,
+    Segments,
+    Suffix,
+}
+
+impl Pattern {
+    /// The most bytes of a pattern.
+    pub const MAX_LEN: usize = 128;
+    /// The most segments of a pattern.
+    pub const MAX_SEGMENTS: usize = 16;
+
+    /// A pattern by segments.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPattern`] when it is empty, too long, has too many segments, an empty one, a `>`
+    /// that is not the last, or a control character.
+    pub fn parse(text: &str) -> Result<Self, InvalidPattern> {
+        check(text)?;
+        let mut segments = text.split('.').peekable();
+        let mut count = 0;
+        while let Some(segment) = segments.next() {
+            count += 1;
+            if segment.is_empty() {
+                return Err(InvalidPattern::EmptySegment);
+            }
+            if segment == ">" && segments.peek().is_some() {
+                return Err(InvalidPattern::RestNotLast);
+            }
+        }
+        if count > Self::MAX_SEGMENTS {
+            return Err(InvalidPattern::TooManySegments);
+        }
+        Ok(Self::of(Kind::Segments, text))
+    }
+
+    /// All channels whose names begin so.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPattern`] when it is empty, too long or has a control character.
+    pub fn prefix(text: &str) -> Result<Self, InvalidPattern> {
+        check(text)?;
+        Ok(Self::of(Kind::Prefix, text))
+    }
+
+    /// All channels whose names end so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pattern::prefix`].
+    pub fn suffix(text: &str) -> Result<Self, InvalidPattern> {
+        check(text)?;
+        Ok(Self::of(Kind::Suffix, text))
+    }
+
+    /// The pattern that [`Display`](fmt::Display) has written.
+    ///
+    /// # Errors
+    ///
+    /// As for the pattern itself.
+    pub fn from_canonical(text: &str) -> Result<Self, InvalidPattern> {
+        match text.split_at_checked(2) {
+            Some(("p:", rest)) => Self::prefix(rest),
+            Some(("s:", rest)) => Self::parse(rest),
+            Some(("x:", rest)) => Self::suffix(rest),
+            _ => Err(InvalidPattern::Empty),
+        }
+    }
+
+    /// Whether a channel of this name is one of them. Channels of the layers never are.
+    #[must_use]
+    pub fn matches(&self, channel: &str) -> bool {
+        match self.kind {
+            Kind::Prefix => channel.starts_with(&*self.text),
+            Kind::Segments => matches_segments(&self.text, channel),
+            Kind::Suffix => channel.ends_with(&*self.text),
+        }
+    }
+
+    /// The text that it was made of.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// How the names begin that it can match.
+    pub(super) fn literal_prefix(&self) -> &str {
+        match self.kind {
+            Kind::Prefix => &self.text,
+            Kind::Suffix => "",
+            Kind::Segments => {
+                let wild = self
+                    .text
+                    .split_inclusive('.')
+                    .take_while(|segment| !matches!(segment.trim_end_matches('.'), "*" | ">"))
+                    .map(str::len)
+                    .sum();
+                &self.text[..wild]
+            }
+        }
+    }
+
+    fn of(kind: Kind, text: &str) -> Self {
+        Self {
+            kind,
+            text: text.into(),
+        }
+    }
+}
+
+/// Writes the canonical form: `s:sport.*`, `p:spo` or `x:.live`.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Prefix => 'p',
+            Kind::Segments => 's',
+            Kind::Suffix => 'x',
+        };
+        write!(f, "{kind}:{}", self.text)
+    }
+}
+
+fn matches_segments(pattern: &str, channel: &str) -> bool {
+    let mut names = channel.split('.');
+    for segment in pattern.split('.') {
+        match (segment, names.next()) {
+            (">", Some(_)) => return true,
+            ("*", Some(_)) => {}
+            (segment, Some(name)) if segment == name => {}
+            _ => return false,
+        }
+    }
+    names.next().is_none()
+}
+
+fn check(text: &str) -> Result<(), InvalidPattern> {
+    if text.is_empty() {
+        return Err(InvalidPattern::Empty);
+    }
+    if text.len() > Pattern::MAX_LEN {
+        return Err(InvalidPattern::TooLong);
+    }
+    if text.chars().any(char::is_control) {
+        return Err(InvalidPattern::ControlCharacter);
+    }
+    Ok(())
+}
+
+/// Why a text is no pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidPattern {
+    /// It has a control character.
+    ControlCharacter,
+    /// It is empty.
+    Empty,
+    /// There is nothing between two dots, or before the first or after the last.
+    EmptySegment,
+    /// A `>` is not the last segment.
+    RestNotLast,
+    /// It has more than [`Pattern::MAX_LEN`] bytes.
+    TooLong,
+    /// It has more than [`Pattern::MAX_SEGMENTS`] segments.
+    TooManySegments,
+}
+
+impl fmt::Display for InvalidPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ControlCharacter => f.write_str("a pattern has no control characters"),
+            Self::Empty => f.write_str("a pattern is not empty"),
+            Self::EmptySegment => f.write_str("a pattern has no empty segments"),
+            Self::RestNotLast => f.write_str("`>` is the last segment of a pattern"),
+            Self::TooLong => write!(f, "a pattern has at most {} bytes", Pattern::MAX_LEN),
+            Self::TooManySegments => {
+                write!(
+                    f,
+                    "a pattern has at most {} segments",
+                    Pattern::MAX_SEGMENTS
+                )
+            }
+        }
+    }
+}
+
+impl Error for InvalidPattern {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,270 @@
+//! Channels: declared ones, patterns, and what there is.
+
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::code::ErrorCode;
+use crate::layers::channels::ChannelOptions;
+use crate::layers::channels::Channels;
+use crate::layers::channels::ChannelsError;
+use crate::layers::channels::Pattern;
+use crate::protocol::Fault;
+
+use super::Answer;
+use super::Argument;
+use super::Call;
+use super::Kind;
+use super::Method;
+use super::Operation;
+use super::Who;
+use super::page;
+
+const CHANNEL: Argument = Argument::needed("channel_id", Kind::Text, "Which channel.");
+const DESCRIPTION: Argument = Argument::optional(
+    "description",
+    Kind::Text,
+    "What it is about; at most 1,024 bytes.",
+);
+const METADATA: Argument = Argument::optional(
+    "metadata",
+    Kind::Object,
+    "What the application notes about it; at most 4,096 bytes.",
+);
+const PATTERN: Argument = Argument::optional(
+    "pattern",
+    Kind::Text,
+    "By segments between dots: `*` is any one, `>` at the end any others. One of `pattern`, \
+     `prefix` and `suffix`.",
+);
+const PREFIX: Argument = Argument::optional("prefix", Kind::Text, "How the names begin.");
+const SUFFIX: Argument = Argument::optional("suffix", Kind::Text, "How the names end.");
+
+pub(super) const TABLE: &[Operation] = &[
+    Operation {
+        name: "channel.create",
+        method: Method::Put,
+        path: "/channels/{channel_id}",
+        summary: "Declares a channel.",
+        who: Who::Server,
+        arguments: &[CHANNEL, DESCRIPTION, METADATA],
+        run: |call| {
+            let name = call.text("channel_id", MAX_NAME)?;
+            let view = channels(call)?.create(&name, options(call)?);
+            Ok(Answer::of(&view.map_err(fault)?))
+        },
+    },
+    Operation {
+        name: "channel.update",
+        method: Method::Patch,
+        path: "/channels/{channel_id}",
+        summary: "Changes what a declared channel says about itself.",
+        who: Who::Server,
+        arguments: &[CHANNEL, DESCRIPTION, METADATA],
+        run: |call| {
+            let name = call.text("channel_id", MAX_NAME)?;
+            let view = channels(call)?.update(&name, options(call)?);
+            Ok(Answer::of(&view.map_err(fault)?))
+        },
+    },
+    Operation {
+        name: "channel.delete",
+        method: Method::Delete,
+        path: "/channels/{channel_id}",
+        summary: "Takes the declaration of a channel back; its subscribers are out, and told so.",
+        who: Who::Server,
+        arguments: &[CHANNEL],
+        run: |call| {
+            let name = call.text("channel_id", MAX_NAME)?;
+            channels(call)?.delete(&name).map_err(fault)?;
+            Ok(Answer::done())
+        },
+    },
+    Operation {
+        name: "channel.info",
+        method: Method::Get,
+        path: "/channels/{channel_id}/info",
+        summary: "What a channel says about itself, and whether it is there.",
+        who: Who::Anyone,
+        arguments: &[CHANNEL],
+        run: |call| {
+            let name = call.text("channel_id", MAX_NAME)?;
+            Ok(Answer::of(&channels(call)?.get(&name).map_err(fault)?))
+        },
+    },
+    Operation {
+        name: "channel.stats",
+        method: Method::Get,
+        path: "/channels/{channel_id}/stats",
+        summary: "What is counted of a channel.",
+        who: Who::Anyone,
+        arguments: &[CHANNEL],
+        run: |call| {
+            let name = call.text("channel_id", MAX_NAME)?;
+            Ok(Answer::of(&channels(call)?.stats(&name).map_err(fault)?))
+        },
+    },
+    Operation {
+        name: "channel.subscribers",
+        method: Method::Get,
+        path: "/channels/{channel_id}/subscribers",
+        summary: "The connections that are subscribed to a channel, in no order.",
+        who: Who::Server,
+        arguments: &[CHANNEL],
+        run: |call| {
+            let name = call.text("channel_id", MAX_NAME)?;
+            let ids = channels(call)?.subscribers(&name);
+            let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+            Ok(Answer::of(&json!({ "connections": ids })))
+        },
+    },
+    Operation {
+        name: "channel.find",
+        method: Method::Get,
+        path: "/channels/find",
+        summary: "Channels that are there or declared, by name: those that match, or all.",
+        who: Who::Anyone,
+        arguments: &[PATTERN, PREFIX, SUFFIX, page::LIMIT, page::AFTER],
+        run: |call| {
+            let (limit, after) = call.page()?;
+            let pattern = pattern(call)?;
+            let found = channels(call)?.find(pattern.as_ref(), after.as_deref(), limit);
+            Ok(Answer::of(&json!({ "channels": found.0, "next": found.1 })))
+        },
+    },
+    Operation {
+        name: "channel.list",
+        method: Method::Get,
+        path: "/channels/declared",
+        summary: "Declared channels, by name.",
+        who: Who::Anyone,
+        arguments: &[page::LIMIT, page::AFTER],
+        run: |call| {
+            let (limit, after) = call.page()?;
+            let found = channels(call)?.declared(after.as_deref(), limit);
+            Ok(Answer::of(&json!({ "channels": found.0, "next": found.1 })))
+        },
+    },
+    Operation {
+        name: "channel.mine",
+        method: Method::Get,
+        path: "/channels/mine",
+        summary: "The channels that this connection is subscribed to.",
+        who: Who::Connection,
+        arguments: &[],
+        run: |call| {
+            let names = call.client()?.subscriptions();
+            let names = names.iter().filter(|name| !name.starts_with('$'));
+            let names: Vec<_> = names.map(|name| name.as_str()).collect();
+            Ok(Answer::of(&json!({ "channels": names })))
+        },
+    },
+    Operation {
+        name: "pattern.subscribe",
+        method: Method::Post,
+        path: "/patterns",
+        summary: "Receives what is published to any channel that matches, those to come too.",
+        who: Who::Connection,
+        arguments: &[
+            PATTERN,
+            PREFIX,
+            SUFFIX,
+            Argument::optional(
+                "filter",
+                Kind::Object,
+                "Which messages are wanted, by their metadata.",
+            ),
+        ],
+        run: subscribe,
+    },
+    Operation {
+        name: "pattern.unsubscribe",
+        method: Method::Delete,
+        path: "/patterns",
+        summary: "Receives no more by a pattern.",
+        who: Who::Connection,
+        arguments: &[PATTERN, PREFIX, SUFFIX],
+        run: |call| {
+            let pattern = pattern(call)?.ok_or_else(no_pattern)?;
+            let done = channels(call)?.unsubscribe(call.client()?, &pattern);
+            done.map_err(fault)?;
+            Ok(Answer::done())
+        },
+    },
+    Operation {
+        name: "pattern.list",
+        method: Method::Get,
+        path: "/patterns",
+        summary: "The patterns that this connection is subscribed to, each with its filter.",
+        who: Who::Connection,
+        arguments: &[],
+        run: |call| {
+            let patterns = channels(call)?.patterns(call.client()?.id()).into_iter();
+            let patterns: Vec<_> = patterns
+                .map(
+                    |(pattern, filter)| json!({ "pattern": pattern.to_string(), "filter": filter }),
+                )
+                .collect();
+            Ok(Answer::of(&json!({ "patterns": patterns })))
+        },
+    },
+];
+
+/// The most bytes of a name that is looked at; the hub may set a lower limit.
+const MAX_NAME: usize = 1024;
+
+fn subscribe(call: &Call<'_>) -> Result<Answer, Fault> {
+    let pattern = pattern(call)?.ok_or_else(no_pattern)?;
+    let filter: Option<Value> = call.arguments.json("filter", "an object")?;
+    let done = channels(call)?.subscribe(call.client()?, &pattern, filter.as_ref());
+    done.map_err(fault)?;
+    Ok(Answer::of(&json!({ "pattern": pattern.to_string() })))
+}
+
+fn options(call: &Call<'_>) -> Result<ChannelOptions, Fault> {
+    let mut options = ChannelOptions::new();
+    if let Some(description) = call.arguments.text("description", usize::MAX)? {
+        options = options.description(description);
+    }
+    let metadata: Option<Map<String, Value>> = call.arguments.json("metadata", "an object")?;
+    if let Some(metadata) = metadata {
+        options = options.metadata(metadata);
+    }
+    Ok(options)
+}
+
+/// The pattern that one of three arguments gives.
+fn pattern(call: &Call<'_>) -> Result<Option<Pattern>, Fault> {
+    let text = |name| call.arguments.text(name, usize::MAX);
+    let read = match (text("pattern")?, text("prefix")?, text("suffix")?) {
+        (Some(pattern), None, None) => ("pattern", Pattern::parse(&pattern)),
+        (None, Some(prefix), None) => ("prefix", Pattern::prefix(&prefix)),
+        (None, None, Some(suffix)) => ("suffix", Pattern::suffix(&suffix)),
+        (None, None, None) => return Ok(None),
+        _ => {
+            let why = "only one of `pattern`, `prefix` and `suffix` may be given";
+            return Err(Fault::new(ErrorCode::InvalidField, why).field("pattern"));
+        }
+    };
+    match read {
+        (_, Ok(pattern)) => Ok(Some(pattern)),
+        (field, Err(error)) => {
+            Err(Fault::new(ErrorCode::InvalidPattern, error.to_string()).field(field))
+        }
+    }
+}
+
+fn no_pattern() -> Fault {
+    let why = "one of `pattern`, `prefix` and `suffix` is needed";
+    Fault::new(ErrorCode::MissingField, why).field("pattern")
+}
+
+fn channels<'a>(call: &Call<'a>) -> Result<&'a Channels, Fault> {
+    let channels = call.layers.channels();
+    channels.ok_or_else(|| super::disabled("patterns and declared channels"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn fault(error: ChannelsError) -> Fault {
+    super::fault(error.code(), error.field(), &error)
+}
