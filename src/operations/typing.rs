@@ -4,7 +4,6 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::code::ErrorCode;
 use crate::hub::Client;
 use crate::layers::Actor;
 use crate::layers::RoomId;
@@ -112,13 +111,13 @@ fn clear(call: &Call<'_>) -> Result<Answer, Fault> {
     Ok(Answer::done())
 }
 
-/// Who is typing in a room, which a user may know who is a member.
+/// Who is typing in a room, as far as whoever asks may know.
 fn seen(call: &Call<'_>, room: &RoomId) -> Result<Vec<UserId>, Fault> {
     if let (Actor::User(user), Some(rooms)) = (call.actor()?, call.layers.rooms())
         && !rooms.is_member(&user, room)
     {
-        let why = "only members see who is typing";
-        return Err(Fault::new(ErrorCode::NotMember, why).field("room_id"));
+        let error = RoomError::NotMember;
+        return Err(super::fault(error.code(), error.field(), &error));
     }
     Ok(typing(call)?.list(room))
 }

@@ -160,15 +160,16 @@ fn ten_type_in_a_room_and_the_eleventh_is_told_so() {
     let users: Vec<_> = users.iter().map(String::as_str).collect();
     room(&throng, "den", &users);
     let path = |user: &str| format!("/api/v1/rooms/den/typing?actor={user}");
+    let json = [("content-type", "application/json")];
     // All of it takes less than the three seconds after which the first stops by itself.
     for user in &users[..10] {
         assert_eq!(
-            throng.request("PUT", &path(user), &[], b"{}").status,
+            throng.request("PUT", &path(user), &json, b"{}").status,
             204,
             "{user}"
         );
     }
-    let refused = throng.request("PUT", &path(users[10]), &[], b"{}");
+    let refused = throng.request("PUT", &path(users[10]), &json, b"{}");
     assert_eq!(refused.problem(), (409, "too_many_typing".to_owned()));
     assert_eq!(listed(&throng).as_array().unwrap().len(), 10);
     assert_eq!(
@@ -176,7 +177,7 @@ fn ten_type_in_a_room_and_the_eleventh_is_told_so() {
         204
     );
     assert_eq!(
-        throng.request("PUT", &path(users[10]), &[], b"{}").status,
+        throng.request("PUT", &path(users[10]), &json, b"{}").status,
         204
     );
 }

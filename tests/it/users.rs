@@ -67,7 +67,7 @@ fn a_connection_knows_what_is_known_about_it() {
     assert_eq!(me["id"], ada.id());
     assert_eq!(
         (&me["user_id"], &me["transport"]),
-        (&json!("ada"), &json!("websocket"))
+        (&json!("ada"), &json!("ws"))
     );
     assert!(me["connected_at"].as_str().unwrap().ends_with('Z'), "{me}");
     let seen = get(&throng, &format!("/connections/{}", ada.id()));
@@ -107,20 +107,15 @@ fn f3_after_disconnects_nothing_of_a_connection_is_left() {
     for round in 0..3 {
         let mut clients: Vec<_> = (0..4).map(|_| throng.ws_as("ada")).collect();
         clients.push(throng.ws());
-        let (_stream, _) = throng.sse("/sse?channel=c&user=ada");
+        let stream = throng.sse("/sse?channel=c&user=ada");
         clients[0].join("c");
-        let count = counted(&throng, 6);
-        assert_eq!(
-            (&count["users"], &count["anonymous"]),
-            (&json!(1), &json!(1)),
-            "{round}"
-        );
+        let there = counted(&throng, 6);
+        let wanted = json!({"connections": 6, "users": 1, "anonymous": 1});
+        assert_eq!(there, wanted, "{round}");
+        drop((clients, stream));
+        let gone = counted(&throng, 0);
+        assert_eq!(gone, json!({"connections": 0, "users": 0, "anonymous": 0}));
     }
-    let count = counted(&throng, 0);
-    assert_eq!(
-        (&count["users"], &count["anonymous"]),
-        (&json!(0), &json!(0))
-    );
     assert_eq!(get(&throng, "/users")["users"], json!([]));
     assert_eq!(get(&throng, "/connections")["connections"], json!([]));
     let gone = throng.get("/api/v1/users/ada");
@@ -223,7 +218,7 @@ fn who_is_kicked_is_told_why_and_counts_no_more() {
     );
     assert_eq!(one.status, 204, "{one:?}");
     assert_eq!(ada[0].closed(), (3503, "spam".to_owned()));
-    assert_eq!(ada[0].farewell()["data"]["reconnect"], false);
+    assert_eq!(ada[0].farewell()["reconnect"], false);
     counted(&throng, 3);
     let all = delete(&throng, "/users/ada/connections");
     assert_eq!((all.status, all.json()), (200, json!({"closed": 2})));
@@ -363,7 +358,7 @@ fn a_message_to_users_reaches_each_once() {
         (&json!(2), &json!(2))
     );
     for client in [&mut ada, &mut bob] {
-        assert_eq!(client.expect("message")["data"], "hi");
+        assert_eq!(client.expect("message")["text"], "hi");
         assert_eq!(client.ask(r#"{"type":"ping"}"#)["type"], "pong", "once");
     }
     assert_eq!(eve.ask(r#"{"type":"ping"}"#)["type"], "pong");
@@ -414,4 +409,50 @@ fn a_broadcast_reaches_everybody() {
     for client in &mut all {
         assert_eq!(client.expect("message")["data"], "all");
     }
+}
+
+#[test]
+fn f25_of_those_that_are_nobodys_there_are_no_more_than_that() {
+    let throng = Throng::start(&["--authorize", "open", "--max-anonymous", "2"]);
+    let (one, _other) = (throng.ws(), throng.ws());
+    assert_eq!(refused(&throng, "/ws").0, 3504);
+    let _ada = throng.ws_as("ada");
+    one.close();
+    counted(&throng, 2);
+    let _again = throng.ws();
+}
+
+#[test]
+fn f25_a_user_is_in_no_more_channels_than_that_over_all_of_its_connections() {
+    let throng = Throng::start(&["--authorize", "open", "--max-channels-per-user", "2"]);
+    let (mut one, mut other) = (throng.ws_as("ada"), throng.ws_as("ada"));
+    one.join("a");
+    other.join("a");
+    other.join("b");
+    let refused = one.ask(r#"{"id":1,"type":"subscribe","channel_id":"c"}"#);
+    assert_eq!(
+        refused["data"]["code"], "channel_limit_reached",
+        "{refused}"
+    );
+    assert_eq!(get(&throng, "/users/ada")["channels"], 2);
+    throng.ws_as("bob").join("c");
+    let left = other.ask(r#"{"id":2,"type":"unsubscribe","channel_id":"b"}"#);
+    assert_eq!(left["type"], "ack", "{left}");
+    one.join("c");
+    one.close();
+    counted(&throng, 1);
+    other.join("d");
+}
+
+#[test]
+fn who_asks_for_nothing_is_closed_if_the_server_says_so_and_who_does_is_not() {
+    let throng = Throng::start(&["--authorize", "open", "--close-idle", "400"]);
+    let (mut busy, mut silent) = (throng.ws_as("ada"), throng.ws_as("bob"));
+    let start = Instant::now();
+    while get(&throng, "/connections/count")["connections"] == 2 {
+        assert_eq!(busy.ask(r#"{"type":"ping"}"#)["type"], "pong");
+        assert!(start.elapsed() < PATIENCE, "the silent one is still there");
+    }
+    assert_eq!(silent.closed(), (3022, "idle".to_owned()));
+    assert_eq!(busy.ask(r#"{"type":"ping"}"#)["type"], "pong");
 }
