@@ -9,7 +9,6 @@ use crate::layers::Actor;
 use crate::layers::users::ConnectionInfo;
 use crate::layers::users::Page;
 use crate::layers::users::UserError;
-use crate::layers::users::Users;
 use crate::message::Message;
 use crate::protocol::Fault;
 use crate::protocol::Payload;
@@ -163,7 +162,7 @@ fn connections(call: &Call<'_>) -> Result<Answer, Fault> {
         Actor::User(user) if named.as_ref().is_none_or(|named| *named == user) => Some(user),
         Actor::User(_) => Some(call.own_user("user_id")?),
     };
-    let users = users(call)?;
+    let users = call.layers.users();
     let page = match whose {
         Some(user) => users.connections_page_of(&user, after.as_deref(), limit),
         None => users.connections(after.as_deref(), limit),
@@ -172,7 +171,7 @@ fn connections(call: &Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn count(call: &Call<'_>) -> Result<Answer, Fault> {
-    let users = users(call)?;
+    let users = call.layers.users();
     Ok(Answer::of(&json!({
         "connections": users.connection_count(),
         "anonymous": users.anonymous_count(),
@@ -184,7 +183,11 @@ fn idle(call: &Call<'_>) -> Result<Answer, Fault> {
     let (limit, after) = call.page()?;
     let longer_than = call.arguments.millis("longer_than_ms")?;
     let longer_than = longer_than.ok_or_else(|| missing("longer_than_ms"))?;
-    listed(users(call)?.idle(longer_than, after.as_deref(), limit))
+    listed(
+        call.layers
+            .users()
+            .idle(longer_than, after.as_deref(), limit),
+    )
 }
 
 fn cleanup_idle(call: &Call<'_>) -> Result<Answer, Fault> {
@@ -192,19 +195,19 @@ fn cleanup_idle(call: &Call<'_>) -> Result<Answer, Fault> {
     let longer_than = longer_than.ok_or_else(|| missing("longer_than_ms"))?;
     let most = call.arguments.number("limit", 1, MOST_CLOSED)?;
     let most = usize::try_from(most.unwrap_or(MOST_CLOSED)).unwrap_or(usize::MAX);
-    let closed = users(call)?.close_idle(longer_than, most);
+    let closed = call.layers.users().close_idle(longer_than, most);
     Ok(Answer::of(&json!({ "closed": closed })))
 }
 
 fn me(call: &Call<'_>) -> Result<Answer, Fault> {
-    let info = users(call)?.info(call.client()?.id());
+    let info = call.layers.users().info(call.client()?.id());
     let info = info.ok_or(UserError::UnknownConnection).map_err(fault)?;
     Ok(Answer::of(&info))
 }
 
 fn kick(call: &Call<'_>) -> Result<Answer, Fault> {
     let id = own_connection(call)?.id;
-    let kicked = users(call)?.kick(id, &reason(call)?);
+    let kicked = call.layers.users().kick(id, &reason(call)?);
     kicked.map(|()| Answer::done()).map_err(fault)
 }
 
@@ -222,14 +225,14 @@ fn send_to_connection(call: &Call<'_>) -> Result<Answer, Fault> {
 
 fn list(call: &Call<'_>) -> Result<Answer, Fault> {
     let (limit, after) = call.page()?;
-    let page = users(call)?.list(after.as_deref(), limit);
+    let page = call.layers.users().list(after.as_deref(), limit);
     let Page { items, next, .. } = page.map_err(fault)?;
     Ok(Answer::of(&json!({ "users": items, "next": next })))
 }
 
 fn get(call: &Call<'_>) -> Result<Answer, Fault> {
     let user = call.own_user("user_id")?;
-    let users = users(call)?;
+    let users = call.layers.users();
     let connections = users.infos_of(&user);
     if connections.is_empty() {
         return Err(fault(UserError::UnknownUser));
@@ -243,33 +246,35 @@ fn get(call: &Call<'_>) -> Result<Answer, Fault> {
 }
 
 fn kick_user(call: &Call<'_>) -> Result<Answer, Fault> {
-    let kicked = users(call)?.kick_user(&call.user_named("user_id")?, &reason(call)?);
+    let kicked = call
+        .layers
+        .users()
+        .kick_user(&call.user_named("user_id")?, &reason(call)?);
     Ok(Answer::of(&json!({ "closed": kicked.map_err(fault)? })))
 }
 
 fn send(call: &Call<'_>) -> Result<Answer, Fault> {
     let user = call.user_named("user_id")?;
     Ok(Answer::of(
-        &users(call)?.send_to_user(&user, &message(call)?),
+        &call.layers.users().send_to_user(&user, &message(call)?),
     ))
 }
 
 fn send_many(call: &Call<'_>) -> Result<Answer, Fault> {
     let named = call.users("user_ids", MOST_USERS)?;
     Ok(Answer::of(
-        &users(call)?.send_to_users(&named, &message(call)?),
+        &call.layers.users().send_to_users(&named, &message(call)?),
     ))
 }
 
 fn broadcast_except(call: &Call<'_>) -> Result<Answer, Fault> {
     let named = call.users("except", MOST_USERS)?;
     Ok(Answer::of(
-        &users(call)?.broadcast_except(&named, &message(call)?),
+        &call
+            .layers
+            .users()
+            .broadcast_except(&named, &message(call)?),
     ))
-}
-
-fn users<'a>(call: &Call<'a>) -> Result<&'a Users, Fault> {
-    Ok(call.layers.users())
 }
 
 /// A page of connections as it is in JSON.
@@ -281,7 +286,7 @@ fn listed(page: Result<Page<ConnectionInfo>, UserError>) -> Result<Answer, Fault
 /// The connection that is named. To a user, one that is not its own is one that is not there.
 fn own_connection(call: &Call<'_>) -> Result<ConnectionInfo, Fault> {
     let actor = call.actor()?;
-    let info = users(call)?.info(connection(call)?);
+    let info = call.layers.users().info(connection(call)?);
     let is_own = |info: &ConnectionInfo| match &actor {
         Actor::Server => true,
         Actor::User(user) => info.user.as_ref() == Some(user),

@@ -68,4 +68,8 @@ mod streams;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "server")]
+mod typing;
+#[cfg(feature = "server")]
+mod users;
+#[cfg(feature = "server")]
 mod websocket;

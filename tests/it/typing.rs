@@ -64,7 +64,10 @@ fn ask(client: &mut Ws, command: &Value) -> Value {
 }
 
 fn begin(client: &mut Ws) -> Value {
-    ask(client, &json!({"id": 1, "type": "typing.start", "room_id": "den"}))
+    ask(
+        client,
+        &json!({"id": 1, "type": "typing.start", "room_id": "den"}),
+    )
 }
 
 fn listed(throng: &Throng) -> Value {
@@ -77,7 +80,11 @@ fn listed(throng: &Throng) -> Value {
 fn ended(throng: &Throng) {
     let start = Instant::now();
     while listed(throng) != json!([]) {
-        assert!(start.elapsed() < PATIENCE, "still typing: {}", listed(throng));
+        assert!(
+            start.elapsed() < PATIENCE,
+            "still typing: {}",
+            listed(throng)
+        );
     }
 }
 
@@ -85,12 +92,19 @@ fn ended(throng: &Throng) {
 fn a_room_is_told_who_types_and_the_connection_that_does_is_not() {
     let throng = start();
     room(&throng, "den", &["ada", "bob"]);
-    let (mut ada, mut same, mut bob) =
-        (throng.ws_as("ada"), throng.ws_as("ada"), throng.ws_as("bob"));
+    let (mut ada, mut same, mut bob) = (
+        throng.ws_as("ada"),
+        throng.ws_as("ada"),
+        throng.ws_as("bob"),
+    );
     assert_eq!(begin(&mut ada)["type"], "ack");
     let started = ("ada".to_owned(), true);
     assert_eq!(typing(&mut bob), started);
-    assert_eq!(typing(&mut same), started, "another connection of the same user is");
+    assert_eq!(
+        typing(&mut same),
+        started,
+        "another connection of the same user is"
+    );
     assert_eq!(listed(&throng), json!(["ada"]));
     let stop = json!({"id": 2, "type": "typing.stop", "room_id": "den"});
     assert_eq!(ask(&mut ada, &stop)["type"], "ack");
@@ -106,8 +120,16 @@ fn typing_ends_by_itself_and_the_room_is_told() {
     let start = Instant::now();
     begin(&mut ada);
     assert_eq!(typing(&mut bob), ("ada".to_owned(), true));
-    assert_eq!(typing(&mut bob), ("ada".to_owned(), false), "nobody has said so");
-    assert!(start.elapsed() >= Duration::from_millis(2900), "{:?}", start.elapsed());
+    assert_eq!(
+        typing(&mut bob),
+        ("ada".to_owned(), false),
+        "nobody has said so"
+    );
+    assert!(
+        start.elapsed() >= Duration::from_millis(2900),
+        "{:?}",
+        start.elapsed()
+    );
     ended(&throng);
 }
 
@@ -119,9 +141,16 @@ fn starts_in_a_hurry_are_told_once() {
     for _ in 0..5 {
         begin(&mut ada);
     }
-    ask(&mut ada, &json!({"id": 2, "type": "typing.stop", "room_id": "den"}));
+    ask(
+        &mut ada,
+        &json!({"id": 2, "type": "typing.stop", "room_id": "den"}),
+    );
     assert_eq!(typing(&mut bob), ("ada".to_owned(), true));
-    assert_eq!(typing(&mut bob), ("ada".to_owned(), false), "five starts are one");
+    assert_eq!(
+        typing(&mut bob),
+        ("ada".to_owned(), false),
+        "five starts are one"
+    );
 }
 
 #[test]
@@ -131,15 +160,26 @@ fn ten_type_in_a_room_and_the_eleventh_is_told_so() {
     let users: Vec<_> = users.iter().map(String::as_str).collect();
     room(&throng, "den", &users);
     let path = |user: &str| format!("/api/v1/rooms/den/typing?actor={user}");
+    let json = [("content-type", "application/json")];
     // All of it takes less than the three seconds after which the first stops by itself.
     for user in &users[..10] {
-        assert_eq!(throng.request("PUT", &path(user), &[], b"{}").status, 204, "{user}");
+        assert_eq!(
+            throng.request("PUT", &path(user), &json, b"{}").status,
+            204,
+            "{user}"
+        );
     }
-    let refused = throng.request("PUT", &path(users[10]), &[], b"{}");
+    let refused = throng.request("PUT", &path(users[10]), &json, b"{}");
     assert_eq!(refused.problem(), (409, "too_many_typing".to_owned()));
     assert_eq!(listed(&throng).as_array().unwrap().len(), 10);
-    assert_eq!(throng.request("DELETE", &path(users[3]), &[], b"").status, 204);
-    assert_eq!(throng.request("PUT", &path(users[10]), &[], b"{}").status, 204);
+    assert_eq!(
+        throng.request("DELETE", &path(users[3]), &[], b"").status,
+        204
+    );
+    assert_eq!(
+        throng.request("PUT", &path(users[10]), &json, b"{}").status,
+        204
+    );
 }
 
 #[test]
@@ -155,7 +195,10 @@ fn who_may_not_send_may_not_type_and_who_is_no_member_sees_nobody() {
     assert_eq!(begin(&mut nobody)["data"]["code"], "unauthenticated");
     let pong = ask(&mut ada, &json!({"id": 3, "type": "ping"}));
     assert_eq!(pong["type"], "pong", "the room was told nothing");
-    let unknown = ask(&mut ada, &json!({"id": 4, "type": "typing.start", "room_id": "lab"}));
+    let unknown = ask(
+        &mut ada,
+        &json!({"id": 4, "type": "typing.start", "room_id": "lab"}),
+    );
     assert_eq!(unknown["data"]["code"], "unknown_room");
 }
 
@@ -167,7 +210,10 @@ fn who_types_in_several_rooms_is_listed_and_cleared_in_each() {
     }
     let (mut ada, mut bob) = (throng.ws_as("ada"), throng.ws_as("bob"));
     begin(&mut ada);
-    ask(&mut ada, &json!({"id": 2, "type": "typing.start", "room_id": "lab"}));
+    ask(
+        &mut ada,
+        &json!({"id": 2, "type": "typing.start", "room_id": "lab"}),
+    );
     let many = throng.get("/api/v1/typing?room_ids=den,lab").json();
     assert_eq!(many, json!({"rooms": {"den": ["ada"], "lab": ["ada"]}}));
     let bobs = throng.request("DELETE", "/api/v1/users/ada/typing?actor=bob", &[], b"");
@@ -178,7 +224,11 @@ fn who_types_in_several_rooms_is_listed_and_cleared_in_each() {
     assert_eq!(many, json!({"rooms": {"den": [], "lab": []}}));
     let told: Vec<_> = (0..4).map(|_| told_of(&mut bob)).collect();
     for id in ["den", "lab"] {
-        let of: Vec<_> = told.iter().filter(|(room, _)| room == id).map(|(_, is)| *is).collect();
+        let of: Vec<_> = told
+            .iter()
+            .filter(|(room, _)| room == id)
+            .map(|(_, is)| *is)
+            .collect();
         assert_eq!(of, [true, false], "{id}: {told:?}");
     }
 }
@@ -187,8 +237,11 @@ fn who_types_in_several_rooms_is_listed_and_cleared_in_each() {
 fn whose_last_connection_goes_types_no_more() {
     let throng = start();
     room(&throng, "den", &["ada", "bob"]);
-    let (mut ada, other, mut bob) =
-        (throng.ws_as("ada"), throng.ws_as("ada"), throng.ws_as("bob"));
+    let (mut ada, other, mut bob) = (
+        throng.ws_as("ada"),
+        throng.ws_as("ada"),
+        throng.ws_as("bob"),
+    );
     begin(&mut ada);
     assert_eq!(typing(&mut bob), ("ada".to_owned(), true));
     let start = Instant::now();
@@ -196,7 +249,11 @@ fn whose_last_connection_goes_types_no_more() {
     assert_eq!(listed(&throng), json!(["ada"]), "one is left");
     ada.close();
     assert_eq!(typing(&mut bob), ("ada".to_owned(), false));
-    assert!(start.elapsed() < Duration::from_millis(2500), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_millis(2500),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 #[test]
@@ -215,6 +272,10 @@ fn who_leaves_or_sends_types_no_more() {
     assert_eq!(typing(&mut ada), ("bob".to_owned(), true));
     bob.say(r#"{"id":4,"type":"room.leave","room_id":"den"}"#);
     assert_eq!(typing(&mut ada), ("bob".to_owned(), false));
-    assert!(start.elapsed() < Duration::from_millis(2500), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_millis(2500),
+        "{:?}",
+        start.elapsed()
+    );
     ended(&throng);
 }

@@ -22,7 +22,11 @@ fn get(throng: &Throng, path: &str) -> Value {
 }
 
 fn post(throng: &Throng, path: &str, body: &Value) -> Value {
-    let response = throng.post(&format!("/api/v1{path}"), "application/json", body.to_string());
+    let response = throng.post(
+        &format!("/api/v1{path}"),
+        "application/json",
+        body.to_string(),
+    );
     assert_eq!(response.status, 200, "{path}: {response:?}");
     response.json()
 }
@@ -31,15 +35,9 @@ fn delete(throng: &Throng, path: &str) -> Response {
     throng.request("DELETE", &format!("/api/v1{path}"), &[], b"")
 }
 
-/// The answer to a WebSocket handshake.
-fn knock(throng: &Throng, path: &str) -> Response {
-    let headers = [
-        ("connection", "upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ];
-    throng.request("GET", path, &headers, b"")
+/// What a client is told that is not let in.
+fn refused(throng: &Throng, path: &str) -> (u16, String) {
+    Ws::open(throng.address, path).closed()
 }
 
 /// The counts, once they are as many connections as that.
@@ -67,7 +65,10 @@ fn a_connection_knows_what_is_known_about_it() {
     let ack = ada.ask(r#"{"id":1,"type":"connection.me"}"#);
     let me = &ack["data"];
     assert_eq!(me["id"], ada.id());
-    assert_eq!((&me["user_id"], &me["transport"]), (&json!("ada"), &json!("websocket")));
+    assert_eq!(
+        (&me["user_id"], &me["transport"]),
+        (&json!("ada"), &json!("ws"))
+    );
     assert!(me["connected_at"].as_str().unwrap().ends_with('Z'), "{me}");
     let seen = get(&throng, &format!("/connections/{}", ada.id()));
     assert_eq!(seen["connected_at"], me["connected_at"]);
@@ -78,8 +79,10 @@ fn a_connection_knows_what_is_known_about_it() {
 fn a_user_has_five_connections_and_the_sixth_is_told_why_not() {
     let throng = start();
     let mut five: Vec<_> = (0..5).map(|_| throng.ws_as("ada")).collect();
-    let refused = knock(&throng, "/ws?user=ada");
-    assert_eq!(refused.problem(), (503, "connection_limit_reached".to_owned()));
+    let full = (3504, "too many connections".to_owned());
+    assert_eq!(refused(&throng, "/ws?user=ada"), full);
+    let stream = throng.get("/sse?channel=c&user=ada").problem();
+    assert_eq!(stream, (503, "connection_limit_reached".to_owned()));
     assert_eq!(five[0].ask(r#"{"type":"ping"}"#)["type"], "pong");
     let _bob = throng.ws_as("bob");
     five.pop().unwrap().close();
@@ -104,13 +107,15 @@ fn f3_after_disconnects_nothing_of_a_connection_is_left() {
     for round in 0..3 {
         let mut clients: Vec<_> = (0..4).map(|_| throng.ws_as("ada")).collect();
         clients.push(throng.ws());
-        let (_stream, _) = throng.sse("/sse?channel=c&user=ada");
+        let stream = throng.sse("/sse?channel=c&user=ada");
         clients[0].join("c");
-        let count = counted(&throng, 6);
-        assert_eq!((&count["users"], &count["anonymous"]), (&json!(1), &json!(1)), "{round}");
+        let there = counted(&throng, 6);
+        let wanted = json!({"connections": 6, "users": 1, "anonymous": 1});
+        assert_eq!(there, wanted, "{round}");
+        drop((clients, stream));
+        let gone = counted(&throng, 0);
+        assert_eq!(gone, json!({"connections": 0, "users": 0, "anonymous": 0}));
     }
-    let count = counted(&throng, 0);
-    assert_eq!((&count["users"], &count["anonymous"]), (&json!(0), &json!(0)));
     assert_eq!(get(&throng, "/users")["users"], json!([]));
     assert_eq!(get(&throng, "/connections")["connections"], json!([]));
     let gone = throng.get("/api/v1/users/ada");
@@ -121,12 +126,18 @@ fn f3_after_disconnects_nothing_of_a_connection_is_left() {
 #[test]
 fn lists_are_pages_that_hold_each_once() {
     let throng = start();
-    let clients: Vec<_> = ["eve", "ada", "bob", "ada"].map(|user| throng.ws_as(user)).into();
+    let clients: Vec<_> = ["eve", "ada", "bob", "ada"]
+        .map(|user| throng.ws_as(user))
+        .into();
     let page = get(&throng, "/connections?limit=3");
     let next = page["next"].as_str().unwrap();
     let rest = get(&throng, &format!("/connections?limit=3&after={next}"));
     let expected: Vec<_> = clients.iter().map(Ws::id).collect();
-    assert_eq!([ids(&page), ids(&rest)].concat(), expected, "in the order in which they came");
+    assert_eq!(
+        [ids(&page), ids(&rest)].concat(),
+        expected,
+        "in the order in which they came"
+    );
     assert_eq!(rest["next"], Value::Null);
 
     let of_ada = get(&throng, "/connections?user_id=ada");
@@ -134,13 +145,20 @@ fn lists_are_pages_that_hold_each_once() {
     let users = get(&throng, "/users?limit=2");
     let two = json!([{"user_id": "ada", "connections": 2}, {"user_id": "bob", "connections": 1}]);
     assert_eq!(users["users"], two);
-    let rest = get(&throng, &format!("/users?after={}", users["next"].as_str().unwrap()));
+    let rest = get(
+        &throng,
+        &format!("/users?after={}", users["next"].as_str().unwrap()),
+    );
     assert_eq!(rest["users"], json!([{"user_id": "eve", "connections": 1}]));
 
     assert_eq!(ids(&get(&throng, "/users/ada")), ids(&of_ada));
     let of_nobody = get(&throng, "/connections?user_id=nobody");
     assert_eq!(of_nobody["connections"], json!([]));
-    for path in ["/connections?limit=0", "/connections?limit=1001", "/connections?after=x"] {
+    for path in [
+        "/connections?limit=0",
+        "/connections?limit=1001",
+        "/connections?after=x",
+    ] {
         let (status, code) = throng.get(&format!("/api/v1{path}")).problem();
         assert_eq!((status, &*code), (400, "invalid_field"), "{path}");
     }
@@ -159,11 +177,23 @@ fn a_user_sees_and_ends_its_own_connections_and_no_others() {
         let command = json!({"id": 3, "type": kind, "connection_id": bob.id()});
         let refused = ada.ask(&command.to_string());
         assert_eq!(refused["data"]["code"], "unknown_connection", "{refused}");
-        assert_eq!((&refused["data"]["field"], &refused["reply_to"]), (&json!("connection_id"), &json!(3)));
+        assert_eq!(
+            (&refused["data"]["field"], &refused["reply_to"]),
+            (&json!("connection_id"), &json!(3))
+        );
     }
-    for kind in ["user.kick", "user.send", "user.list", "connection.idle", "connection.count"] {
+    for kind in [
+        "user.kick",
+        "user.send",
+        "user.list",
+        "connection.idle",
+        "connection.count",
+    ] {
         let refused = ada.ask(&json!({"id": 4, "type": kind, "user_id": "bob"}).to_string());
-        assert_eq!(refused["data"]["code"], "permission_denied", "{kind}: {refused}");
+        assert_eq!(
+            refused["data"]["code"], "permission_denied",
+            "{kind}: {refused}"
+        );
     }
     assert_eq!(bob.ask(r#"{"type":"ping"}"#)["type"], "pong");
     let command = json!({"id": 5, "type": "connection.kick", "connection_id": other.id()});
@@ -176,12 +206,19 @@ fn a_user_sees_and_ends_its_own_connections_and_no_others() {
 #[test]
 fn who_is_kicked_is_told_why_and_counts_no_more() {
     let throng = start();
-    let mut ada = [throng.ws_as("ada"), throng.ws_as("ada"), throng.ws_as("ada")];
+    let mut ada = [
+        throng.ws_as("ada"),
+        throng.ws_as("ada"),
+        throng.ws_as("ada"),
+    ];
     let mut bob = throng.ws_as("bob");
-    let one = delete(&throng, &format!("/connections/{}?reason=spam", ada[0].id()));
+    let one = delete(
+        &throng,
+        &format!("/connections/{}?reason=spam", ada[0].id()),
+    );
     assert_eq!(one.status, 204, "{one:?}");
     assert_eq!(ada[0].closed(), (3503, "spam".to_owned()));
-    assert_eq!(ada[0].farewell()["data"]["reconnect"], false);
+    assert_eq!(ada[0].farewell()["reconnect"], false);
     counted(&throng, 3);
     let all = delete(&throng, "/users/ada/connections");
     assert_eq!((all.status, all.json()), (200, json!({"closed": 2})));
@@ -189,8 +226,14 @@ fn who_is_kicked_is_told_why_and_counts_no_more() {
         assert_eq!(client.closed(), (3503, "kicked".to_owned()));
     }
     counted(&throng, 1);
-    assert_eq!(delete(&throng, "/users/ada/connections").problem().1, "unknown_user");
-    assert_eq!(delete(&throng, "/connections/999").problem().1, "unknown_connection");
+    assert_eq!(
+        delete(&throng, "/users/ada/connections").problem().1,
+        "unknown_user"
+    );
+    assert_eq!(
+        delete(&throng, "/connections/999").problem().1,
+        "unknown_connection"
+    );
     let long = format!("/connections/{}?reason={}", bob.id(), "x".repeat(124));
     assert_eq!(delete(&throng, &long).problem().1, "too_large");
     assert_eq!(bob.ask(r#"{"type":"ping"}"#)["type"], "pong");
@@ -212,19 +255,30 @@ fn a_command_makes_a_connection_active_and_the_idle_are_found_and_closed() {
         assert!(start.elapsed() < PATIENCE, "the silent one is never idle");
     }
     let info = get(&throng, &format!("/connections/{}", busy.id()));
-    assert!(info["last_active"].as_str() > info["connected_at"].as_str(), "{info}");
+    assert!(
+        info["last_active"].as_str() > info["connected_at"].as_str(),
+        "{info}"
+    );
     assert_eq!(busy.ask(r#"{"type":"ping"}"#)["type"], "pong");
     let closed = delete(&throng, "/connections/idle?longer_than_ms=500");
     assert_eq!(closed.json(), json!({"closed": 1}));
     assert_eq!(silent.closed(), (3022, "idle".to_owned()));
     assert_eq!(busy.ask(r#"{"type":"ping"}"#)["type"], "pong");
-    assert_eq!(delete(&throng, "/connections/idle").problem().1, "missing_field");
+    assert_eq!(
+        delete(&throng, "/connections/idle").problem().1,
+        "missing_field"
+    );
 }
 
 #[test]
 fn f6_a_passive_listener_is_not_cut() {
     let throng = Throng::start(&[
-        "--authorize", "open", "--ping-interval", "20", "--pong-timeout", "2000",
+        "--authorize",
+        "open",
+        "--ping-interval",
+        "20",
+        "--pong-timeout",
+        "2000",
     ]);
     let mut listener = throng.ws_as("ada");
     listener.join("c");
@@ -235,7 +289,11 @@ fn f6_a_passive_listener_is_not_cut() {
         assert_eq!(listener.expect("message")["data"], "tick");
     }
     let idle = get(&throng, "/connections/idle?longer_than_ms=300");
-    assert_eq!(ids(&idle), [listener.id()], "it has asked for nothing, and is there");
+    assert_eq!(
+        ids(&idle),
+        [listener.id()],
+        "it has asked for nothing, and is there"
+    );
 }
 
 #[test]
@@ -245,11 +303,14 @@ fn f25_the_bounds_hold_however_many_come() {
     for user in ["ada", "bob"] {
         clients.extend((0..5).map(|_| throng.ws_as(user)));
         for _ in 0..20 {
-            assert_eq!(knock(&throng, &format!("/ws?user={user}")).status, 503);
+            assert_eq!(refused(&throng, &format!("/ws?user={user}")).0, 3504);
         }
     }
     let count = counted(&throng, 10);
-    assert_eq!((&count["users"], &count["anonymous"]), (&json!(2), &json!(0)));
+    assert_eq!(
+        (&count["users"], &count["anonymous"]),
+        (&json!(2), &json!(0))
+    );
     drop(clients);
     counted(&throng, 0);
     for _ in 0..20 {
@@ -271,11 +332,19 @@ fn a_message_to_a_user_reaches_all_of_its_connections_and_no_other() {
         let message = client.expect("message");
         assert_eq!(message["data"], json!({"n": 1}));
         assert_eq!(message["metadata"], json!({"kind": "note"}), "{message}");
-        assert_eq!(message["channel_id"], Value::Null, "it came over no channel");
+        assert_eq!(
+            message["channel_id"],
+            Value::Null,
+            "it came over no channel"
+        );
     }
     let nobody = post(&throng, "/users/nobody/messages", &body);
     assert_eq!(nobody["addressed"], 0);
-    assert_eq!(bob.ask(r#"{"type":"ping"}"#)["type"], "pong", "nothing came before");
+    assert_eq!(
+        bob.ask(r#"{"type":"ping"}"#)["type"],
+        "pong",
+        "nothing came before"
+    );
 }
 
 #[test]
@@ -284,9 +353,12 @@ fn a_message_to_users_reaches_each_once() {
     let [mut ada, mut bob, mut eve] = ["ada", "bob", "eve"].map(|user| throng.ws_as(user));
     let body = json!({"user_ids": ["ada", "bob", "ada", "nobody"], "text": "hi"});
     let sent = post(&throng, "/users/messages", &body);
-    assert_eq!((&sent["addressed"], &sent["delivered"]), (&json!(2), &json!(2)));
+    assert_eq!(
+        (&sent["addressed"], &sent["delivered"]),
+        (&json!(2), &json!(2))
+    );
     for client in [&mut ada, &mut bob] {
-        assert_eq!(client.expect("message")["data"], "hi");
+        assert_eq!(client.expect("message")["text"], "hi");
         assert_eq!(client.ask(r#"{"type":"ping"}"#)["type"], "pong", "once");
     }
     assert_eq!(eve.ask(r#"{"type":"ping"}"#)["type"], "pong");
@@ -299,7 +371,10 @@ fn a_broadcast_leaves_out_all_connections_of_those_named() {
     let (mut bob, mut nobody) = (throng.ws_as("bob"), throng.ws());
     let body = json!({"except": ["ada"], "data": 7});
     let sent = post(&throng, "/users/broadcast", &body);
-    assert_eq!((&sent["addressed"], &sent["delivered"]), (&json!(2), &json!(2)));
+    assert_eq!(
+        (&sent["addressed"], &sent["delivered"]),
+        (&json!(2), &json!(2))
+    );
     assert_eq!(bob.expect("message")["data"], 7);
     assert_eq!(nobody.expect("message")["data"], 7);
     for client in &mut ada {
@@ -316,7 +391,11 @@ fn a_message_to_one_connection_reaches_no_other_of_its_user() {
     assert_eq!(sent.status, 204, "{sent:?}");
     assert_eq!(one.expect("message")["base64"], "AAEC");
     assert_eq!(other.ask(r#"{"type":"ping"}"#)["type"], "pong");
-    let missing = throng.post("/api/v1/connections/999/messages", "application/json", r#"{"data":1}"#);
+    let missing = throng.post(
+        "/api/v1/connections/999/messages",
+        "application/json",
+        r#"{"data":1}"#,
+    );
     assert_eq!(missing.problem(), (404, "unknown_connection".to_owned()));
     let empty = throng.post(&path, "application/json", "{}");
     assert_eq!(empty.problem().0, 400);
@@ -330,4 +409,50 @@ fn a_broadcast_reaches_everybody() {
     for client in &mut all {
         assert_eq!(client.expect("message")["data"], "all");
     }
+}
+
+#[test]
+fn f25_of_those_that_are_nobodys_there_are_no_more_than_that() {
+    let throng = Throng::start(&["--authorize", "open", "--max-anonymous", "2"]);
+    let (one, _other) = (throng.ws(), throng.ws());
+    assert_eq!(refused(&throng, "/ws").0, 3504);
+    let _ada = throng.ws_as("ada");
+    one.close();
+    counted(&throng, 2);
+    let _again = throng.ws();
+}
+
+#[test]
+fn f25_a_user_is_in_no_more_channels_than_that_over_all_of_its_connections() {
+    let throng = Throng::start(&["--authorize", "open", "--max-channels-per-user", "2"]);
+    let (mut one, mut other) = (throng.ws_as("ada"), throng.ws_as("ada"));
+    one.join("a");
+    other.join("a");
+    other.join("b");
+    let refused = one.ask(r#"{"id":1,"type":"subscribe","channel_id":"c"}"#);
+    assert_eq!(
+        refused["data"]["code"], "channel_limit_reached",
+        "{refused}"
+    );
+    assert_eq!(get(&throng, "/users/ada")["channels"], 2);
+    throng.ws_as("bob").join("c");
+    let left = other.ask(r#"{"id":2,"type":"unsubscribe","channel_id":"b"}"#);
+    assert_eq!(left["type"], "ack", "{left}");
+    one.join("c");
+    one.close();
+    counted(&throng, 1);
+    other.join("d");
+}
+
+#[test]
+fn who_asks_for_nothing_is_closed_if_the_server_says_so_and_who_does_is_not() {
+    let throng = Throng::start(&["--authorize", "open", "--close-idle", "400"]);
+    let (mut busy, mut silent) = (throng.ws_as("ada"), throng.ws_as("bob"));
+    let start = Instant::now();
+    while get(&throng, "/connections/count")["connections"] == 2 {
+        assert_eq!(busy.ask(r#"{"type":"ping"}"#)["type"], "pong");
+        assert!(start.elapsed() < PATIENCE, "the silent one is still there");
+    }
+    assert_eq!(silent.closed(), (3022, "idle".to_owned()));
+    assert_eq!(busy.ask(r#"{"type":"ping"}"#)["type"], "pong");
 }

@@ -83,7 +83,7 @@ pub struct ConnectionInfo {
     /// Whose it is; `None` for nobody's.
     #[serde(rename = "user_id")]
     pub user: Option<UserId>,
-    /// How it is connected: `websocket`, `sse`, or what was said.
+    /// How it is connected: `ws`, `sse`, or what was said.
     pub transport: &'static str,
     /// Where it comes from, if that was noted under [`ADDRESS`](crate::users::ADDRESS).
     pub address: Option<String>,
