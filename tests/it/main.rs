@@ -58,6 +58,8 @@ mod peers;
 #[cfg(feature = "server")]
 mod presence_users;
 #[cfg(feature = "server")]
+mod rooms;
+#[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
 mod slow_sockets;

@@ -16,6 +16,7 @@ use crate::operations::Operation;
 use crate::operations::Who;
 use crate::operations::page;
 use crate::protocol::Fault;
+use crate::protocol::invalid;
 use crate::protocol::missing;
 
 use super::PERMISSION;
@@ -307,6 +308,9 @@ fn create_invite(call: &Call<'_>) -> Result<Answer, Fault> {
     let uses = uses.and_then(|uses| u32::try_from(uses).ok());
     let mut options = InviteOptions::new().max_uses(uses.unwrap_or_default());
     if let Some(time) = call.arguments.millis("expires_in_ms")? {
+        if time.is_zero() {
+            return Err(invalid("expires_in_ms", "at least 1"));
+        }
         options = options.expires_in(time);
     }
     let to = call.optional_user("user_id")?;
