@@ -28,3 +28,7 @@ pub mod protocol {}
 #[cfg(feature = "ws")]
 #[doc = include_str!("operations.md")]
 pub mod operations {}
+
+#[cfg(feature = "ws")]
+#[doc = include_str!("features.md")]
+pub mod features {}

@@ -34,7 +34,7 @@ use crate::layers::users::UsersConfig;
 /// rooms, and what it types is told to those it types in.
 ///
 /// ```
-/// use throng::{Gateway, Hub, Layers};
+/// use throng::{Hub, Layers};
 /// use throng::rooms::RoomsConfig;
 ///
 /// let hub = Hub::new();
@@ -42,8 +42,8 @@ use crate::layers::users::UsersConfig;
 ///     .rooms(Some(RoomsConfig::new().max_rooms_per_user(10)))
 ///     .typing(None)
 ///     .build();
-/// # #[cfg(feature = "ws")]
-/// let gateway = Gateway::builder(hub).layers(layers).build();
+/// assert!(layers.rooms().is_some() && layers.typing().is_none());
+/// // For a gateway: Gateway::builder(hub).layers(layers)
 /// ```
 #[derive(Clone)]
 pub struct Layers {

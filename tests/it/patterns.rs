@@ -227,7 +227,7 @@ fn channels_are_declared_changed_listed_found_and_deleted() {
     assert_eq!(find("declared").0, ["alerts.eu", "alerts.us"]);
     let (page, next) = find("find?prefix=alerts&limit=2");
     assert_eq!(
-        (page, next.clone()),
+        (page, next),
         (
             vec!["alerts.asia".into(), "alerts.eu".into()],
             json!("alerts.eu")

@@ -58,8 +58,8 @@ impl Rooms {
     /// Brings a user in. Needs [`Permission::InviteMembers`], and for another role than member
     /// [`Permission::ManageRoles`] and a role above it. Says whether it is new there.
     ///
-    /// [`Permission::InviteMembers`]: super::Permission::InviteMembers
-    /// [`Permission::ManageRoles`]: super::Permission::ManageRoles
+    /// [`Permission::InviteMembers`]: crate::rooms::Permission::InviteMembers
+    /// [`Permission::ManageRoles`]: crate::rooms::Permission::ManageRoles
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ impl Rooms {
     /// Takes a member out; it may come back. Needs [`Permission::RemoveMembers`] and a role above
     /// its.
     ///
-    /// [`Permission::RemoveMembers`]: super::Permission::RemoveMembers
+    /// [`Permission::RemoveMembers`]: crate::rooms::Permission::RemoveMembers
     ///
     /// # Errors
     ///
@@ -145,7 +145,7 @@ impl Rooms {
     /// Takes a user out, if it is in, and does not let it in again, for good or for a time. Needs
     /// [`Permission::BanMembers`] and a role above its.
     ///
-    /// [`Permission::BanMembers`]: super::Permission::BanMembers
+    /// [`Permission::BanMembers`]: crate::rooms::Permission::BanMembers
     ///
     /// # Errors
     ///
@@ -177,7 +177,7 @@ impl Rooms {
 
     /// Lets a banned user come in again. Needs [`Permission::BanMembers`].
     ///
-    /// [`Permission::BanMembers`]: super::Permission::BanMembers
+    /// [`Permission::BanMembers`]: crate::rooms::Permission::BanMembers
     ///
     /// # Errors
     ///
@@ -194,7 +194,7 @@ impl Rooms {
     /// Does not let a member send, for good or for a time. Needs [`Permission::MuteMembers`] and
     /// a role above its. A mute outlasts a leave.
     ///
-    /// [`Permission::MuteMembers`]: super::Permission::MuteMembers
+    /// [`Permission::MuteMembers`]: crate::rooms::Permission::MuteMembers
     ///
     /// # Errors
     ///
@@ -223,7 +223,7 @@ impl Rooms {
 
     /// Lets a muted member send again. Needs [`Permission::MuteMembers`].
     ///
-    /// [`Permission::MuteMembers`]: super::Permission::MuteMembers
+    /// [`Permission::MuteMembers`]: crate::rooms::Permission::MuteMembers
     ///
     /// # Errors
     ///
@@ -240,7 +240,7 @@ impl Rooms {
     /// Makes a code that lets its bearers in; with `to`, that user is told of it. Needs
     /// [`Permission::InviteMembers`].
     ///
-    /// [`Permission::InviteMembers`]: super::Permission::InviteMembers
+    /// [`Permission::InviteMembers`]: crate::rooms::Permission::InviteMembers
     ///
     /// # Errors
     ///
@@ -271,7 +271,7 @@ impl Rooms {
 
     /// Takes an invite back. Its maker may, and whoever has [`Permission::ManageRoom`].
     ///
-    /// [`Permission::ManageRoom`]: super::Permission::ManageRoom
+    /// [`Permission::ManageRoom`]: crate::rooms::Permission::ManageRoom
     ///
     /// # Errors
     ///

@@ -107,7 +107,7 @@ impl Rooms {
 
     /// Pins a message, for all members to see. Needs [`Permission::PinMessages`].
     ///
-    /// [`Permission::PinMessages`]: super::Permission::PinMessages
+    /// [`Permission::PinMessages`]: crate::rooms::Permission::PinMessages
     ///
     /// # Errors
     ///
@@ -124,7 +124,7 @@ impl Rooms {
 
     /// Takes a pinned message down. Needs [`Permission::PinMessages`].
     ///
-    /// [`Permission::PinMessages`]: super::Permission::PinMessages
+    /// [`Permission::PinMessages`]: crate::rooms::Permission::PinMessages
     ///
     /// # Errors
     ///
