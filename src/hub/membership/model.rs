@@ -17,6 +17,7 @@
 //! the store, orders it as well; the cell does not rely on how it is told.
 
 use super::GapCell;
+use super::Lost;
 use super::Notice;
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicUsize;
