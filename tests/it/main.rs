@@ -59,6 +59,8 @@ mod peers;
 mod presence_users;
 #[cfg(feature = "server")]
 mod rooms;
+#[cfg(feature = "layers")]
+mod rooms_api;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
