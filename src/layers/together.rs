@@ -208,8 +208,8 @@ impl Layers {
         Ok((client, outbox, attendance))
     }
 
-    /// A user has sent what it typed.
-    pub(crate) fn has_sent(&self, user: &UserId, room: &RoomId) {
+    /// A user has sent what it typed: it types no more. For who sends to rooms by themselves.
+    pub fn has_sent(&self, user: &UserId, room: &RoomId) {
         if let Some(typing) = self.typing() {
             typing.stop(user, room, None);
         }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::code::ErrorCode;
+use crate::id::ChannelKind;
 use crate::layers::channels::ChannelOptions;
 use crate::layers::channels::Channels;
 use crate::layers::channels::ChannelsError;
@@ -14,6 +15,7 @@ use crate::protocol::Fault;
 use super::Answer;
 use super::Argument;
 use super::Call;
+use super::Caller;
 use super::Kind;
 use super::Method;
 use super::Operation;
@@ -88,7 +90,7 @@ pub(super) const TABLE: &[Operation] = &[
         who: Who::Anyone,
         arguments: &[CHANNEL],
         run: |call| {
-            let name = call.text("channel_id", MAX_NAME)?;
+            let name = known(call)?;
             Ok(Answer::of(&channels(call)?.get(&name).map_err(fault)?))
         },
     },
@@ -100,7 +102,7 @@ pub(super) const TABLE: &[Operation] = &[
         who: Who::Anyone,
         arguments: &[CHANNEL],
         run: |call| {
-            let name = call.text("channel_id", MAX_NAME)?;
+            let name = known(call)?;
             Ok(Answer::of(&channels(call)?.stats(&name).map_err(fault)?))
         },
     },
@@ -128,8 +130,9 @@ pub(super) const TABLE: &[Operation] = &[
         run: |call| {
             let (limit, after) = call.page()?;
             let pattern = pattern(call)?;
-            let found = channels(call)?.find(pattern.as_ref(), after.as_deref(), limit);
-            Ok(Answer::of(&json!({ "channels": found.0, "next": found.1 })))
+            let (mut found, next) = channels(call)?.find(pattern.as_ref(), after.as_deref(), limit);
+            found.retain(|channel| may_know(call, &channel.channel_id));
+            Ok(Answer::of(&json!({ "channels": found, "next": next })))
         },
     },
     Operation {
@@ -141,8 +144,9 @@ pub(super) const TABLE: &[Operation] = &[
         arguments: &[page::LIMIT, page::AFTER],
         run: |call| {
             let (limit, after) = call.page()?;
-            let found = channels(call)?.declared(after.as_deref(), limit);
-            Ok(Answer::of(&json!({ "channels": found.0, "next": found.1 })))
+            let (mut found, next) = channels(call)?.declared(after.as_deref(), limit);
+            found.retain(|channel| may_know(call, &channel.channel_id));
+            Ok(Answer::of(&json!({ "channels": found, "next": next })))
         },
     },
     Operation {
@@ -219,6 +223,26 @@ fn subscribe(call: &Call<'_>) -> Result<Answer, Fault> {
     let done = channels(call)?.subscribe(call.client()?, &pattern, filter.as_ref());
     done.map_err(fault)?;
     Ok(Answer::of(&json!({ "pattern": pattern.to_string() })))
+}
+
+/// Whether whoever asks may know that there is such a channel: of those that are not public the
+/// server only, and who is in it.
+fn may_know(call: &Call<'_>, channel: &str) -> bool {
+    let Caller::Client(client) = call.caller else {
+        return true;
+    };
+    ChannelKind::of(channel) == ChannelKind::Public
+        || client.subscriptions().iter().any(|name| **name == *channel)
+}
+
+/// The channel that is named, if whoever asks may know of it.
+fn known(call: &Call<'_>) -> Result<String, Fault> {
+    let name = call.text("channel_id", MAX_NAME)?;
+    if may_know(call, &name) {
+        Ok(name)
+    } else {
+        Err(fault(ChannelsError::Unknown))
+    }
 }
 
 fn options(call: &Call<'_>) -> Result<ChannelOptions, Fault> {

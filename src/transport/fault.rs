@@ -42,6 +42,7 @@ fn of_layer(code: ErrorCode, field: Option<&'static str>, error: &impl Error) ->
 }
 
 /// The channel that a client names, if clients may name it.
+#[cfg(feature = "sse")]
 pub(crate) fn channel_named(name: &str, max: usize) -> Result<ChannelName, Fault> {
     if is_reserved(name) {
         return Err(reserved());

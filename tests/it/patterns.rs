@@ -346,6 +346,31 @@ fn f19_channels_ask_who_may_and_keep_nothing_of_who_has_gone() {
 }
 
 #[test]
+fn f19_a_pattern_is_no_way_around_the_authorizer() {
+    let throng = Throng::start(&["--authorize", "open"]);
+    let mut ada = throng.ws_as("ada");
+    ada.join("private-x");
+    let mut eve = throng.ws_as("eve");
+    for pattern in [
+        json!({"pattern": ">"}),
+        json!({"prefix": "private-"}),
+        json!({"suffix": "x"}),
+    ] {
+        let mut command = pattern;
+        command["type"] = json!("pattern.subscribe");
+        done(&mut eve, &command);
+    }
+    throng.publish("private-x", &json!("for ada"));
+    assert_eq!(ada.expect("message")["data"], "for ada");
+    quiet(&mut eve);
+    let found = done(&mut eve, &json!({"type": "channel.find"}));
+    assert_eq!(found["channels"], json!([]));
+    let stats = json!({"type": "channel.stats", "channel_id": "private-x"});
+    assert_eq!(refused(&mut eve, &stats).0, "unknown_channel");
+    assert_eq!(done(&mut ada, &stats)["subscribers"], 1);
+}
+
+#[test]
 fn private_channels_are_the_authorizers_to_give() {
     let throng = Throng::start(&[]);
     let mut client = throng.ws();

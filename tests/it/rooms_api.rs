@@ -181,7 +181,7 @@ fn the_application_is_asked_and_told() {
         RoomChange::Left(room.clone(), user(1)),
         RoomChange::Updated(room.clone()),
         RoomChange::Left(room.clone(), user(0)),
-        RoomChange::Deleted(room.clone()),
+        RoomChange::Deleted(room),
     ];
     assert_eq!(changes, expected);
     assert_eq!(

@@ -9,6 +9,7 @@
 //!
 //! * Who subscribes to a pattern gets what is published to any channel that matches, those to come
 //!   too: the same frames, with the name and the position that they have in their channel.
+//! * Private and presence channels are in no pattern: whoever wants them asks the authorizer.
 //! * A filter is evaluated on the server, once for all who have the same.
 //! * A channel is there as long as somebody is in it. One that is *declared* says more about
 //!   itself, and with [`ChannelsConfig::declared_only`] there are no others.

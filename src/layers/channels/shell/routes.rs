@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 
 use crate::hub::Channel;
 use crate::hub::Router;
+use crate::id::ChannelKind;
 use crate::id::ChannelName;
 use crate::layers::channels::pattern::Index;
 use crate::layers::channels::pattern::Pattern;
@@ -79,7 +80,8 @@ impl Router for Arc<Routes> {
 
     fn routes(&self, channel: &ChannelName) -> Vec<Channel> {
         let mut routes = Vec::new();
-        if !is_reserved(channel) {
+        // What has to be asked for is in no pattern, or a pattern would be a way around asking.
+        if channel.kind() == ChannelKind::Public && !is_reserved(channel) {
             let index = self.index.read();
             index.each(channel, |route| routes.push(route.channel.clone()));
         }

@@ -355,7 +355,7 @@ impl Model {
             }
             Step::Transfer(who, user) => {
                 if let Some(by) = who {
-                    let role = self.role(by).ok_or(self.outsider())?;
+                    let role = self.role(by).ok_or_else(|| self.outsider())?;
                     if role != Role::Owner {
                         return Err(ErrorCode::InsufficientRole);
                     }
