@@ -27,7 +27,7 @@ use throng::channels::Pattern;
 /// *asked* when it has to ask again, since patterns have come and gone.
 fn matching(c: &mut Criterion) {
     let mut group = c.benchmark_group("patterns");
-    let most = if is_smoke() { 1000 } else { 100_000 };
+    let most = if is_smoke() { 2000 } else { 100_000 };
     for count in [1, 1000, most] {
         let hub = Hub::new();
         let channels = Channels::new(&hub, ChannelsConfig::new().max_patterns(usize::MAX));

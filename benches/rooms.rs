@@ -73,7 +73,7 @@ fn sending(c: &mut Criterion) {
 /// One user comes into a room of so many, and goes.
 fn joining(c: &mut Criterion) {
     let mut group = c.benchmark_group("join and leave");
-    let most = if is_smoke() { 1000 } else { 1_000_000 };
+    let most = if is_smoke() { 2000 } else { 1_000_000 };
     for members in [1000, most] {
         let hub = Hub::new();
         let rooms = rooms_of(&hub, &Arc::default());
@@ -109,7 +109,7 @@ fn joining(c: &mut Criterion) {
 /// A page of rooms, and a search, among so many.
 fn finding(c: &mut Criterion) {
     let mut group = c.benchmark_group("directory");
-    let most = if is_smoke() { 1000 } else { 1_000_000 };
+    let most = if is_smoke() { 2000 } else { 1_000_000 };
     let hub = Hub::builder()
         .limits(throng::Limits::new().channels(most + 10))
         .build()

@@ -45,11 +45,7 @@ mod layers;
 #[cfg(feature = "ws")]
 #[cfg_attr(
     not(feature = "server"),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "only the server has routes for them"
-    )
+    expect(dead_code, reason = "only the server has routes for them")
 )]
 mod operations;
 #[cfg(feature = "ws")]

@@ -22,6 +22,7 @@
 mod answer;
 mod call;
 mod channels;
+#[cfg(any(feature = "server", test))]
 mod openapi;
 mod page;
 mod presence;
@@ -40,6 +41,7 @@ use crate::protocol::Fault;
 pub(crate) use self::answer::Answer;
 pub(crate) use self::call::Call;
 pub(crate) use self::call::Caller;
+#[cfg(any(feature = "server", test))]
 pub(crate) use self::openapi::document;
 
 /// One thing that can be asked for.

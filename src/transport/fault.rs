@@ -7,8 +7,10 @@ use crate::hub::ChannelError;
 use crate::hub::ConnectError;
 use crate::hub::PublishError;
 use crate::hub::SubscribeError;
+#[cfg(feature = "sse")]
 use crate::id::ChannelName;
 use crate::layers::channels::ChannelsError;
+#[cfg(feature = "sse")]
 use crate::layers::is_reserved;
 use crate::layers::users::UserError;
 use crate::protocol::ErrorCode;

@@ -8,6 +8,7 @@ mod channel;
 mod event_stream;
 mod examples;
 mod extensions;
+mod features;
 mod findings;
 mod guarantees;
 mod hub;

@@ -24,7 +24,7 @@ pub struct RoomsConfig {
     pub max_metadata: usize,
     /// Pinned messages of one room. Default 50.
     pub max_pins: usize,
-    /// Rooms at a time. Default 1,000,000; about 1.5 KiB each, and 150 bytes a member.
+    /// Rooms at a time. Default 1,000,000; about 2 KiB each, and some 400 bytes a member.
     pub max_rooms: usize,
     /// Rooms that one user is in, direct ones not counted. Default 50.
     pub max_rooms_per_user: usize,

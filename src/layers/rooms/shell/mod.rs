@@ -80,8 +80,8 @@ pub use self::messages::Sent;
 ///
 /// # Memory
 ///
-/// About 1.5 KiB for a room and 150 bytes for each member, and what was given it to keep; every
-/// list has a bound in [`RoomsConfig`].
+/// About 2 KiB for a room, its channel and its place in the directory included, some 400 bytes for
+/// each member, and what was given it to keep; every list has a bound in [`RoomsConfig`].
 #[derive(Clone)]
 pub struct Rooms {
     inner: Arc<Inner>,

@@ -1,0 +1,58 @@
+//! The page of features names tests that are there.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+#[test]
+fn every_feature_names_tests_that_exist() {
+    let page = fs::read_to_string(file("src/docs/features.md")).unwrap();
+    let named: Vec<_> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(test)
+        .collect();
+    assert!(named.len() > 50, "{}", named.len());
+    let missing: Vec<_> = named
+        .iter()
+        .filter(|(path, name)| !exists(path, name))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn a_name_that_leads_nowhere_is_missed() {
+    assert_eq!(
+        test("rooms::f1_…"),
+        Some(("tests/it/rooms.rs".into(), "f1_".into()))
+    );
+    assert_eq!(test("room.join"), None);
+    assert!(exists("tests/it/rooms.rs", "f1_"));
+    assert!(!exists("tests/it/rooms.rs", "f99_"));
+    assert!(!exists("tests/it/no_such_file.rs", "f1_"));
+}
+
+/// The file and the beginning of the name of a test, if this is one.
+fn test(text: &str) -> Option<(String, String)> {
+    let (path, name) = text.rsplit_once("::")?;
+    let name = name.trim_end_matches('…');
+    let is_path = |text: &str| {
+        text.chars()
+            .all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_' | ':'))
+    };
+    if !is_path(path) || !is_path(name) || path == "it" {
+        return None;
+    }
+    let file = format!("tests/it/{}.rs", path.replace("::", "/"));
+    Some((file, name.to_owned()))
+}
+
+fn exists(path: &str, name: &str) -> bool {
+    let source = fs::read_to_string(file(path)).unwrap_or_default();
+    source.contains(&format!("\nfn {name}"))
+}
+
+fn file(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
