@@ -131,10 +131,11 @@ impl Room {
     pub(in crate::layers::rooms) fn leave(
         &mut self,
         user: &UserId,
+        now: u64,
     ) -> Result<Departure, RoomError> {
         self.check_leave(user)?;
         let was_owner = self.owner.as_ref() == Some(user);
-        self.remove(user);
+        self.remove(user, now);
         Ok(if was_owner && self.members.is_empty() {
             Departure::Abandoned
         } else {
@@ -157,7 +158,7 @@ impl Room {
         }
         self.check_above(actor, user)?;
         self.check_not_owner(user)?;
-        self.remove(user);
+        self.remove(user, now);
         self.note(now, "kick", actor, Some(user), reason);
         Ok(())
     }
@@ -193,20 +194,38 @@ impl Room {
             role,
             granted: Permissions::NONE,
             joined_at: now,
-            last_sent: 0,
+            last_sent: self.recent.take(user).unwrap_or(0),
             read: self.messages,
         };
         self.members.insert(user.clone(), member);
-        if role != Role::Member {
-            self.others.insert((role, user.clone()));
-        }
+        self.index(role, user);
         self.peak_members = self.peak_members.max(self.members.len());
         self.last_activity = now;
     }
 
-    pub(super) fn remove(&mut self, user: &UserId) {
-        if let Some(member) = self.members.remove(user) {
-            self.others.remove(&(member.role, user.clone()));
+    pub(super) fn remove(&mut self, user: &UserId, now: u64) {
+        let Some(member) = self.members.remove(user) else {
+            return;
+        };
+        self.unindex(member.role, user);
+        let wait = self.slow_mode_ms;
+        if member.last_sent > 0 && member.last_sent.saturating_add(wait) > now {
+            let over = now.saturating_sub(wait);
+            let most = self.config.max_bans;
+            self.recent.put(user, member.last_sent, over, most);
+        }
+    }
+
+    /// Those who are plain members are in no index: most are.
+    pub(super) fn index(&mut self, role: Role, user: &UserId) {
+        if role != Role::Member {
+            self.others.entry(role).or_default().insert(user.clone());
+        }
+    }
+
+    pub(super) fn unindex(&mut self, role: Role, user: &UserId) {
+        if let Some(users) = self.others.get_mut(&role) {
+            users.remove(user);
         }
     }
 }

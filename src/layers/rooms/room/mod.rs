@@ -7,12 +7,14 @@ mod access;
 mod invites;
 mod messages;
 mod moderation;
+mod recent;
 mod roles;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::VecDeque;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use ahash::RandomState;
@@ -30,6 +32,8 @@ use crate::layers::rooms::options::RoomPatch;
 use crate::layers::rooms::role::Permission;
 use crate::layers::rooms::role::Permissions;
 use crate::layers::rooms::role::Role;
+
+use self::recent::Recent;
 
 pub(super) use self::access::Admission;
 pub(super) use self::access::Departure;
@@ -60,7 +64,8 @@ pub(super) struct Room {
     config: Arc<RoomsConfig>,
     members: BTreeMap<UserId, Member>,
     /// Those who are something else than members, by what they are.
-    others: BTreeSet<(Role, UserId)>,
+    others: BTreeMap<Role, BTreeSet<UserId>>,
+    recent: Recent,
     bans: BTreeMap<UserId, Restriction>,
     mutes: BTreeMap<UserId, Restriction>,
     invites: HashMap<Box<str>, Invite, RandomState>,
@@ -142,7 +147,8 @@ impl Room {
             last_activity: now,
             config: Arc::clone(config),
             members: BTreeMap::new(),
-            others: BTreeSet::new(),
+            others: BTreeMap::new(),
+            recent: Recent::default(),
             bans: BTreeMap::new(),
             mutes: BTreeMap::new(),
             invites: HashMap::default(),
@@ -319,6 +325,7 @@ impl Room {
         let changes = self.slow_mode_ms != wait_ms;
         if changes {
             self.slow_mode_ms = wait_ms;
+            self.recent.clear();
             self.updated_at = now;
             self.note(now, "slow_mode", actor, None, None);
         }
@@ -336,33 +343,47 @@ impl Room {
         }
     }
 
-    /// Members from `after` on, those of one role or all. At most `most` are looked at.
+    /// Members from `after` on, those of one role or all, in the order of their ids.
     pub(super) fn members_after<'a>(
         &'a self,
         after: Option<&UserId>,
         role: Option<Role>,
-        most: usize,
     ) -> impl Iterator<Item = (&'a UserId, &'a Member)> + use<'a> {
-        let all = range_after(&self.members, after).take(most);
-        let (all, others): (Option<_>, Option<_>) = match role {
-            None => (Some(all), None),
-            Some(Role::Member) => (Some(all), None),
-            Some(role) => {
-                let from = after.cloned();
-                let others = self
-                    .others
-                    .iter()
-                    .filter(move |(it, user)| {
-                        *it == role && from.as_ref().is_none_or(|from| user > from)
-                    })
-                    .take(most);
-                (None, Some(others))
-            }
-        };
+        let others = role.filter(|role| *role != Role::Member);
+        let all = others.is_none().then(|| range_after(&self.members, after));
         let all = all.into_iter().flatten();
         let all = all.filter(move |(_, member)| role.is_none_or(|role| member.role == role));
+        let others = others.and_then(|role| self.others.get(&role));
+        let from = beyond(after);
+        let others = others.map(|users| users.range((from, Bound::Unbounded)));
         let others = others.into_iter().flatten();
-        all.chain(others.filter_map(|(_, user)| self.members.get_key_value(user)))
+        all.chain(others.filter_map(|user| self.members.get_key_value(user)))
+    }
+
+    /// At most `limit` members after `after`, of one role or all, and after whom to go on, if
+    /// anybody may be left. Looks at no more than `most` members, so a page can be short.
+    pub(super) fn page_of_members(
+        &self,
+        after: Option<&UserId>,
+        role: Option<Role>,
+        limit: usize,
+        most: usize,
+    ) -> (Vec<(&UserId, &Member)>, Option<UserId>) {
+        if role != Some(Role::Member) {
+            let page: Vec<_> = self.members_after(after, role).take(limit).collect();
+            let next = (page.len() == limit).then(|| page.last().map(|it| it.0.clone()));
+            return (page, next.flatten());
+        }
+        let mut page = Vec::new();
+        for (looked_at, (user, member)) in range_after(&self.members, after).enumerate() {
+            if member.role == Role::Member {
+                page.push((user, member));
+            }
+            if page.len() == limit || looked_at + 1 == most {
+                return (page, Some(user.clone()));
+            }
+        }
+        (page, None)
     }
 
     /// All members.
@@ -448,14 +469,11 @@ fn range_after<'a, V>(
     map: &'a BTreeMap<UserId, V>,
     after: Option<&UserId>,
 ) -> impl Iterator<Item = (&'a UserId, &'a V)> + use<'a, V> {
-    use std::ops::Bound::Excluded;
-    use std::ops::Bound::Unbounded;
+    map.range((beyond(after), Bound::Unbounded))
+}
 
-    let from = match after {
-        Some(after) => Excluded(after.clone()),
-        None => Unbounded,
-    };
-    map.range((from, Unbounded))
+fn beyond(after: Option<&UserId>) -> Bound<UserId> {
+    after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.clone()))
 }
 
 fn boxed(texts: Vec<String>) -> Vec<Box<str>> {

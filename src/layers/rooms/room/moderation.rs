@@ -25,8 +25,10 @@ impl Room {
         self.check_permission(actor, Permission::BanMembers)?;
         self.check_above(actor, user)?;
         self.check_not_owner(user)?;
-        self.purge(now);
         let limit = self.config.max_bans;
+        if self.bans.len() >= limit {
+            self.purge(now);
+        }
         if self.bans.len() >= limit && !self.bans.contains_key(user) {
             return Err(RoomError::TooMany {
                 what: "bans",
@@ -36,7 +38,7 @@ impl Room {
         let ban = restriction(actor, reason, lasting, now);
         self.bans.insert(user.clone(), ban);
         let was_member = self.is_member(user);
-        self.remove(user);
+        self.remove(user, now);
         self.note(now, "ban", actor, Some(user), reason);
         Ok(was_member)
     }
@@ -73,8 +75,10 @@ impl Room {
         }
         self.check_above(actor, user)?;
         self.check_not_owner(user)?;
-        self.purge(now);
         let limit = self.config.max_bans;
+        if self.mutes.len() >= limit {
+            self.purge(now);
+        }
         if self.mutes.len() >= limit && !self.mutes.contains_key(user) {
             return Err(RoomError::TooMany {
                 what: "mutes",
@@ -94,6 +98,8 @@ impl Room {
         now: u64,
     ) -> Result<(), RoomError> {
         self.check_permission(actor, Permission::MuteMembers)?;
+        // Or those who may mute could lift what those above them have laid on them.
+        self.check_above(actor, user)?;
         match self.mutes.remove(user) {
             Some(mute) if !mute.is_over(now) => {
                 self.note(now, "unmute", actor, Some(user), None);
@@ -115,6 +121,12 @@ impl Room {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// When the next ban or mute is over, if one ever is.
+    pub(in crate::layers::rooms) fn next_expiry(&self) -> Option<u64> {
+        let all = self.bans.values().chain(self.mutes.values());
+        all.filter_map(|it| it.until).min()
     }
 
     /// Forgets what is over; says which bans and which mutes those were.

@@ -108,6 +108,8 @@ impl Room {
             self.put_role(was, Role::Admin);
         }
         self.put_role(user, Role::Owner);
+        // Nobody is above an owner, so nobody could lift it.
+        self.mutes.remove(user);
         self.updated_at = now;
         self.note(now, "transfer", actor, Some(user), None);
         Ok(was)
@@ -133,10 +135,8 @@ impl Room {
             return role;
         };
         let was = std::mem::replace(&mut member.role, role);
-        self.others.remove(&(was, user.clone()));
-        if role != Role::Member {
-            self.others.insert((role, user.clone()));
-        }
+        self.unindex(was, user);
+        self.index(role, user);
         was
     }
 }

@@ -232,9 +232,12 @@ impl Model {
         Ok(())
     }
 
+    /// Whoever goes and comes again waits no less than whoever stays.
     fn gone(&mut self, user: u8) {
         self.members.remove(&user);
-        self.last_sent.remove(&user);
+        if self.slow == 0 {
+            self.last_sent.remove(&user);
+        }
     }
 
     fn send(&mut self, who: Who) -> Expected {
@@ -315,6 +318,10 @@ impl Model {
             }
             Step::Unmute(who, user) => {
                 self.allowed(who, P::MuteMembers)?;
+                let is_above = who.is_none_or(|by| self.role(by) > self.role(user));
+                if !is_above {
+                    return Err(ErrorCode::InsufficientRole);
+                }
                 let was = Self::holds(self.mutes.get(&user), self.now);
                 self.mutes.remove(&user);
                 if was {
@@ -367,6 +374,8 @@ impl Model {
                     }
                 }
                 self.members.entry(user).and_modify(|it| it.0 = Role::Owner);
+                // Nobody could lift it.
+                self.mutes.remove(&user);
                 Ok(())
             }
             Step::Invite(who, max, time) => {
@@ -385,7 +394,13 @@ impl Model {
                 .allowed(who, P::ManageRoom)
                 .map(|()| self.archived = archived),
             Step::SlowMode(who, wait) => {
-                self.allowed(who, P::ManageRoom).map(|()| self.slow = wait)
+                self.allowed(who, P::ManageRoom)?;
+                if wait != self.slow {
+                    let members = &self.members;
+                    self.last_sent.retain(|user, _| members.contains_key(user));
+                }
+                self.slow = wait;
+                Ok(())
             }
             Step::Send(who) => self.send(who),
             Step::Wait(time) => {
@@ -423,7 +438,7 @@ impl Real {
                 }
                 Ok(())
             }
-            Step::Leave(who) => room.leave(&user(who)).map(drop),
+            Step::Leave(who) => room.leave(&user(who), now).map(drop),
             Step::Kick(who, other) => room.kick(&actor(who), &user(other), None, now),
             Step::Ban(who, other, time) => room
                 .ban(
@@ -523,7 +538,7 @@ proptest! {
             prop_assert_eq!(members, expected);
             for role in Role::ALL {
                 let having: Vec<_> = room
-                    .members_after(None, Some(role), usize::MAX)
+                    .members_after(None, Some(role))
                     .map(|(user, _)| user.clone())
                     .collect();
                 let expected: Vec<_> = model

@@ -20,6 +20,7 @@ use super::JoinRequest;
 use super::RoomChange;
 use super::Rooms;
 use super::State;
+use super::direct::is_direct;
 
 impl Rooms {
     /// Makes a room. A user that makes one is its owner and its first member; a room that the
@@ -36,6 +37,12 @@ impl Rooms {
             name: &options.name,
         })?;
         let id = match &options.id {
+            Some(id) if is_direct(id) => {
+                return Err(RoomError::InvalidField {
+                    field: "room_id",
+                    allowed: "an id that does not begin as those of direct rooms do",
+                });
+            }
             Some(id) => id.clone(),
             None => random_id()?,
         };
@@ -103,6 +110,7 @@ impl Rooms {
             state: Mutex::new(State {
                 room,
                 batch: Batch::default(),
+                purge_at: None,
                 is_gone: false,
             }),
         }))

@@ -81,16 +81,17 @@ impl Rooms {
             Err(RoomError::Exists) => return Ok(None),
             inserted => inserted?,
         }
-        let met = self
-            .inner
-            .users
-            .meet(first, second, &id)
-            .and_then(|()| self.inner.users.meet(second, first, &id));
-        if let Err(error) = met {
-            self.inner.users.leave(first, &id);
+        let users = &self.inner.users;
+        // Who is noted with the first of the two has made the room; others go by that.
+        let met = match users.meet(first, second, &id) {
+            Ok(true) => users.meet(second, first, &id),
+            met => met,
+        };
+        if !matches!(met, Ok(true)) {
+            users.leave(first, &id);
             state.is_gone = true;
             self.take_out(&id);
-            return Err(error);
+            return met.map(|_| None);
         }
         for user in [first, second] {
             state.room.seat(user, now);
@@ -105,9 +106,16 @@ impl Rooms {
 }
 
 /// The same for the same two, and for no others: the length of the first says where it ends.
-/// Where both together are too long for an id it is random; two who make their room at the same
-/// moment may then get one each, and the one that was noted last stays.
+/// Where both together are too long for an id it is random.
 fn direct_id(first: &UserId, second: &UserId) -> Result<RoomId, RoomError> {
-    let whole = format!("dm:{}:{first}:{second}", first.len());
+    let whole = format!("{PREFIX}{}:{first}:{second}", first.len());
     RoomId::parse(&whole).or_else(|_| random_id())
 }
+
+/// Whether an id is like those of direct rooms, which no other room may have: whoever made it
+/// first would keep two others apart.
+pub(super) fn is_direct(id: &RoomId) -> bool {
+    id.starts_with(PREFIX)
+}
+
+const PREFIX: &str = "dm:";

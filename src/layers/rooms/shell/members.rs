@@ -19,10 +19,10 @@ use crate::layers::rooms::view::RoomView;
 
 use super::Cell;
 use super::JoinRequest;
+use super::RoomChange;
 use super::Rooms;
 use super::State;
 use super::create::random_text;
-use super::told::Due;
 
 /// The most bytes in the reason of a kick, a ban or a mute.
 const MAX_REASON: usize = 512;
@@ -103,10 +103,10 @@ impl Rooms {
     ///
     /// [`RoomError::NotMember`], [`RoomError::OwnerCannotLeave`].
     pub fn leave(&self, user: &UserId, room: &RoomId) -> Result<(), RoomError> {
-        self.with(room, |cell, state, _| {
-            state.room.check_leave(user)?;
-            if state.room.leave(user)? == Departure::Abandoned {
+        self.with(room, |cell, state, now| {
+            if state.room.leave(user, now)? == Departure::Abandoned {
                 self.inner.users.leave(user, room);
+                self.observed(&RoomChange::Left(room.clone(), user.clone()));
                 self.remove(cell, state, None);
                 self.detach_all(user, room, "left");
                 return Ok(());
@@ -170,7 +170,9 @@ impl Rooms {
             if was_member {
                 self.gone(cell, state, user, "banned");
             }
-            self.purged_after(room, lasting);
+            if let Some(lasting) = lasting {
+                self.purged_after(state, lasting);
+            }
             Ok(())
         })
     }
@@ -216,7 +218,9 @@ impl Rooms {
                 "duration_ms": lasting.map(millis),
             });
             self.tell(cell, state, "room.member_muted", Some(actor), data);
-            self.purged_after(room, lasting);
+            if let Some(lasting) = lasting {
+                self.purged_after(state, lasting);
+            }
             Ok(())
         })
     }
@@ -320,12 +324,6 @@ impl Rooms {
         self.inner.users.leave(user, &room);
         self.detach_all(user, &room, reason);
         self.tell_left(cell, state, user, reason);
-    }
-
-    fn purged_after(&self, room: &RoomId, lasting: Option<Duration>) {
-        if let Some(lasting) = lasting {
-            self.later(lasting, Due::Purge(room.clone()));
-        }
     }
 }
 

@@ -73,7 +73,7 @@ impl Rooms {
     ) -> Result<usize, RoomError> {
         let (id, users) = self.with(room, |_, state, now| {
             let id = state.room.send(actor, now)?;
-            let members = state.room.members_after(None, Some(role), usize::MAX);
+            let members = state.room.members_after(None, Some(role));
             let users: Vec<_> = members.map(|(user, _)| user.clone()).collect();
             Ok((id, users))
         })?;

@@ -117,6 +117,8 @@ struct Cell {
 struct State {
     room: Room,
     batch: Batch,
+    /// When it is to forget what is over, if it was said to.
+    purge_at: Option<Instant>,
     /// Whether it was taken out of the table.
     is_gone: bool,
 }
@@ -275,3 +277,6 @@ impl fmt::Debug for Rooms {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! What can be asked about rooms.
 
+use std::collections::HashSet;
+
 use crate::layers::name::Actor;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
@@ -20,7 +22,7 @@ use crate::layers::rooms::view::RoomView;
 use super::Rooms;
 
 /// The most members that are looked at for one page of those of a role.
-const MOST_LOOKED_AT: usize = 10_000;
+pub(super) const MOST_LOOKED_AT: usize = 10_000;
 
 impl Rooms {
     /// What a room says about itself. Private ones say it to members only.
@@ -44,7 +46,7 @@ impl Rooms {
     /// The rooms that both users are in.
     #[must_use]
     pub fn common(&self, one: &UserId, other: &UserId) -> Vec<RoomId> {
-        let others = self.rooms_of(other);
+        let others: HashSet<_> = self.rooms_of(other).into_iter().collect();
         let mut rooms = self.rooms_of(one);
         rooms.retain(|room| others.contains(room));
         rooms
@@ -85,7 +87,8 @@ impl Rooms {
     }
 
     /// Members in the order of their ids, at most `limit`, those after `after`, of one role or
-    /// all; and after whom to go on.
+    /// all; and after whom to go on. A page of plain members can be short, with somebody to go on
+    /// after, when many others had to be looked at.
     ///
     /// # Errors
     ///
@@ -100,19 +103,11 @@ impl Rooms {
     ) -> Result<(Vec<MemberView>, Option<UserId>), RoomError> {
         self.with(room, |_, state, now| {
             state.room.check_visible(actor)?;
-            let most = if role.is_some() {
-                MOST_LOOKED_AT.max(limit)
-            } else {
-                limit
-            };
-            let members = state.room.members_after(after, role, most).take(limit);
-            let members: Vec<_> = members
-                .map(|(user, member)| MemberView::of(&state.room, user, member, now))
-                .collect();
-            let next = (members.len() == limit)
-                .then(|| members.last().map(|member| member.user_id.clone()))
-                .flatten();
-            Ok((members, next))
+            let room = &state.room;
+            let (page, next) = room.page_of_members(after, role, limit, MOST_LOOKED_AT);
+            let members = page.into_iter();
+            let members = members.map(|(user, member)| MemberView::of(room, user, member, now));
+            Ok((members.collect(), next))
         })
     }
 
@@ -240,7 +235,7 @@ impl Rooms {
         self.with(room, |_, state, _| {
             state.room.check_reader(actor)?;
             let messages = state.room.message_count();
-            let members = state.room.members_after(after, None, limit);
+            let members = state.room.members_after(after, None).take(limit);
             let reads = members.map(|(user, member)| ReadView {
                 user_id: user.clone(),
                 message_id: member.read,

@@ -32,10 +32,13 @@ impl Rooms {
         let (ids, next) = directory.list(query, before, limit, visible);
         drop(directory);
         let rooms = ids.iter();
-        // One that has gone meanwhile is left out.
+        // One that has gone or become private meanwhile is left out.
         let rooms = rooms.filter_map(|id| {
-            self.with(id, |_, state, _| Ok(RoomView::of(&state.room)))
-                .ok()
+            self.with(id, |_, state, _| {
+                state.room.check_visible(actor)?;
+                Ok(RoomView::of(&state.room))
+            })
+            .ok()
         });
         (rooms.collect(), next)
     }

@@ -28,6 +28,9 @@ pub(super) enum Due {
     Purge(RoomId),
 }
 
+/// After how long a room that has a ban or a mute to forget is looked at, at the latest.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
 /// The most entries in one `room.members`.
 const MOST_PER_EVENT: usize = 500;
 
@@ -122,9 +125,26 @@ impl Rooms {
         }
     }
 
+    /// Has a room forget what is over then. It is looked at once in a while only, however many
+    /// bans it has; so what waits for a room is in proportion to the time that it waits.
+    pub(super) fn purged_after(&self, state: &mut State, lasting: Duration) {
+        let at = self.inner.clock.now() + lasting.min(LONGEST_WAIT);
+        if state.purge_at.is_none_or(|purge_at| at < purge_at) {
+            state.purge_at = Some(at);
+            let due = Due::Purge(state.room.id.clone());
+            self.inner.wheel.lock().insert(at, due);
+        }
+    }
+
     fn purge(&self, room: &RoomId) {
+        let present = self.inner.clock.now();
         // An error: the room is gone.
         let _gone = self.with(room, |cell, state, now| {
+            if state.purge_at.is_none_or(|purge_at| purge_at > present) {
+                // One that came before it has seen to it.
+                return Ok(());
+            }
+            state.purge_at = None;
             let (unbanned, unmuted) = state.room.purge(now);
             for user in &unbanned {
                 let expired = json!({ "user_id": user, "expired": true });
@@ -133,6 +153,9 @@ impl Rooms {
             for user in &unmuted {
                 let expired = json!({ "user_id": user, "expired": true });
                 self.tell(cell, state, "room.member_unmuted", None, expired);
+            }
+            if let Some(next) = state.room.next_expiry() {
+                self.purged_after(state, Duration::from_millis(next.saturating_sub(now)));
             }
             Ok(())
         });

@@ -49,21 +49,25 @@ impl Users {
         Ok(())
     }
 
-    /// Notes that a user is in a direct room with another, if it may be in one more.
+    /// Notes that a user is in a direct room with another, if it may be in one more; says whether
+    /// it was in none with that other.
     pub(super) fn meet(
         &self,
         user: &UserId,
         other: &UserId,
         room: &RoomId,
-    ) -> Result<(), RoomError> {
+    ) -> Result<bool, RoomError> {
         let mut shard = self.shard(user).lock();
         let rooms = shard.entry(user.clone()).or_default();
+        if rooms.directs.contains_key(other) {
+            return Ok(false);
+        }
         let limit = self.max_directs;
-        if rooms.directs.len() >= limit && !rooms.directs.contains_key(other) {
+        if rooms.directs.len() >= limit {
             return Err(RoomError::RoomLimitReached { limit });
         }
         rooms.directs.insert(other.clone(), room.clone());
-        Ok(())
+        Ok(true)
     }
 
     pub(super) fn leave(&self, user: &UserId, room: &RoomId) {
