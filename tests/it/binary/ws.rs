@@ -1,11 +1,13 @@
 //! A WebSocket client made by somebody else.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::net::TcpStream;
 use std::time::Instant;
 
 use serde_json::Value;
 use tungstenite::Bytes;
+use tungstenite::Error;
 use tungstenite::Message;
 use tungstenite::WebSocket;
 
@@ -79,7 +81,13 @@ impl Ws {
     pub(crate) fn read(&mut self) -> Message {
         let begun = Instant::now();
         loop {
-            match self.socket.read().unwrap() {
+            let read = match self.socket.read() {
+                // A signal to this process, which a call without a handler takes up again by itself
+                // and one with a timeout does not.
+                Err(Error::Io(error)) if error.kind() == ErrorKind::Interrupted => continue,
+                read => read.unwrap(),
+            };
+            match read {
                 // Pings keep the connection alive; what is waited for may still never come.
                 Message::Ping(_) if begun.elapsed() < PATIENCE => self.socket.flush().unwrap(),
                 Message::Ping(_) => panic!("nothing but pings for {PATIENCE:?}"),
