@@ -561,3 +561,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_leaves_a_slow_room_and_comes_back_waits_no_less() {
+    let (now, config) = (1_000_000, Arc::new(RoomsConfig::new()));
+    let options = RoomOptions::new("den").slow_mode(Duration::from_millis(20));
+    let mut room = Room::new(RoomId::parse("den").unwrap(), options, &config, now);
+    room.found(&user(0), now);
+    let come = |room: &mut Room, now| {
+        let admission = room.check_join(&user(1), None, now).unwrap().unwrap();
+        room.admit(&user(1), admission, now);
+    };
+    come(&mut room, now);
+    room.send(&actor(Some(1)), now).unwrap();
+    room.leave(&user(1), now + 5).unwrap();
+    come(&mut room, now + 5);
+    room.kick(&Actor::Server, &user(1), None, now + 6).unwrap();
+    come(&mut room, now + 6);
+    let too_soon = room.send(&actor(Some(1)), now + 7).unwrap_err();
+    assert_eq!(too_soon, RoomError::SlowMode { retry_after_ms: 13 });
+    room.send(&actor(Some(1)), now + 20).unwrap();
+}
