@@ -20,6 +20,7 @@ mod together;
 mod wheel;
 
 pub mod channels;
+pub mod messages;
 pub mod presence;
 pub mod rooms;
 pub mod typing;

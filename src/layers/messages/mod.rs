@@ -1,0 +1,37 @@
+//! Messages that are kept: sent to rooms, read again later, searched, edited, answered.
+//!
+//! A [`MessageStore`] keeps them, in memory or in a file; everything that decides (who may, what
+//! number, what is told) is above it and the same for all stores.
+
+mod cursor;
+mod error;
+mod query;
+mod record;
+mod store;
+mod terms;
+
+#[cfg(test)]
+mod contract;
+
+pub use self::cursor::Cursor;
+pub use self::cursor::InvalidCursor;
+pub use self::error::StoreError;
+pub use self::query::Order;
+pub use self::query::Page;
+pub use self::query::Query;
+pub use self::query::Scope;
+pub use self::query::Search;
+pub use self::record::Deletion;
+pub use self::record::Draft;
+pub use self::record::Edition;
+pub use self::record::ReactionCount;
+pub use self::record::Replies;
+pub use self::record::Stored;
+pub use self::store::Change;
+pub use self::store::Cleaned;
+pub use self::store::MessageStore;
+pub use self::store::Retention;
+pub use self::store::StoreStats;
+pub use self::store::Written;
+pub use self::terms::InvalidTerms;
+pub use self::terms::Terms;
