@@ -34,4 +34,7 @@ pub use self::store::Retention;
 pub use self::store::StoreStats;
 pub use self::store::Written;
 pub use self::terms::InvalidTerms;
+pub use self::terms::Term;
 pub use self::terms::Terms;
+pub use self::terms::words;
+pub use self::terms::words_of;

@@ -42,10 +42,8 @@ impl Terms {
     /// Whether a text, cut into words, has what is looked for.
     #[must_use]
     pub fn are_in(&self, words: &[String]) -> bool {
-        let terms = self.0.iter();
-        terms.fold(true, |all, term| {
-            all && term.is_in(words) != term.is_excluded
-        })
+        let mut terms = self.0.iter();
+        terms.all(|term| term.is_in(words) != term.is_excluded)
     }
 }
 
