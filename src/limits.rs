@@ -125,6 +125,9 @@ pub struct Limits {
     pub max_channels: usize,
     /// Clients at a time. Default 1,000,000; at least 1. Under 1 KiB each while idle.
     pub max_clients: usize,
+    /// Bytes that all channels may remember together, with 256 for each publication besides its
+    /// payload. Default 256 MiB. Beyond it, a channel that is published to forgets its own oldest.
+    pub max_history_bytes: usize,
     /// Bytes in a member's id. Default 128 (Pusher's); at least 1.
     pub max_member_id: usize,
     /// Bytes in a member's info. Default 1,024 (Pusher's).
@@ -148,12 +151,20 @@ impl Limits {
             max_channel_name: 164,
             max_channels: 1_000_000,
             max_clients: 1_000_000,
+            max_history_bytes: 256 << 20,
             max_member_id: 128,
             max_member_info: 1024,
             max_members: 10_000,
             max_payload: 1 << 20,
             max_subscriptions: 128,
         }
+    }
+
+    /// Sets [`Self::max_history_bytes`].
+    #[must_use]
+    pub const fn history_bytes(mut self, bytes: usize) -> Self {
+        self.max_history_bytes = bytes;
+        self
     }
 
     /// Sets [`Self::max_backlog`].

@@ -23,6 +23,7 @@ pub struct Message {
     key: Option<Bytes>,
     attachment: Option<Arc<dyn Any + Send + Sync>>,
     format: Format,
+    ephemeral: bool,
 }
 
 impl Message {
@@ -81,6 +82,19 @@ impl Message {
         self.attachment.as_ref()?.downcast_ref()
     }
 
+    /// Says that the message means nothing later: no [history](crate::HistoryOptions) keeps it.
+    #[must_use]
+    pub fn ephemeral(mut self) -> Self {
+        self.ephemeral = true;
+        self
+    }
+
+    /// Whether the message means nothing later.
+    #[must_use]
+    pub fn is_ephemeral(&self) -> bool {
+        self.ephemeral
+    }
+
     /// The payload.
     #[must_use]
     pub fn payload(&self) -> &Bytes {
@@ -105,6 +119,7 @@ impl Message {
             key: None,
             attachment: None,
             format,
+            ephemeral: false,
         }
     }
 }

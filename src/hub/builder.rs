@@ -15,9 +15,14 @@ use crate::hub::after::PresenceEvent;
 use crate::hub::after::PresenceHook;
 use crate::hub::authorize::Authorizer;
 use crate::hub::common::Common;
+use crate::hub::common::HistoryRule;
 use crate::hub::error::Allowed;
 use crate::hub::error::BuildError;
+use crate::hub::history::Budget;
+use crate::hub::history::HistoryOptions;
+use crate::hub::lingering::Lingering;
 use crate::hub::stats::HubCounters;
+use crate::id::ChannelName;
 use crate::limits::Limits;
 use crate::limits::OutboxLimits;
 use crate::limits::SlowConsumer;
@@ -49,6 +54,7 @@ pub struct HubBuilder {
     on_presence: Option<PresenceHook>,
     logger: Option<Logger>,
     clock: Arc<dyn Clock>,
+    history: Option<HistoryRule>,
 }
 
 /// The most shards a hub may have.
@@ -65,6 +71,7 @@ impl HubBuilder {
             on_presence: None,
             logger: None,
             clock: Arc::new(SystemClock::new()),
+            history: None,
         }
     }
 
@@ -119,6 +126,30 @@ impl HubBuilder {
         self
     }
 
+    /// Which channels remember their last publications, and how many: asked once for each channel
+    /// that is made, outside of it, so it should be quick. Without it none does, unless it is
+    /// [told to](crate::Channel::set_history).
+    ///
+    /// ```
+    /// use throng::{HistoryOptions, Hub, HistoryQuery, Message};
+    ///
+    /// let news = |name: &throng::ChannelName| {
+    ///     name.starts_with("news").then(|| HistoryOptions::new().messages(1000))
+    /// };
+    /// let hub = Hub::builder().history(news).build()?;
+    /// hub.publish("news.today", Message::text("rain"))?;
+    /// let page = hub.channel("news.today")?.history(&HistoryQuery::new());
+    /// assert_eq!(page.frames[0].payload(), "rain");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn history(
+        mut self,
+        rule: impl Fn(&ChannelName) -> Option<HistoryOptions> + Send + Sync + 'static,
+    ) -> Self {
+        self.history = Some(Box::new(rule));
+        self
+    }
+
     /// The clock. Default [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -153,6 +184,9 @@ impl HubBuilder {
             start,
             epoch: AtomicU64::new(first_epoch()),
             unheld: SegQueue::new(),
+            lingering: Lingering::new(),
+            history: self.history,
+            history_budget: Arc::new(Budget::new(self.limits.max_history_bytes)),
         };
         let shared = Shared::new(common, self.shards.next_power_of_two());
         Ok(Hub {

@@ -13,9 +13,13 @@ use crate::hub::after::ChannelHook;
 use crate::hub::after::Effect;
 use crate::hub::authorize::Authorizer;
 use crate::hub::channel::Core;
+use crate::hub::history::Budget;
+use crate::hub::history::HistoryOptions;
+use crate::hub::lingering::Lingering;
 use crate::hub::queue::millis;
 use crate::hub::router::Router;
 use crate::hub::stats::HubCounters;
+use crate::id::ChannelName;
 use crate::limits::Limits;
 use crate::limits::OutboxLimits;
 use crate::limits::SlowConsumer;
@@ -41,7 +45,15 @@ pub(crate) struct Common {
     pub(super) epoch: AtomicU64,
     /// Channels that nobody holds, perhaps to be reclaimed.
     pub(super) unheld: SegQueue<Arc<Core>>,
+    /// Those of them that still remember something.
+    pub(super) lingering: Lingering,
+    /// Which channels remember how much.
+    pub(super) history: Option<HistoryRule>,
+    pub(super) history_budget: Arc<Budget>,
 }
+
+/// Says how much a channel of some name is to remember.
+pub(super) type HistoryRule = Box<dyn Fn(&ChannelName) -> Option<HistoryOptions> + Send + Sync>;
 
 impl Common {
     /// Leaves something to be done by whoever leaves a channel next.
@@ -79,6 +91,32 @@ impl Common {
     /// Whether anybody reads what is logged.
     pub(super) fn logs(&self) -> bool {
         self.logs
+    }
+
+    /// Whether any channel remembers anything from the start.
+    pub(super) fn may_remember(&self) -> bool {
+        self.history.is_some()
+    }
+
+    /// How much a channel of this name is to remember.
+    pub(super) fn remembers(&self, name: &ChannelName) -> Option<HistoryOptions> {
+        self.history.as_ref().and_then(|rule| rule(name))
+    }
+
+    /// Has a channel that nobody holds wait so long, in milliseconds, before it is reclaimed; not
+    /// if that is zero, or the channel is held again.
+    pub(super) fn linger(&self, channel: &Arc<Core>, millis: u64) -> bool {
+        if millis == 0 || !channel.is_unheld() {
+            return false;
+        }
+        self.lingering
+            .add(channel, self.millis().saturating_add(millis));
+        true
+    }
+
+    /// A channel that has waited long enough, and the time.
+    pub(super) fn forgotten(&self) -> Option<(Arc<Core>, u64)> {
+        self.lingering.next(|| self.millis())
     }
 
     /// Milliseconds since the hub began.

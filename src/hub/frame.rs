@@ -277,8 +277,11 @@ pub struct Gap {
 pub struct Joined {
     /// The channel.
     pub channel: ChannelName,
-    /// The last publication before the join; the first that arrives has the next offset.
+    /// The last publication before the join.
     pub position: StreamPosition,
+    /// Everything after this reaches the client: the position, or an earlier one from where the
+    /// history of the channel is replayed.
+    pub start: StreamPosition,
     /// Whether everything after the position asked for with
     /// [`SubscribeOptions::since`](crate::SubscribeOptions::since) reaches the client. False when
     /// none was asked for.

@@ -21,6 +21,8 @@ mod delivery;
 mod error;
 mod filter;
 mod frame;
+mod history;
+mod lingering;
 mod membership;
 mod outbox;
 mod policy;
@@ -83,6 +85,10 @@ pub use self::frame::Left;
 pub use self::frame::Member;
 pub use self::frame::StreamPosition;
 pub use self::frame::Wire;
+pub use self::history::HistoryMode;
+pub use self::history::HistoryOptions;
+pub use self::history::HistoryPage;
+pub use self::history::HistoryQuery;
 pub use self::outbox::Outbox;
 pub use self::router::Router;
 pub use self::stats::ChannelStats;
@@ -199,8 +205,9 @@ impl Hub {
     }
 
     /// Publishes to a channel by its name: one look into a table, then as [`Channel::publish`].
-    /// A channel that is not there is not made, and the message reaches nobody, unless a
-    /// [`Router`] sends it further: then the channel lives for as long as that takes.
+    /// A channel that is not there is not made, and the message reaches nobody, unless the channel
+    /// is to have a [history](HubBuilder::history), or a [`Router`] sends the message further:
+    /// then it lives for as long as that takes.
     ///
     /// # Errors
     ///
@@ -235,19 +242,24 @@ impl Hub {
         match self
             .shared
             .existing(channel)
-            .or_else(|| self.routed(channel))
+            .or_else(|| self.remembering(channel))
         {
             Some(channel) => self.shared.publish(channel.core(), message, except),
             None => self.shared.check(message).map(|_| Delivery::nobody()),
         }
     }
 
-    /// The channel of this name, made anew, if its publications go further.
-    fn routed(&self, channel: &str) -> Option<Channel> {
-        let router = self.shared.common.router.get()?;
-        let max = self.shared.common.limits.max_channel_name;
-        let name = ChannelName::parse(channel, max).ok()?;
-        if router.routes(&name).is_empty() {
+    /// The channel of this name, made anew, if it is to remember its publications, or they go
+    /// further.
+    fn remembering(&self, channel: &str) -> Option<Channel> {
+        let common = &self.shared.common;
+        if common.router.get().is_none() && !common.may_remember() {
+            return None;
+        }
+        let name = ChannelName::parse(channel, common.limits.max_channel_name).ok()?;
+        let router = common.router.get();
+        let is_routed = || router.is_some_and(|router| !router.routes(&name).is_empty());
+        if common.remembers(&name).is_none() && !is_routed() {
             return None;
         }
         // An error: the hub is full or closed, and the message reaches nobody.
@@ -266,6 +278,14 @@ impl Hub {
     /// at most; `false` if it had one already.
     pub fn route_by(&self, router: impl Router) -> bool {
         self.shared.common.router.set(Box::new(router)).is_ok()
+    }
+
+    /// Does what is due: reclaims the channels that nobody holds and that have forgotten all. So
+    /// does everything that connects, leaves or looks; a hub on which nothing happens is to be
+    /// called from time to time, as a gateway does.
+    pub fn tick(&self) {
+        self.shared.sweep();
+        self.shared.common.serve();
     }
 
     /// Publishes one message to several channels: one report each, in their order. A client that
@@ -429,6 +449,7 @@ impl Hub {
     pub fn stats(&self) -> HubStats {
         self.shared.sweep();
         let mut stats = self.shared.common.counters.read();
+        stats.history_bytes = self.shared.common.history_budget.used();
         let channels = self.shared.channel_cores();
         stats.channels = channels.len();
         for channel in channels {

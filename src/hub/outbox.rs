@@ -45,7 +45,7 @@ use crate::sync::thread;
 ///
 /// # Order
 ///
-/// Messages of a channel arrive in the order of their offsets. Messages of different channels
+/// Messages of a channel arrive in the order of their offsets, those from its history first. Messages of different channels
 /// arrive in the order in which they were put in. Control messages (joined, left, gaps) have a
 /// small lane of their own, which data can't fill, and arrive before the data that waits.
 ///
@@ -62,7 +62,8 @@ use crate::sync::thread;
 ///
 /// # Progress
 ///
-/// Receiving takes no lock. Under a policy that evicts, a publisher may be making room at that
+/// Receiving takes no lock, but for a client that is still given what it has missed: whenever its
+/// outbox is empty, it asks its channels for more. Under a policy that evicts, a publisher may be making room at that
 /// very moment: `try_recv` and `try_recv_batch` then spin until it is done, and `recv` and its
 /// kin yield to their executor. Dropping the outbox waits for publishers that are in the middle of
 /// a push.
@@ -247,6 +248,7 @@ impl Outbox {
         loop {
             match self.take(into, max) {
                 Taken::Frames(frames) => return Ok(frames),
+                Taken::Nothing(_) if self.core.ask_for_more() => {}
                 Taken::Nothing(_) => return Err(TryRecvError::Empty),
                 Taken::Ended => return Err(TryRecvError::Closed(self.closed())),
                 Taken::Busy => pause(),
@@ -268,6 +270,7 @@ impl Outbox {
             let seen = match self.take(into, max) {
                 Taken::Frames(frames) => return Poll::Ready(Ok(frames)),
                 Taken::Ended => return Poll::Ready(Err(self.closed())),
+                Taken::Nothing(_) if self.core.ask_for_more() => continue,
                 Taken::Nothing(seen) => seen,
                 Taken::Busy => {
                     cx.waker().wake_by_ref();

@@ -234,6 +234,12 @@ impl Queue {
         }
     }
 
+    /// Counts messages that will not come.
+    pub(super) fn count_dropped(&self, messages: u64) {
+        // Relaxed: a figure for people.
+        self.counters.dropped.fetch_add(messages, Ordering::Relaxed);
+    }
+
     /// Closes the queue; the first reason stands.
     pub(super) fn close(&self, why: Disconnect) -> Closing {
         self.why.get_or_init(|| Box::new(why));

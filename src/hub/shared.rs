@@ -209,7 +209,15 @@ impl Shared {
     /// Takes the channels that nobody holds any more out of the table.
     pub(super) fn sweep(&self) {
         while let Some(channel) = self.common.unheld.pop() {
-            self.reclaim(&channel);
+            if !self.common.linger(&channel, channel.keeps_for()) {
+                self.reclaim(&channel);
+            }
+        }
+        while let Some((channel, now)) = self.common.forgotten() {
+            let longer = channel.keeps_until().saturating_sub(now);
+            if !self.common.linger(&channel, longer) {
+                self.reclaim(&channel);
+            }
         }
         self.serve_told();
     }
@@ -272,5 +280,6 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // What is still to be reclaimed holds on to what it is queued in.
         self.sweep();
+        self.common.lingering.clear();
     }
 }

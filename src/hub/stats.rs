@@ -28,6 +28,8 @@ pub struct HubStats {
     pub disconnected_slow: u64,
     /// Messages that had been put into an outbox and were dropped or conflated for newer ones.
     pub evicted: u64,
+    /// Bytes that all channels remember now, with 256 for each publication besides its payload.
+    pub history_bytes: u64,
     /// Publishes: messages, and comings and goings in presence channels.
     pub published: u64,
     /// Subscriptions now.
@@ -50,6 +52,10 @@ pub struct ChannelStats {
     pub position: StreamPosition,
     /// Publishes: messages, and comings and goings in a presence channel.
     pub published: u64,
+    /// Publications that are remembered now.
+    pub history_messages: usize,
+    /// The bytes of their payloads.
+    pub history_bytes: usize,
     /// Subscribers now.
     pub subscribers: usize,
 }
@@ -95,6 +101,8 @@ pub(crate) struct ChannelCounters {
     dropped: AtomicU64,
     epoch: u64,
     evicted: AtomicU64,
+    history_bytes: AtomicUsize,
+    history_messages: AtomicUsize,
     offset: AtomicU64,
     published: AtomicU64,
     subscribers: AtomicUsize,
@@ -116,6 +124,18 @@ impl ChannelCounters {
             add(&self.disconnected, delivery.disconnected as u64);
             add(&self.evicted, delivery.evicted as u64);
         }
+    }
+
+    pub(super) fn remember(&self, (messages, bytes): (usize, usize)) {
+        // Relaxed: a figure for people.
+        self.history_messages.store(messages, Ordering::Relaxed);
+        // Relaxed: as above.
+        self.history_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts publications that were given to one who had missed them.
+    pub(super) fn replay(&self, messages: usize) {
+        add(&self.delivered, messages as u64);
     }
 
     pub(super) fn advance(&self, offset: u64) {
@@ -147,6 +167,10 @@ impl ChannelCounters {
             disconnected_slow: read(&self.disconnected),
             dropped: read(&self.dropped),
             evicted: read(&self.evicted),
+            // Relaxed: a figure for people.
+            history_bytes: self.history_bytes.load(Ordering::Relaxed),
+            // Relaxed: as above.
+            history_messages: self.history_messages.load(Ordering::Relaxed),
             position: self.position(),
             published: read(&self.published),
             subscribers: self.subscribers(),

@@ -87,6 +87,11 @@ impl Stamp {
     /// Puts the stamp on a message.
     #[must_use]
     pub fn on(self, message: Message) -> Message {
+        let message = if self.ephemeral {
+            message.ephemeral()
+        } else {
+            message
+        };
         message.attach(Arc::new(self))
     }
 }

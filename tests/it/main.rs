@@ -11,6 +11,7 @@ mod extensions;
 mod features;
 mod findings;
 mod guarantees;
+mod history;
 mod hub;
 mod lagodev;
 mod layering;

@@ -14,6 +14,7 @@ use crate::id::ChannelName;
 use crate::id::ClientId;
 use crate::raw::combiner::Combiner;
 use crate::raw::combiner::Run;
+use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering;
@@ -25,6 +26,8 @@ use crate::sync::atomic::Ordering;
 pub(crate) struct Core {
     face: Arc<Face>,
     holds: AtomicUsize,
+    /// Whether it waits to be reclaimed later.
+    lingers: AtomicBool,
     state: Combiner<State>,
 }
 
@@ -36,6 +39,11 @@ pub(super) struct Face {
     pub(super) counters: ChannelCounters,
     /// Publications of other channels that were not passed on, since too many waited.
     missed: AtomicU64,
+    /// Until when something is remembered, in milliseconds since the hub began; zero if nothing
+    /// ever was.
+    keeps_until: AtomicU64,
+    /// For how long what is published is remembered, in milliseconds.
+    keeps_for: AtomicU64,
     pub(super) common: Arc<Common>,
 }
 
@@ -44,6 +52,18 @@ impl Face {
         // Relaxed: a count that nothing else hangs on; what is missed while we look is told with
         // the next publication.
         self.missed.swap(0, Ordering::Relaxed)
+    }
+
+    /// Notes until when something is remembered.
+    pub(super) fn keep_until(&self, millis: u64) {
+        // Relaxed: one who reclaims has seen all holders leave, and what they did before.
+        self.keeps_until.store(millis, Ordering::Relaxed);
+    }
+
+    /// Notes for how long what is published is remembered.
+    pub(super) fn keep_for(&self, millis: u64) {
+        // Relaxed: as above.
+        self.keeps_for.store(millis, Ordering::Relaxed);
     }
 }
 
@@ -55,12 +75,15 @@ impl Core {
             policy: PolicyCell::new(None),
             counters: ChannelCounters::new(epoch),
             missed: AtomicU64::new(0),
+            keeps_until: AtomicU64::new(0),
+            keeps_for: AtomicU64::new(0),
             common,
         });
         let state = Combiner::new(State::new(Arc::clone(&face), epoch));
         Self {
             face,
             holds: AtomicUsize::new(0),
+            lingers: AtomicBool::new(false),
             state,
         }
     }
@@ -84,6 +107,29 @@ impl Core {
     pub(crate) fn is_unheld(&self) -> bool {
         // Acquire: pairs with the AcqRel in `let_go`.
         self.holds.load(Ordering::Acquire) == 0
+    }
+
+    /// Until when something is remembered, in milliseconds since the hub began.
+    pub(crate) fn keeps_until(&self) -> u64 {
+        // Relaxed: see `Face::keep_until`.
+        self.face.keeps_until.load(Ordering::Relaxed)
+    }
+
+    /// For how long it is kept after the last holder has gone, in milliseconds: as long as what
+    /// it remembers, so that who was there may come back to the same life of it. Zero if nothing
+    /// was ever remembered.
+    pub(crate) fn keeps_for(&self) -> u64 {
+        if self.keeps_until() == 0 {
+            return 0;
+        }
+        // Relaxed: see `Face::keep_until`.
+        self.face.keeps_for.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether it waits to be reclaimed later, and says whether it did.
+    pub(crate) fn set_lingering(&self, lingers: bool) -> bool {
+        // Relaxed: both that set it have the lock of those that linger.
+        self.lingers.swap(lingers, Ordering::Relaxed)
     }
 
     pub(crate) fn name(&self) -> Option<&ChannelName> {

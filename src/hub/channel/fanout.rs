@@ -30,6 +30,8 @@ pub(super) struct Subscribers {
     all: List,
     /// Those who want only some, by the identity of their filter.
     filtered: BTreeMap<usize, Group>,
+    /// Those who are still given what they have missed.
+    behind: Vec<Behind>,
     len: usize,
     /// Those found closed, still to be removed.
     dead: Vec<Arc<Membership>>,
@@ -46,9 +48,18 @@ struct Group {
 struct List(Vec<Subscriber>);
 
 pub(super) struct Subscriber {
-    client: Arc<ClientCore>,
-    membership: Arc<Membership>,
-    id: ClientId,
+    pub(super) client: Arc<ClientCore>,
+    pub(super) membership: Arc<Membership>,
+    pub(super) id: ClientId,
+}
+
+/// A subscriber that is still given what it has missed.
+pub(super) struct Behind {
+    pub(super) subscriber: Subscriber,
+    /// The last publication that it was given, or did not want.
+    pub(super) after: u64,
+    /// The last publication before it joined: the members that it was told of are those of then.
+    pub(super) joined: u64,
 }
 
 /// How many subscribers ahead of the one being served the next outbox is fetched.
@@ -131,6 +142,10 @@ impl Subscribers {
         };
         membership.set_index(None);
         self.len -= 1;
+        if membership.catch_up() {
+            self.take_behind(index);
+            return true;
+        }
         let Some(filter) = membership.filter() else {
             self.all.remove(index);
             return true;
@@ -146,11 +161,58 @@ impl Subscribers {
 
     /// The clients, in no order.
     pub(super) fn ids(&self) -> Vec<ClientId> {
+        self.every().map(|subscriber| subscriber.id).collect()
+    }
+
+    /// All of them, in no order.
+    fn every(&self) -> impl Iterator<Item = &Subscriber> {
         let filtered = self.filtered.values().map(|group| &group.members);
         let lists = iter::once(&self.all).chain(filtered);
-        lists
-            .flat_map(|list| list.0.iter().map(|it| it.id))
-            .collect()
+        let behind = self.behind.iter().map(|behind| &behind.subscriber);
+        lists.flat_map(|list| &list.0).chain(behind)
+    }
+
+    /// Has a new subscriber be given first what came after `after`; it joins at `joined`.
+    pub(super) fn insert_behind(&mut self, subscriber: Subscriber, after: u64, joined: u64) {
+        self.len += 1;
+        let index = self.behind.len();
+        subscriber.client.fall_behind();
+        subscriber.membership.let_ask();
+        subscriber.membership.set_index(Some(index));
+        self.behind.push(Behind {
+            subscriber,
+            after,
+            joined,
+        });
+    }
+
+    /// The one at this index of those who are still given what they have missed.
+    pub(super) fn behind(&mut self, index: usize) -> Option<&mut Behind> {
+        self.behind.get_mut(index)
+    }
+
+    /// Has the one at this index get what is published from now on.
+    pub(super) fn go_live(&mut self, index: usize) {
+        let subscriber = self.take_behind(index);
+        let _was_behind = subscriber.membership.catch_up();
+        self.len -= 1;
+        self.insert(subscriber);
+    }
+
+    fn take_behind(&mut self, index: usize) -> Subscriber {
+        let taken = self.behind.swap_remove(index);
+        if let Some(moved) = self.behind.get(index) {
+            moved.subscriber.membership.set_index(Some(index));
+        }
+        taken.subscriber.client.catch_up();
+        taken.subscriber
+    }
+
+    /// Notes that a subscriber was found closed; it is removed later.
+    pub(super) fn found_dead(&mut self, membership: &Arc<Membership>) {
+        if membership.note_dead() {
+            self.dead.push(Arc::clone(membership));
+        }
     }
 
     /// Those that were found closed since the last call, each once.
@@ -175,15 +237,11 @@ impl Subscribers {
 
     /// Tells those who want to know that they have lost what they might have wanted.
     pub(super) fn lose(&mut self, lost: Lost, face: &Face) {
-        let filtered = self.filtered.values().map(|group| &group.members);
-        for list in iter::once(&self.all).chain(filtered) {
-            for subscriber in &list.0 {
-                if tell_loss(subscriber, lost, face) == Controlled::Disconnected
-                    && subscriber.membership.note_dead()
-                {
-                    self.dead.push(Arc::clone(&subscriber.membership));
-                }
-            }
+        let told = |it: &&Subscriber| tell_loss(it, lost, face) == Controlled::Disconnected;
+        let dead: Vec<_> = self.every().filter(told).collect();
+        let dead = dead.iter().map(|it| Arc::clone(&it.membership));
+        for membership in dead.collect::<Vec<_>>() {
+            self.found_dead(&membership);
         }
     }
 }
@@ -295,7 +353,7 @@ impl Pass<'_> {
 
 /// Tells a subscriber that wants to know what it has lost. One that has no room even for that is
 /// disconnected.
-fn tell_loss(subscriber: &Subscriber, lost: Lost, face: &Face) -> Controlled {
+pub(super) fn tell_loss(subscriber: &Subscriber, lost: Lost, face: &Face) -> Controlled {
     let client = &subscriber.client;
     if !client.queue.wants_gap_notices() {
         return Controlled::Stored;

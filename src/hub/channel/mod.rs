@@ -2,6 +2,7 @@
 
 mod core;
 mod fanout;
+mod replay;
 mod roster;
 mod state;
 
@@ -13,6 +14,9 @@ use crate::hub::delivery::Delivery;
 use crate::hub::error::PublishError;
 use crate::hub::frame::Member;
 use crate::hub::frame::StreamPosition;
+use crate::hub::history::HistoryOptions;
+use crate::hub::history::HistoryPage;
+use crate::hub::history::HistoryQuery;
 use crate::hub::reply::Reply;
 use crate::hub::stats::ChannelStats;
 use crate::id::ChannelKind;
@@ -29,8 +33,8 @@ pub(crate) use self::state::Output;
 /// A handle to a channel: publishing through it touches no table and takes no lock. A cheap
 /// clone.
 ///
-/// A channel exists while it has a subscriber or a handle; then it is reclaimed, and the next of
-/// its name begins a new [epoch](StreamPosition::epoch).
+/// A channel exists while it has a subscriber or a handle, and while it remembers something; then
+/// it is reclaimed, and the next of its name begins a new [epoch](StreamPosition::epoch).
 ///
 /// # Order
 ///
@@ -193,6 +197,26 @@ impl Channel {
         answer.wait_blocking().unwrap_or_default()
     }
 
+    /// Some of what the channel remembers: nothing unless it has a history. Publications that are
+    /// ephemeral, or older than a bound of the history, are not there.
+    ///
+    /// # Progress
+    ///
+    /// As [`Channel::presence`].
+    #[must_use]
+    pub fn history(&self, query: &HistoryQuery) -> HistoryPage {
+        let (reply, mut answer) = Reply::new();
+        let _applied = self.core.run(Op::History(query.clone(), reply));
+        answer.wait_blocking().unwrap_or_default()
+    }
+
+    /// Has the channel remember its last publications from now on, in other bounds than before,
+    /// or with `None` forget all. Takes its turn after what was published before. What the hub was
+    /// [built with](crate::HubBuilder::history) holds again once the channel has been reclaimed.
+    pub fn set_history(&self, options: Option<HistoryOptions>) {
+        let _applied = self.core.run(Op::Remember(options));
+    }
+
     /// The last publication.
     #[must_use]
     pub fn position(&self) -> StreamPosition {
@@ -258,8 +282,13 @@ pub(super) fn roster(channel: &Core) -> Arc<[Member]> {
 pub(super) fn backlogged(op: Op) -> PublishError {
     match op {
         Op::Publish { message, .. } => PublishError::Backlogged(message),
-        Op::Join { .. } | Op::Leave(_) | Op::Roster(_) | Op::Routed { .. } | Op::Subscribers(_) => {
-            unreachable!("only publications have a limit")
-        }
+        Op::CatchUp(_)
+        | Op::History(..)
+        | Op::Join { .. }
+        | Op::Leave(_)
+        | Op::Remember(_)
+        | Op::Roster(_)
+        | Op::Routed { .. }
+        | Op::Subscribers(_) => unreachable!("only publications have a limit"),
     }
 }

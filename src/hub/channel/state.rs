@@ -9,6 +9,9 @@ use crate::hub::channel::core::Face;
 use crate::hub::channel::fanout::Sending;
 use crate::hub::channel::fanout::Subscriber;
 use crate::hub::channel::fanout::Subscribers;
+use crate::hub::channel::replay::Given;
+use crate::hub::channel::replay::Start;
+use crate::hub::channel::replay::is_remembered;
 use crate::hub::channel::roster::Roster;
 use crate::hub::channel::roster::Standing;
 use crate::hub::client::ClientCore;
@@ -19,6 +22,10 @@ use crate::hub::frame::Joined;
 use crate::hub::frame::Member;
 use crate::hub::frame::StreamPosition;
 use crate::hub::frame::What;
+use crate::hub::history::History;
+use crate::hub::history::HistoryOptions;
+use crate::hub::history::HistoryPage;
+use crate::hub::history::HistoryQuery;
 use crate::hub::membership::Lost;
 use crate::hub::membership::Membership;
 use crate::hub::policy::evicts;
@@ -36,6 +43,7 @@ pub(crate) struct State {
     face: Arc<Face>,
     subscribers: Subscribers,
     position: StreamPosition,
+    history: Option<Box<History>>,
     routes: Routes,
     roster: Option<Roster>,
 }
@@ -49,6 +57,11 @@ pub(crate) enum Op {
         reply: Reply<Result<Joined, SubscribeError>>,
     },
     Leave(Arc<Membership>),
+    /// Gives a subscriber that is behind more of what it has missed.
+    CatchUp(Arc<Membership>),
+    History(HistoryQuery, Reply<HistoryPage>),
+    /// Sets what is remembered.
+    Remember(Option<HistoryOptions>),
     Publish {
         message: Message,
         except: Option<ClientId>,
@@ -92,11 +105,23 @@ impl Machine for State {
                 since,
                 reply,
             } => {
-                reply.give(self.join(&client, membership, since));
+                reply.give(self.join(&client, &membership, since));
                 Output::Replied
             }
             Op::Leave(membership) => {
                 self.leave(&membership);
+                Output::Replied
+            }
+            Op::CatchUp(membership) => {
+                self.catch_up(&membership);
+                Output::Replied
+            }
+            Op::History(query, reply) => {
+                reply.give(self.page(&query));
+                Output::Replied
+            }
+            Op::Remember(options) => {
+                self.remember(options);
                 Output::Replied
             }
             Op::Roster(reply) => {
@@ -120,13 +145,20 @@ impl Machine for State {
 impl State {
     pub(super) fn new(face: Arc<Face>, epoch: u64) -> Self {
         let kind = face.name.as_ref().map(ChannelName::kind);
-        Self {
+        let options = face
+            .name
+            .as_ref()
+            .and_then(|name| face.common.remembers(name));
+        let mut state = Self {
             face,
             subscribers: Subscribers::default(),
             position: StreamPosition { offset: 0, epoch },
+            history: None,
             routes: Routes::default(),
             roster: (kind == Some(ChannelKind::Presence)).then(Roster::default),
-        }
+        };
+        state.remember(options);
+        state
     }
 
     fn publish(&mut self, message: Message, except: Option<ClientId>) -> Delivery {
@@ -144,6 +176,9 @@ impl State {
         let frame = Frame::new(what, self.face.name.as_ref(), self.position);
         let sending = Sending::of(&frame, except, &self.face);
         let mut delivery = self.subscribers.fan_out(&sending);
+        if self.history.is_some() {
+            self.keep(&frame, except);
+        }
         delivery.position = self.face.name.is_some().then_some(self.position);
         if let (Some(router), Some(name)) = (self.face.common.router.get(), &self.face.name) {
             for route in self.routes.of(name, &**router) {
@@ -171,13 +206,103 @@ impl State {
             ..Sending::of(frame, except, &self.face)
         };
         let delivery = self.subscribers.fan_out(&sending);
+        if self.history.is_some() {
+            self.keep(frame, except);
+        }
         self.face.counters.publish(&delivery);
+    }
+
+    /// Remembers the last publication, if it is of a kind that is.
+    fn keep(&mut self, frame: &Frame, except: Option<ClientId>) {
+        let Some(history) = &mut self.history else {
+            return;
+        };
+        if is_remembered(&frame.0.what, history.mode()) {
+            let now = self.face.common.millis();
+            history.push(self.position.offset, frame, except, now);
+            self.face.keep_until(history.keeps_until(now));
+            self.face.counters.remember(history.size());
+        }
+    }
+
+    fn remember(&mut self, options: Option<HistoryOptions>) {
+        let budget = &self.face.common.history_budget;
+        let made = |options| {
+            Box::new(History::new(
+                options,
+                self.position.offset,
+                Arc::clone(budget),
+            ))
+        };
+        match (options, &mut self.history) {
+            (Some(options), Some(history)) => history.set(options),
+            (Some(options), history) => *history = Some(made(options)),
+            (None, history) => {
+                *history = None;
+                self.face.keep_until(0);
+            }
+        }
+        let history = self.history.as_ref();
+        let size = history.map_or((0, 0), |history| history.size());
+        self.face.counters.remember(size);
+        let age = history.map_or(0, |history| history.max_age_ms());
+        self.face.keep_for(age);
+    }
+
+    fn page(&mut self, query: &HistoryQuery) -> HistoryPage {
+        let mut page = HistoryPage {
+            position: self.position,
+            floor: self.position.offset,
+            ..HistoryPage::default()
+        };
+        if let Some(history) = &mut self.history {
+            history.expire(self.face.common.millis());
+            (page.frames, page.more) = history.page(query);
+            page.floor = history.floor();
+        }
+        page
+    }
+
+    /// Gives a subscriber that is behind as much of what it has missed as there is room for.
+    fn catch_up(&mut self, membership: &Arc<Membership>) {
+        if !membership.is_behind() {
+            return;
+        }
+        let Some(index) = membership.index() else {
+            return;
+        };
+        let Some(behind) = self.subscribers.behind(index) else {
+            return;
+        };
+        let given = match &mut self.history {
+            Some(history) => {
+                history.expire(self.face.common.millis());
+                behind.give(history, &self.face)
+            }
+            // Forgotten meanwhile: what it has not been given is lost.
+            None => {
+                let budget = Arc::clone(&self.face.common.history_budget);
+                let options = HistoryOptions::new();
+                behind.give(
+                    &History::new(options, self.position.offset, budget),
+                    &self.face,
+                )
+            }
+        };
+        match given {
+            Given::All(frames) => {
+                self.face.counters.replay(frames);
+                self.subscribers.go_live(index);
+            }
+            Given::Some(frames) => self.face.counters.replay(frames),
+            Given::Closed => self.subscribers.found_dead(membership),
+        }
     }
 
     fn join(
         &mut self,
         client: &Arc<ClientCore>,
-        membership: Arc<Membership>,
+        membership: &Arc<Membership>,
         since: Option<StreamPosition>,
     ) -> Result<Joined, SubscribeError> {
         if let Some(why) = client.queue.why() {
@@ -186,7 +311,10 @@ impl State {
         if !membership.is_wanted() {
             return Err(SubscribeError::Unsubscribed);
         }
-        let recovered = since == Some(self.position);
+        if let Some(history) = &mut self.history {
+            history.expire(self.face.common.millis());
+        }
+        let start = Start::of(since, self.position, self.history.as_deref());
         if let Some(member) = membership.member() {
             self.admit(member)?;
         }
@@ -195,12 +323,22 @@ impl State {
             drop(client.queue.ring.steal());
         }
         let tell = client.wants_join_notices() || self.roster.is_some();
-        let joined = self.joined(recovered);
-        self.subscribers
-            .insert(Subscriber::new(Arc::clone(client), membership));
+        let joined = self.joined(start);
+        let subscriber = Subscriber::new(Arc::clone(client), Arc::clone(membership));
+        let is_behind = start.after < self.position.offset;
+        if is_behind {
+            let joined = self.position.offset;
+            self.subscribers
+                .insert_behind(subscriber, start.after, joined);
+        } else {
+            self.subscribers.insert(subscriber);
+        }
         self.face.counters.count_subscribers(self.subscribers.len());
         if let (true, Some(joined)) = (tell, &joined) {
             self.tell(client, What::Joined(joined.clone()));
+        }
+        if is_behind {
+            self.catch_up(membership);
         }
         // The channel of all clients has no name to tell, and nobody asks.
         joined.ok_or(SubscribeError::Unsubscribed)
@@ -276,12 +414,16 @@ impl State {
             .map_or_else(|| Arc::from([]), Roster::members)
     }
 
-    fn joined(&self, recovered: bool) -> Option<Joined> {
+    fn joined(&self, start: Start) -> Option<Joined> {
         let channel = self.face.name.clone()?;
         Some(Joined {
             channel,
             position: self.position,
-            recovered,
+            start: StreamPosition {
+                offset: start.after,
+                ..self.position
+            },
+            recovered: start.recovered,
             members: self.members(),
         })
     }

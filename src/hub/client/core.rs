@@ -24,6 +24,7 @@ use crate::hub::stats::read;
 use crate::id::ChannelName;
 use crate::id::ClientId;
 use crate::sync::Mutex;
+use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering;
 use crate::sync::atomic::fence;
 
@@ -39,6 +40,8 @@ pub(crate) struct ClientCore {
     join_notices: bool,
     /// The channels the client is in or about to be in.
     subscriptions: Mutex<Subscriptions>,
+    /// How many of them have still to give it what it has missed.
+    behind: AtomicUsize,
     pub(in crate::hub) common: Arc<Common>,
 }
 
@@ -69,6 +72,7 @@ impl ClientCore {
             identity,
             join_notices,
             subscriptions: Mutex::default(),
+            behind: AtomicUsize::new(0),
             common,
         }
     }
@@ -155,6 +159,42 @@ impl ClientCore {
         let memberships = self.subscriptions.lock().clone();
         self.detach_if_closed();
         memberships
+    }
+
+    /// One more channel has to give it what it has missed.
+    pub(in crate::hub) fn fall_behind(&self) {
+        // Release: as in `Membership::let_ask`, which follows.
+        self.behind.fetch_add(1, Ordering::Release);
+    }
+
+    /// One channel has given it all that it had missed, or was left.
+    pub(in crate::hub) fn catch_up(&self) {
+        // Relaxed: a client that still looks finds nothing to ask for.
+        self.behind.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Asks the channels that have more for this client to give it; called when nothing waits.
+    /// Says whether any was asked: then it is to look again.
+    #[inline]
+    pub(in crate::hub) fn ask_for_more(&self) -> bool {
+        // Acquire: pairs with the Release in `fall_behind`.
+        self.behind.load(Ordering::Acquire) > 0 && self.ask_channels()
+    }
+
+    #[cold]
+    fn ask_channels(&self) -> bool {
+        let mut any = false;
+        for membership in self.memberships() {
+            if membership.ask() {
+                any = true;
+                let channel = Arc::clone(membership.channel());
+                channel.run_quietly(Op::CatchUp(membership));
+            }
+        }
+        if any {
+            self.common.serve();
+        }
+        any
     }
 
     /// Closes the queue, and has the client taken off its channels.

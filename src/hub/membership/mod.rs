@@ -9,6 +9,7 @@ use crate::hub::frame::Gap;
 use crate::hub::frame::Member;
 use crate::id::ChannelName;
 use crate::sync::atomic::AtomicBool;
+use crate::sync::atomic::AtomicU8;
 use crate::sync::atomic::AtomicU32;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering;
@@ -27,11 +28,20 @@ pub(crate) struct Membership {
     dead: AtomicBool,
     /// The index of the subscriber in the channel, or [`ABSENT`]. The channel's owner writes it.
     index: AtomicU32,
+    /// Whether it is still to be given what it has missed: see [`Membership::ask`].
+    replay: AtomicU8,
     /// Made with the first loss that the client is to be told of.
     gap: OnceLock<Arc<OpenGap>>,
 }
 
 const ABSENT: u32 = u32::MAX;
+
+/// It gets what is published.
+const LIVE: u8 = 0;
+/// It is behind, and nobody has asked for more.
+const BEHIND: u8 = 1;
+/// It is behind, and the channel was asked for more.
+const ASKED: u8 = 2;
 
 impl Membership {
     pub(super) fn new(channel: Arc<Core>, member: Option<Member>, filter: Option<Filter>) -> Self {
@@ -43,6 +53,7 @@ impl Membership {
             wanted: AtomicBool::new(true),
             dead: AtomicBool::new(false),
             index: AtomicU32::new(ABSENT),
+            replay: AtomicU8::new(LIVE),
             gap: OnceLock::new(),
         }
     }
@@ -96,6 +107,37 @@ impl Membership {
         let index = index.map_or(ABSENT, |index| u32::try_from(index).unwrap_or(ABSENT));
         // Relaxed: as in `index`.
         self.index.store(index, Ordering::Relaxed);
+    }
+
+    /// Whether it is still to be given what it has missed. The channel's owner decides it.
+    pub(super) fn is_behind(&self) -> bool {
+        // Relaxed: only the owner of the channel's state makes it so and ends it.
+        self.replay.load(Ordering::Relaxed) != LIVE
+    }
+
+    /// Has it be behind, and lets its client ask for more. Called before what there is room for
+    /// is put into the outbox: a client that has received that sees that it may ask.
+    pub(super) fn let_ask(&self) {
+        // Release: pairs with the Acquire in `ask`. A client that has emptied its outbox after
+        // this sees it by what was put in, or by the call where nothing was.
+        self.replay.store(BEHIND, Ordering::Release);
+    }
+
+    /// Ends that it is behind, and says whether it was.
+    pub(super) fn catch_up(&self) -> bool {
+        // Relaxed: a client that still asks is told nothing, and needs nothing.
+        self.replay.swap(LIVE, Ordering::Relaxed) != LIVE
+    }
+
+    /// Whether the client is to ask the channel for more, which it does once for each time that
+    /// it may.
+    pub(super) fn ask(&self) -> bool {
+        // Acquire: pairs with the Release in `let_ask`.
+        // Relaxed (on failure): nothing is to be asked.
+        let asked =
+            self.replay
+                .compare_exchange(BEHIND, ASKED, Ordering::Acquire, Ordering::Relaxed);
+        asked.is_ok()
     }
 
     /// Notes that the publications at `lost` were dropped. Gives what a notice has to be sent of:
@@ -157,7 +199,7 @@ impl Lost {
         }
     }
 
-    fn count(self) -> u64 {
+    pub(super) fn count(self) -> u64 {
         self.last - self.first + 1
     }
 }

@@ -292,6 +292,12 @@ impl<T: Weigh, S> Ring<T, S> {
         }
     }
 
+    /// Whether half of what may wait waits already.
+    pub(crate) fn is_half_full(&self) -> bool {
+        let held = self.held();
+        held.messages * 2 > self.max_messages as usize || held.bytes > self.max_bytes / 2
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         // Acquire: pairs with the Release of `raise`; what the closer did before is visible.
         Word(self.tail.load(Ordering::Acquire)).has(Word::CLOSED)

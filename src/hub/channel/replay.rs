@@ -1,0 +1,194 @@
+//! Giving a subscriber what it has missed, no faster than it takes it.
+//!
+//! A subscriber that joins [since](crate::SubscribeOptions::since) some position is *behind* until
+//! it has been given everything up to the last publication; then, in the same operation of the
+//! channel, it goes live, so that nothing can come between. What it is given fills its outbox to
+//! one half at most: the other half is for what its other channels publish meanwhile. When its
+//! outbox is empty, the receiver asks for more.
+//!
+//! Should the history forget something before the subscriber was given it, the loss is counted and
+//! told as any other is; under [`SlowConsumer::Disconnect`] the client is disconnected.
+//!
+//! [`SlowConsumer::Disconnect`]: crate::SlowConsumer::Disconnect
+
+use std::sync::Arc;
+
+use crate::disconnect::Disconnect;
+use crate::hub::after::Effect;
+use crate::hub::channel::core::Face;
+use crate::hub::channel::fanout::Behind;
+use crate::hub::channel::fanout::Subscriber;
+use crate::hub::channel::fanout::tell_loss;
+use crate::hub::frame::StreamPosition;
+use crate::hub::frame::What;
+use crate::hub::history::Entry;
+use crate::hub::history::History;
+use crate::hub::history::HistoryMode;
+use crate::hub::membership::Lost;
+use crate::hub::queue::Closing;
+use crate::hub::queue::Controlled;
+use crate::limits::SlowConsumer;
+use crate::raw::ring::Weigh;
+use crate::raw::ring::Why;
+
+/// Where a subscriber begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Start {
+    /// It gets everything after this.
+    pub(super) after: u64,
+    /// Whether that is everything that it asked for.
+    pub(super) recovered: bool,
+}
+
+impl Start {
+    /// Where one begins that has everything up to `since`, in a channel that is at `position`.
+    pub(super) fn of(
+        since: Option<StreamPosition>,
+        position: StreamPosition,
+        history: Option<&History>,
+    ) -> Self {
+        let live = Self {
+            after: position.offset,
+            recovered: since == Some(position),
+        };
+        let Some(history) = history else {
+            return live;
+        };
+        let since = since.filter(|since| since.epoch == position.epoch);
+        let since = since.map(|since| since.offset);
+        match (history.mode(), since) {
+            (HistoryMode::Stream, Some(since))
+                if (history.floor()..position.offset).contains(&since) =>
+            {
+                Self {
+                    after: since,
+                    recovered: true,
+                }
+            }
+            (HistoryMode::Stream, _) => live,
+            (HistoryMode::Latest, since) => match history.newest() {
+                Some(newest) if since.is_none_or(|since| since < newest.number) => Self {
+                    after: newest.number - 1,
+                    recovered: since.is_some(),
+                },
+                Some(_) => Self {
+                    recovered: since.is_some_and(|since| since <= position.offset),
+                    ..live
+                },
+                None => live,
+            },
+        }
+    }
+}
+
+/// What giving came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Given {
+    /// Everything: so many publications.
+    All(usize),
+    /// Some, and there is more when the outbox is empty.
+    Some(usize),
+    /// The client was found closed, or has been closed.
+    Closed,
+}
+
+impl Behind {
+    /// Gives what there is room for.
+    pub(super) fn give(&mut self, history: &History, face: &Face) -> Given {
+        // First, so that a client which receives what is put in below may ask for more.
+        self.subscriber.membership.let_ask();
+        let mut given = 0;
+        if self.after < history.floor() {
+            let lost = Lost {
+                first: self.after + 1,
+                last: history.floor(),
+            };
+            self.after = history.floor();
+            if self.lose(lost, face) {
+                return Given::Closed;
+            }
+        }
+        for entry in history.after(self.after) {
+            if self.wants(entry) {
+                match self.put(entry, face) {
+                    Put::Done => given += 1,
+                    Put::Dropped => {}
+                    Put::Full => return self.wait(given),
+                    Put::Closed => return Given::Closed,
+                }
+            }
+            self.after = entry.number;
+        }
+        Given::All(given)
+    }
+
+    /// Leaves the rest until the outbox is empty.
+    fn wait(&self, given: usize) -> Given {
+        if given == 0 {
+            // It may have been emptied by one who has not seen that it may ask.
+            self.subscriber.client.queue.ring.call();
+        }
+        Given::Some(given)
+    }
+
+    fn wants(&self, entry: &Entry) -> bool {
+        if entry.except == Some(self.subscriber.id) {
+            return false;
+        }
+        let Some(message) = entry.frame.message() else {
+            // Those who came and went before it joined, it was told of when it did.
+            return entry.number > self.joined;
+        };
+        let filter = self.subscriber.membership.filter();
+        filter.is_none_or(|filter| filter.wants(message))
+    }
+
+    fn put(&self, entry: &Entry, face: &Face) -> Put {
+        let ring = &self.subscriber.client.queue.ring;
+        if !ring.could_hold(entry.frame.0.weight()) {
+            let is_closed = self.lose(Lost::one(entry.number), face);
+            return if is_closed { Put::Closed } else { Put::Dropped };
+        }
+        if ring.is_half_full() {
+            return Put::Full;
+        }
+        match ring.push(entry.frame.clone().into_shared()) {
+            Ok(()) => Put::Done,
+            Err(refused) if refused.why == Why::Closed => Put::Closed,
+            Err(_) => Put::Full,
+        }
+    }
+
+    /// Notes that what it was to be given is gone. Says whether the client is closed for it.
+    fn lose(&self, lost: Lost, face: &Face) -> bool {
+        let Subscriber { client, .. } = &self.subscriber;
+        let common = &face.common;
+        let policy = client.policy.get().or_else(|| face.policy.get());
+        let policy = policy.unwrap_or(common.slow_consumer);
+        client.queue.count_dropped(lost.count());
+        if matches!(policy, SlowConsumer::Disconnect { .. }) {
+            if client.queue.close(Disconnect::SLOW) == Closing::First {
+                common.after(Effect::Retire(Arc::clone(client)));
+            }
+            return true;
+        }
+        tell_loss(&self.subscriber, lost, face) == Controlled::Disconnected
+    }
+}
+
+/// What became of one publication.
+enum Put {
+    Closed,
+    Done,
+    Dropped,
+    Full,
+}
+
+/// Whether something that was announced is remembered.
+pub(super) fn is_remembered(what: &What, mode: HistoryMode) -> bool {
+    match what {
+        What::Message(message) => !message.is_ephemeral(),
+        What::MemberAdded(_) | What::MemberRemoved(_) => mode == HistoryMode::Stream,
+        What::Gap(_) | What::GapIn(_) | What::Joined(_) | What::Left(_) => false,
+    }
+}

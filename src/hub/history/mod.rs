@@ -1,0 +1,200 @@
+//! What a channel remembers: its last publications, bounded by count, bytes and age.
+//!
+//! ```text
+//!   floor       what is kept                     position
+//!     │  ┌────┬────┬────┬────┬────┬────┐            │
+//!     ▼  │ 41 │ 42 │    │ 44 │ 45 │ 46 │ ◀── push   ▼
+//!    40  └────┴────┴────┴────┴────┴────┘            46
+//!          ▲              43 was ephemeral: nobody misses it
+//!          └── trimmed from this side, and the floor rises
+//! ```
+//!
+//! Everything after the *floor* that is not ephemeral is here. So whoever has everything up to some
+//! position at or above the floor can be given all that it lacks, and whoever asks for less can be
+//! told exactly from where on something may be missing.
+
+mod budget;
+mod options;
+mod page;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::hub::frame::Frame;
+use crate::id::ClientId;
+use crate::raw::ring::Weigh;
+
+pub(super) use self::budget::Budget;
+pub use self::options::HistoryMode;
+pub use self::options::HistoryOptions;
+pub use self::page::HistoryPage;
+pub use self::page::HistoryQuery;
+
+/// What one channel remembers. Plain data, told the time.
+pub(super) struct History {
+    options: HistoryOptions,
+    max_age_ms: u64,
+    entries: VecDeque<Entry>,
+    /// Payload bytes of all entries.
+    bytes: usize,
+    /// Everything after this number that is kept at all is here.
+    floor: u64,
+    /// What is counted in the budget of the hub.
+    counted: u64,
+    budget: Arc<Budget>,
+}
+
+/// A publication that is remembered.
+pub(super) struct Entry {
+    /// The number that it has here.
+    pub(super) number: u64,
+    /// When it came, in milliseconds since the hub began.
+    at: u64,
+    /// Who was not to get it.
+    pub(super) except: Option<ClientId>,
+    pub(super) frame: Frame,
+}
+
+/// What an entry is reckoned to take besides its payload, in bytes.
+const OVERHEAD: usize = 256;
+
+impl History {
+    pub(super) fn new(options: HistoryOptions, floor: u64, budget: Arc<Budget>) -> Self {
+        Self {
+            max_age_ms: u64::try_from(options.max_age.as_millis()).unwrap_or(u64::MAX),
+            options,
+            entries: VecDeque::new(),
+            bytes: 0,
+            floor,
+            counted: 0,
+            budget,
+        }
+    }
+
+    /// Sets other bounds, which hold at once but for the age.
+    pub(super) fn set(&mut self, options: HistoryOptions) {
+        self.max_age_ms = u64::try_from(options.max_age.as_millis()).unwrap_or(u64::MAX);
+        self.options = options;
+        while self.is_too_much() {
+            self.pop();
+        }
+        self.count();
+    }
+
+    pub(super) fn mode(&self) -> HistoryMode {
+        self.options.mode
+    }
+
+    /// For how long something is remembered, in milliseconds.
+    pub(super) fn max_age_ms(&self) -> u64 {
+        self.max_age_ms
+    }
+
+    /// Until when what came at `now` is remembered.
+    pub(super) fn keeps_until(&self, now: u64) -> u64 {
+        now.saturating_add(self.max_age_ms)
+    }
+
+    /// Remembers a publication, and forgets what is beyond the bounds.
+    pub(super) fn push(&mut self, number: u64, frame: &Frame, except: Option<ClientId>, now: u64) {
+        self.bytes += weight(frame);
+        self.entries.push_back(Entry {
+            number,
+            at: now,
+            except,
+            frame: frame.clone(),
+        });
+        while self.is_too_much() {
+            self.pop();
+        }
+        self.forget_old(now);
+        self.count();
+        while self.budget.is_exceeded() && !self.entries.is_empty() {
+            self.pop();
+            self.count();
+        }
+    }
+
+    /// Forgets what is too old.
+    pub(super) fn expire(&mut self, now: u64) {
+        self.forget_old(now);
+        self.count();
+    }
+
+    fn forget_old(&mut self, now: u64) {
+        while let Some(oldest) = self.entries.front()
+            && now.saturating_sub(oldest.at) > self.max_age_ms
+        {
+            self.pop();
+        }
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.entries.len() > self.options.kept() || self.bytes > self.options.max_bytes
+    }
+
+    fn pop(&mut self) {
+        if let Some(oldest) = self.entries.pop_front() {
+            self.bytes -= weight(&oldest.frame);
+            self.floor = oldest.number;
+        }
+    }
+
+    /// Tells the budget of the hub what is kept now, if that has changed.
+    fn count(&mut self) {
+        let now = (self.bytes + self.entries.len() * OVERHEAD) as u64;
+        self.budget.change(self.counted, now);
+        self.counted = now;
+    }
+
+    /// Everything after this number that is kept at all is here.
+    pub(super) fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// The entries after `number`, the oldest first.
+    pub(super) fn after(&self, number: u64) -> impl Iterator<Item = &Entry> {
+        let first = self.entries.partition_point(|entry| entry.number <= number);
+        self.entries.range(first..)
+    }
+
+    /// The newest entry.
+    pub(super) fn newest(&self) -> Option<&Entry> {
+        self.entries.back()
+    }
+
+    /// How many publications are kept, and their payload bytes.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.entries.len(), self.bytes)
+    }
+
+    /// Some of the entries: the frames, and whether there are more that way.
+    pub(super) fn page(&self, query: &HistoryQuery) -> (Vec<Frame>, bool) {
+        let after = query.after.unwrap_or(0);
+        let before = query.before.unwrap_or(u64::MAX);
+        let first = self.entries.partition_point(|entry| entry.number <= after);
+        let end = self.entries.partition_point(|entry| entry.number < before);
+        let range = self.entries.range(first.min(end)..end);
+        let limit = query.limit.clamp(1, HistoryQuery::MAX_LIMIT);
+        let more = range.len() > limit;
+        let frames = range.map(|entry| entry.frame.clone());
+        if query.newest_first {
+            (frames.rev().take(limit).collect(), more)
+        } else {
+            (frames.take(limit).collect(), more)
+        }
+    }
+}
+
+impl Drop for History {
+    fn drop(&mut self) {
+        self.budget.change(self.counted, 0);
+    }
+}
+
+fn weight(frame: &Frame) -> usize {
+    usize::try_from(frame.0.weight()).unwrap_or(usize::MAX)
+}
+
+#[cfg(all(test, not(throng_loom)))]
+mod tests;

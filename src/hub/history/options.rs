@@ -1,0 +1,90 @@
+//! How much a channel remembers, and what for.
+
+use std::time::Duration;
+
+/// How much a channel remembers, and what newcomers get of it. Every bound holds; what exceeds one
+/// is forgotten, the oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HistoryOptions {
+    /// Publications that are kept. Default 256; at least 1.
+    pub max_messages: usize,
+    /// Payload bytes that are kept; an empty payload counts as one. Default 1 MiB. A message that
+    /// is larger is not kept, nor is anything before it then.
+    pub max_bytes: usize,
+    /// For how long a publication is kept. Default 5 minutes. A channel that nobody holds is
+    /// reclaimed this long after its last publication, and with it its epoch.
+    pub max_age: Duration,
+    /// What is kept for whom. Default [`HistoryMode::Stream`].
+    pub mode: HistoryMode,
+}
+
+/// What a history is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HistoryMode {
+    /// Whoever comes back with a [position](crate::SubscribeOptions::since) gets everything after
+    /// it. Whoever comes without one gets what is published from then on.
+    #[default]
+    Stream,
+    /// Only the last publication is kept, and everybody who comes gets it first, unless it has it
+    /// already: the channel is a value that changes.
+    Latest,
+}
+
+impl HistoryOptions {
+    /// The last 256 messages of at most 1 MiB, for five minutes.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            max_messages: 256,
+            max_bytes: 1 << 20,
+            max_age: Duration::from_secs(300),
+            mode: HistoryMode::Stream,
+        }
+    }
+
+    /// The last message, for newcomers to begin with.
+    #[must_use]
+    pub const fn latest() -> Self {
+        Self {
+            mode: HistoryMode::Latest,
+            ..Self::new()
+        }
+    }
+
+    /// Sets [`Self::max_messages`].
+    #[must_use]
+    pub const fn messages(mut self, max_messages: usize) -> Self {
+        self.max_messages = max_messages;
+        self
+    }
+
+    /// Sets [`Self::max_bytes`].
+    #[must_use]
+    pub const fn bytes(mut self, max_bytes: usize) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    /// Sets [`Self::max_age`].
+    #[must_use]
+    pub const fn age(mut self, max_age: Duration) -> Self {
+        self.max_age = max_age;
+        self
+    }
+
+    /// How many publications are kept in fact.
+    pub(super) fn kept(&self) -> usize {
+        match self.mode {
+            HistoryMode::Stream => self.max_messages,
+            HistoryMode::Latest => 1,
+        }
+    }
+}
+
+impl Default for HistoryOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
