@@ -26,7 +26,7 @@ struct Waiting {
 impl Lingering {
     pub(super) fn new() -> Self {
         Self {
-            waiting: Mutex::new(BinaryHeap::new()),
+            waiting: Mutex::default(),
             next: AtomicU64::new(NEVER),
         }
     }

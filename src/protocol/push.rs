@@ -266,6 +266,7 @@ impl<'a> Envelope<'a> {
             epoch: Some(Decimal(joined.position.epoch)),
             data: Some(Data::Joined {
                 recovered: joined.recovered,
+                start: joined.start.offset,
                 members: roster(&joined.members),
             }),
             ..Self::reply("joined", reply_to, now).about(&joined.channel)
@@ -356,6 +357,7 @@ enum Data<'a> {
     },
     Joined {
         recovered: bool,
+        start: u64,
         members: Vec<MemberData<'a>>,
     },
     Json(&'a RawValue),

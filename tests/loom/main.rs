@@ -33,11 +33,15 @@
 
 #![cfg(throng_loom)]
 
+use std::future::Future;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use loom::future;
 use loom::model::Builder;
 use loom::thread;
 use throng::Channel;
@@ -46,12 +50,16 @@ use throng::Closed;
 use throng::ConnectOptions;
 use throng::Disconnect;
 use throng::Event;
+use throng::HistoryOptions;
 use throng::Hub;
+use throng::Joined;
 use throng::Message;
 use throng::Outbox;
 use throng::OutboxLimits;
 use throng::SlowConsumer;
+use throng::StreamPosition;
 use throng::SubscribeError;
+use throng::SubscribeOptions;
 use throng::TryRecvError;
 
 /// Explores `f`.
@@ -151,6 +159,109 @@ fn join_races_publish() {
             expected,
             "nothing lost, nothing doubled"
         );
+    });
+}
+
+/// A channel that remembers two publications, which it has had, and where it was before.
+fn remembering(hub: &Hub) -> (Channel, StreamPosition) {
+    let channel = hub.channel("c").expect("it is made");
+    channel.set_history(Some(HistoryOptions::new().messages(2)));
+    let begin = channel.position();
+    for _ in 0..2 {
+        let published = channel.publish(Message::static_text("x"));
+        assert_eq!(published.expect("the hub is open").delivered(), 0);
+    }
+    (channel, begin)
+}
+
+/// A future that asks to be polled again soon lets the others run first.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    future::block_on(poll_fn(|cx| {
+        let polled = future.as_mut().poll(cx);
+        if polled.is_pending() {
+            thread::yield_now();
+        }
+        polled
+    }))
+}
+
+fn resume(client: &Client, begin: StreamPosition) -> Joined {
+    let options = SubscribeOptions::new().since(begin);
+    let joined = block_on(client.subscribe_with("c", options));
+    joined.expect("anyone may join")
+}
+
+/// What comes until the publication `last` has come or was told to be missing: what has come, and
+/// what is missing.
+fn follow(outbox: &mut Outbox, last: u64) -> (Vec<u64>, Vec<u64>) {
+    let (mut received, mut missing) = (Vec::new(), Vec::new());
+    while received.last() != Some(&last) && !missing.contains(&last) {
+        let frame = outbox.recv_blocking().expect("nobody closes it");
+        match frame.event() {
+            Event::Gap(gap) => missing.extend(gap.first..=gap.last),
+            _ => received.push(frame.offset()),
+        }
+    }
+    (received, missing)
+}
+
+#[test]
+fn a_replay_races_publish_and_eviction() {
+    model(|| {
+        let hub = hub(1, SlowConsumer::DropNewest);
+        let (channel, begin) = remembering(&hub);
+        let options = ConnectOptions::new().gap_notices(true);
+        let (client, mut outbox) = hub.connect(options).expect("there is room");
+        let publisher = publishes(&channel, 1);
+        let joined = resume(&client, begin);
+        // The third publication has the first forgotten.
+        assert_eq!(joined.recovered, joined.position.offset == 2);
+        if !joined.recovered {
+            publisher.join().expect("no panic");
+            return assert_eq!(offsets(&mut outbox), []);
+        }
+        let (mut received, missing) = follow(&mut outbox, 3);
+        publisher.join().expect("no panic");
+        // What was told to be missing was told before what waited.
+        received.extend(offsets(&mut outbox));
+        let mut all: Vec<_> = received.iter().chain(&missing).copied().collect();
+        all.sort_unstable();
+        assert_eq!(all, [1, 2, 3], "told exactly: {received:?} {missing:?}");
+        assert!(received.is_sorted(), "in order");
+    });
+}
+
+#[test]
+fn a_replay_races_its_receiver() {
+    model(|| {
+        let hub = hub(1, SlowConsumer::DropNewest);
+        let (_channel, begin) = remembering(&hub);
+        let (client, mut outbox) = connected(&hub);
+        let receiver = thread::spawn(move || follow(&mut outbox, 2));
+        assert!(resume(&client, begin).recovered);
+        let (received, _) = receiver.join().expect("it is woken for all of it");
+        assert_eq!(received, [1, 2]);
+    });
+}
+
+#[test]
+fn a_replay_races_leave() {
+    model(|| {
+        let hub = hub(1, SlowConsumer::DropNewest);
+        let (channel, begin) = remembering(&hub);
+        let (client, mut outbox) = connected(&hub);
+        assert!(resume(&client, begin).recovered);
+        let leaver = {
+            let client = client.clone();
+            thread::spawn(move || client.unsubscribe("c"))
+        };
+        let received = offsets(&mut outbox);
+        leaver.join().expect("no panic").expect("it is in there");
+        let rest = offsets(&mut outbox);
+        let all = [received, rest].concat();
+        assert_eq!(all, [1, 2][..all.len()], "no hole");
+        assert_eq!(channel.subscriber_count(), 0);
     });
 }
 

@@ -177,7 +177,7 @@ impl Subscribers {
         self.len += 1;
         let index = self.behind.len();
         subscriber.client.fall_behind();
-        subscriber.membership.let_ask();
+        subscriber.membership.fall_behind();
         subscriber.membership.set_index(Some(index));
         self.behind.push(Behind {
             subscriber,

@@ -110,6 +110,10 @@ impl Behind {
         }
         for entry in history.after(self.after) {
             if self.wants(entry) {
+                // The first is always tried: whoever asks has an empty outbox, and says so.
+                if given > 0 && self.subscriber.client.queue.ring.is_half_full() {
+                    return Given::Some(given);
+                }
                 match self.put(entry, face) {
                     Put::Done => given += 1,
                     Put::Dropped => {}
@@ -148,9 +152,6 @@ impl Behind {
         if !ring.could_hold(entry.frame.0.weight()) {
             let is_closed = self.lose(Lost::one(entry.number), face);
             return if is_closed { Put::Closed } else { Put::Dropped };
-        }
-        if ring.is_half_full() {
-            return Put::Full;
         }
         match ring.push(entry.frame.clone().into_shared()) {
             Ok(()) => Put::Done,

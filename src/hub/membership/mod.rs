@@ -115,8 +115,15 @@ impl Membership {
         self.replay.load(Ordering::Relaxed) != LIVE
     }
 
-    /// Has it be behind, and lets its client ask for more. Called before what there is room for
-    /// is put into the outbox: a client that has received that sees that it may ask.
+    /// Has it be behind; its client has nothing to ask for yet.
+    pub(super) fn fall_behind(&self) {
+        // Relaxed: the client asks only once it is let.
+        self.replay.store(ASKED, Ordering::Relaxed);
+    }
+
+    /// Lets its client ask for more. Called before what there is room for is put into the outbox:
+    /// a client that has received that sees that it may ask. Between one who asks and this, nobody
+    /// else writes.
     pub(super) fn let_ask(&self) {
         // Release: pairs with the Acquire in `ask`. A client that has emptied its outbox after
         // this sees it by what was put in, or by the call where nothing was.

@@ -276,23 +276,24 @@ impl Pump {
         });
     }
 
-    /// A channel has been joined. What was missed before is told next, and only then does the id
-    /// name the position of the join: who breaks off in between is told again.
+    /// A channel has been joined. The id names what the client has: it moves on with what is
+    /// replayed. What was missed for good is told next, and only then does the id name the position
+    /// of the join: who breaks off in between is told again.
     fn joined(&mut self, frame: &Frame, joined: &Joined) {
         if is_reserved(&joined.channel) {
             // Not the client's to come back to: whoever put it there does that.
             let push = Push::Frame(frame);
             return self.chunks.write(|out| event::push(out, "joined", push));
         }
-        let since = self.cursor.join(&joined.channel, joined.position);
+        let since = self.cursor.join(&joined.channel, joined.start);
         self.say_with_id(frame);
         let Some(since) = since.filter(|_| !joined.recovered) else {
             return;
         };
-        self.cursor.skip_to(&joined.channel, joined.position);
+        self.cursor.skip_to(&joined.channel, joined.start);
         let push = StreamPush::Gap {
             channel: Some(&joined.channel),
-            missed: missed(since, joined.position),
+            missed: missed(since, joined.start),
         };
         let Self { chunks, cursor, .. } = self;
         chunks.write(|out| {
