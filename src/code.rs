@@ -61,6 +61,8 @@ error_codes! {
     Closed = "closed", 503;
     /// There are as many connections as there may be, of this user or in all.
     ConnectionLimitReached = "connection_limit_reached", 503;
+    /// The message was sent too long ago to be edited.
+    EditWindowOver = "edit_window_over", 403;
     /// This server has been told to do without this.
     FeatureDisabled = "feature_disabled", 404;
     /// This server does not let clients publish.
@@ -89,6 +91,8 @@ error_codes! {
     InviteExhausted = "invite_exhausted", 410;
     /// The invite is too old.
     InviteExpired = "invite_expired", 410;
+    /// The message was deleted.
+    MessageDeleted = "message_deleted", 410;
     /// A field that this command needs is missing.
     MissingField = "missing_field", 400;
     /// The user is muted in this room.
@@ -127,12 +131,16 @@ error_codes! {
     SendDenied = "send_denied", 403;
     /// The room is in slow mode, and the user has sent a moment ago.
     SlowMode = "slow_mode", 429;
+    /// What is kept could not be read or written; the operator knows more.
+    StoreFailed = "store_failed", 503;
     /// Objects and arrays are nested too deeply.
     TooDeep = "too_deep", 400;
     /// A field or a payload is larger than its limit.
     TooLarge = "too_large", 413;
     /// The hub has as many channels as it may have.
     TooManyChannels = "too_many_channels", 503;
+    /// The message was edited as often as it may be.
+    TooManyEdits = "too_many_edits", 409;
     /// The room has as many invites as it may have.
     TooManyInvites = "too_many_invites", 409;
     /// The channel has as many members as it may have.
@@ -141,6 +149,8 @@ error_codes! {
     TooManyPatterns = "too_many_patterns", 409;
     /// The room has as many pinned messages as it may have.
     TooManyPins = "too_many_pins", 409;
+    /// The message has as many different reactions as it may have.
+    TooManyReactions = "too_many_reactions", 409;
     /// There are as many rooms as there may be.
     TooManyRooms = "too_many_rooms", 503;
     /// The client has as many subscriptions as it may have.
@@ -165,6 +175,8 @@ error_codes! {
     UnknownPresence = "unknown_presence", 404;
     /// No room has this id.
     UnknownRoom = "unknown_room", 404;
+    /// There is no such thread, or what began it was deleted.
+    UnknownThread = "unknown_thread", 404;
     /// No command has this type.
     UnknownType = "unknown_type", 400;
     /// This user has no connection.

@@ -23,6 +23,8 @@ pub struct Stamp {
     pub user: Option<UserId>,
     /// The number of a message in its room.
     pub id: Option<u64>,
+    /// The first message of the thread that it is an answer in.
+    pub thread: Option<u64>,
     /// What the sender says about the message, and filters look at.
     pub metadata: Option<Metadata>,
     /// Whether it means nothing later: who comes late is not told.
@@ -38,6 +40,7 @@ impl Stamp {
             room: None,
             user: None,
             id: None,
+            thread: None,
             metadata: None,
             ephemeral: false,
         }
@@ -68,6 +71,13 @@ impl Stamp {
     #[must_use]
     pub fn id(mut self, id: u64) -> Self {
         self.id = Some(id);
+        self
+    }
+
+    /// An answer in this thread.
+    #[must_use]
+    pub fn thread(mut self, thread: u64) -> Self {
+        self.thread = Some(thread);
         self
     }
 

@@ -185,6 +185,8 @@ struct Envelope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     room_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    thread_id: Option<Decimal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<u64>,
@@ -212,6 +214,7 @@ impl<'a> Envelope<'a> {
             channel_id: None,
             pattern: None,
             room_id: None,
+            thread_id: None,
             user_id: None,
             sequence: None,
             epoch: None,
@@ -288,6 +291,7 @@ impl<'a> Envelope<'a> {
     fn stamped(mut self, stamp: &'a Stamp) -> Self {
         self.kind = stamp.kind;
         self.id = stamp.id.map(Decimal);
+        self.thread_id = stamp.thread.map(Decimal);
         if let Some(room) = &stamp.room {
             self.room_id = Some(room);
         }

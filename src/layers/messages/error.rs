@@ -3,6 +3,76 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::code::ErrorCode;
+use crate::layers::rooms::RoomError;
+
+/// Why something about a message was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MessageError {
+    /// A reaction is a text of 1 to so many bytes, without control characters.
+    InvalidReaction {
+        /// How many bytes it may have.
+        limit: usize,
+    },
+    /// Only its sender may do that.
+    NotYours,
+    /// The room does not let the actor, or is not there.
+    Room(RoomError),
+    /// The store did not do it.
+    Store(StoreError),
+    /// It was sent too long ago to be edited.
+    TooLate,
+}
+
+impl MessageError {
+    /// The code that it has on the wire.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::InvalidReaction { .. } => ErrorCode::InvalidField,
+            Self::NotYours => ErrorCode::PermissionDenied,
+            Self::Room(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::TooLate => ErrorCode::EditWindowOver,
+        }
+    }
+}
+
+impl fmt::Display for MessageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidReaction { limit } => write!(
+                f,
+                "a reaction is a text of 1 to {limit} bytes, without control characters"
+            ),
+            Self::NotYours => f.write_str("only its sender may do that"),
+            Self::Room(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::TooLate => f.write_str("the message was sent too long ago to be edited"),
+        }
+    }
+}
+
+impl Error for MessageError {}
+
+impl StoreError {
+    /// The code that it has on the wire.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Deleted => ErrorCode::MessageDeleted,
+            Self::Failed(_) | Self::Sequence => ErrorCode::StoreFailed,
+            Self::TooMany {
+                what: "reactions", ..
+            } => ErrorCode::TooManyReactions,
+            Self::TooMany { .. } => ErrorCode::TooManyEdits,
+            Self::UnknownMessage => ErrorCode::UnknownMessage,
+            Self::UnknownThread => ErrorCode::UnknownThread,
+        }
+    }
+}
+
 /// Why a store did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -3,19 +3,27 @@
 //! A [`MessageStore`] keeps them, in memory or in a file; everything that decides (who may, what
 //! number, what is told) is above it and the same for all stores.
 
+mod config;
 mod cursor;
 mod error;
+mod pending;
 mod query;
 mod record;
+mod shell;
 mod store;
 mod terms;
+mod view;
+mod writer;
 
 #[cfg(test)]
 mod contract;
 
+pub use self::config::MessagesConfig;
 pub use self::cursor::Cursor;
 pub use self::cursor::InvalidCursor;
+pub use self::error::MessageError;
 pub use self::error::StoreError;
+pub use self::pending::Pending;
 pub use self::query::Order;
 pub use self::query::Page;
 pub use self::query::Query;
@@ -27,6 +35,9 @@ pub use self::record::Edition;
 pub use self::record::ReactionCount;
 pub use self::record::Replies;
 pub use self::record::Stored;
+pub use self::shell::Messages;
+pub use self::shell::Outgoing;
+pub use self::shell::Unread;
 pub use self::store::Change;
 pub use self::store::Cleaned;
 pub use self::store::MessageStore;
@@ -38,3 +49,8 @@ pub use self::terms::Term;
 pub use self::terms::Terms;
 pub use self::terms::words;
 pub use self::terms::words_of;
+pub use self::view::DeletionView;
+pub use self::view::EditionView;
+pub use self::view::MessageView;
+pub use self::view::ReactionView;
+pub use self::view::RepliesView;

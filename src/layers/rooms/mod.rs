@@ -42,6 +42,8 @@ pub use self::shell::JoinRequest;
 pub use self::shell::RoomChange;
 pub use self::shell::Rooms;
 pub use self::shell::Sent;
+pub(crate) use self::shell::Accepted;
+pub(crate) use self::shell::stamped;
 pub use self::view::BanView;
 pub use self::view::InviteView;
 pub use self::view::LogEntryView;

@@ -44,6 +44,11 @@ impl Room {
         Ok(self.messages)
     }
 
+    /// Counts on from `last`, if that is further.
+    pub(in crate::layers::rooms) fn count_on(&mut self, last: u64) {
+        self.messages = self.messages.max(last);
+    }
+
     /// Whether a user may send now.
     pub(in crate::layers::rooms) fn check_send(
         &self,

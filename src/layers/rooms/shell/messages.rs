@@ -166,7 +166,7 @@ impl Rooms {
 }
 
 /// The message with what the server says about it.
-fn stamped(message: Message, actor: &Actor, room: RoomId, id: u64) -> Message {
+pub(crate) fn stamped(message: Message, actor: &Actor, room: RoomId, id: u64) -> Message {
     let mut stamp = Stamp::new("message").room(room).id(id);
     stamp.metadata = Stamp::of(&message).and_then(|stamp| stamp.metadata.clone());
     stamp.user = actor.user().cloned();

@@ -3,6 +3,7 @@
 mod attach;
 mod create;
 mod direct;
+mod kept;
 mod manage;
 mod members;
 mod messages;
@@ -41,7 +42,9 @@ use crate::time::SystemClock;
 use self::told::Due;
 use self::users::Users;
 
+pub(crate) use self::kept::Accepted;
 pub use self::messages::Sent;
+pub(crate) use self::messages::stamped;
 
 /// The rooms of one hub. A cheap clone.
 ///

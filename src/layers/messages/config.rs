@@ -1,0 +1,80 @@
+//! What can be set for messages.
+
+use std::time::Duration;
+
+use crate::layers::messages::store::Retention;
+
+/// How messages are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MessagesConfig {
+    /// How often what is too old, or too much, is removed. Default 1 hour, and while more is to be
+    /// removed, every second.
+    pub cleanup_interval: Duration,
+    /// How many messages one cleanup removes before others have their turn. Default 10,000.
+    pub cleanup_most: usize,
+    /// For how long after it was sent a message may be edited by its sender; for ever without it,
+    /// which is the default.
+    pub edit_window: Option<Duration>,
+    /// Bytes of one reaction. Default 64.
+    pub max_reaction: usize,
+    /// Different reactions to one message. Default 32.
+    pub max_reactions: usize,
+    /// How often one message may be edited: each keeps what it said before. Default 100.
+    pub max_edits: usize,
+    /// Changes, and questions, that may wait for a store that blocks, each. Default 65,536; beyond
+    /// it they are refused.
+    pub max_pending: usize,
+    /// Threads that read from a store that blocks. Default 2.
+    pub readers: usize,
+    /// For how long messages are kept, and how many of a room.
+    pub retention: Retention,
+    /// How many unread messages are counted. Default 1,000: beyond it, "more than that".
+    pub max_unread: u64,
+}
+
+impl MessagesConfig {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            cleanup_interval: Duration::from_secs(3600),
+            cleanup_most: 10_000,
+            edit_window: None,
+            max_reaction: 64,
+            max_reactions: 32,
+            max_edits: 100,
+            max_pending: 65_536,
+            readers: 2,
+            retention: Retention::default(),
+            max_unread: 1000,
+        }
+    }
+
+    /// Sets [`Self::cleanup_interval`].
+    #[must_use]
+    pub fn cleanup_interval(mut self, interval: Duration) -> Self {
+        self.cleanup_interval = interval;
+        self
+    }
+
+    /// Sets [`Self::edit_window`].
+    #[must_use]
+    pub fn edit_window(mut self, window: Option<Duration>) -> Self {
+        self.edit_window = window;
+        self
+    }
+
+    /// Sets [`Self::retention`].
+    #[must_use]
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+}
+
+impl Default for MessagesConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,52 @@
+//! What is done from time to time: what is too old, or too much, is removed.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::layers::messages::error::MessageError;
+use crate::layers::messages::store::Cleaned;
+use crate::time::SystemClock;
+
+use super::Inner;
+use super::Messages;
+
+/// How long the next cleanup waits while there is more to remove.
+const SOON: Duration = Duration::from_secs(1);
+
+impl Messages {
+    /// When to call [`Messages::tick`] next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        Some(*self.inner.clean_at.lock())
+    }
+
+    /// Does what is due at `now`.
+    pub fn tick(&self, now: Instant) {
+        let mut clean_at = self.inner.clean_at.lock();
+        if now < *clean_at {
+            return;
+        }
+        *clean_at = now + self.inner.config.cleanup_interval;
+        drop(clean_at);
+        // What came of it is of no use here; the next one does what is left.
+        let _cleaning = self.later(move |inner: &Arc<Inner>, giver| {
+            let cleaned = inner.clean();
+            if cleaned.as_ref().is_ok_and(|cleaned| cleaned.more) {
+                let mut clean_at = inner.clean_at.lock();
+                *clean_at = (*clean_at).min(now + SOON);
+            }
+            giver.give(cleaned);
+        });
+    }
+}
+
+impl Inner {
+    fn clean(&self) -> Result<Cleaned, MessageError> {
+        let now = SystemClock::new().since_unix_epoch().as_millis();
+        let now = u64::try_from(now).unwrap_or(u64::MAX);
+        let most = self.config.cleanup_most;
+        let cleaned = self.store.clean(now, &self.config.retention, most);
+        cleaned.map_err(MessageError::Store)
+    }
+}

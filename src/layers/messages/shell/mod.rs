@@ -1,0 +1,213 @@
+//! The messages of rooms: who may, what is kept, and who is told.
+
+mod change;
+mod clean;
+mod read;
+mod send;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::layers::messages::config::MessagesConfig;
+use crate::layers::messages::error::MessageError;
+use crate::layers::messages::error::StoreError;
+use crate::layers::messages::pending::Giver;
+use crate::layers::messages::pending::Pending;
+use crate::layers::messages::store::Change;
+use crate::layers::messages::store::MessageStore;
+use crate::layers::messages::store::Written;
+use crate::layers::messages::writer::Then;
+use crate::layers::messages::writer::Threads;
+use crate::layers::rooms::RoomChange;
+use crate::layers::rooms::Rooms;
+use crate::time::Clock;
+use crate::time::SystemClock;
+
+pub use self::read::Unread;
+pub use self::send::Outgoing;
+
+/// The messages of rooms, kept. A cheap clone.
+///
+/// Whoever is told that a message was sent can rely on its being kept, as far as the
+/// [store](MessageStore) promises; it is published only then. Where the store blocks, threads of
+/// this layer wait for it, and answers are [`Pending`] meanwhile; else they are there at once.
+///
+/// ```
+/// use throng::{Actor, Hub, Message, UserId};
+/// use throng::messages::{MemoryLimits, MemoryStore, Messages, MessagesConfig, Outgoing, Query};
+/// use throng::rooms::{RoomOptions, Rooms, RoomsConfig};
+///
+/// let hub = Hub::new();
+/// let rooms = Rooms::new(&hub, RoomsConfig::new(), |_: &UserId| Vec::new());
+/// let store = MemoryStore::new(MemoryLimits::new());
+/// let messages = Messages::new(&rooms, store, MessagesConfig::new())?;
+///
+/// let ada = Actor::User(UserId::parse("ada")?);
+/// let room = rooms.create(&ada, RoomOptions::new("Lobby"))?.id;
+/// let sent = messages.send(&ada, &room, Outgoing::new(Message::text("hello"))).wait()?;
+/// messages.edit(&ada, &room, sent.id, Message::text("hello, all")).wait()?;
+/// let page = messages.page(&ada, Query::room(room)).wait()?;
+/// assert_eq!((page.messages.len(), page.messages[0].edits), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Order
+///
+/// The messages of a room are kept and published in the order of their numbers. What happens to a
+/// message later (edits, reactions) is published after it, each in the order in which it was kept.
+///
+/// # Loss
+///
+/// A number whose message could not be kept is not given again: numbers of a room can have holes.
+#[derive(Clone)]
+pub struct Messages {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    rooms: Rooms,
+    store: Arc<dyn MessageStore>,
+    /// If the store blocks.
+    threads: Option<Threads>,
+    config: MessagesConfig,
+    clean_at: Mutex<Instant>,
+}
+
+impl Messages {
+    /// The messages of these rooms, in this store. Rooms that the store knows are
+    /// [restored](Rooms::restore) by whoever has both, before this.
+    ///
+    /// # Errors
+    ///
+    /// When the threads cannot be started.
+    pub fn new(
+        rooms: &Rooms,
+        store: impl MessageStore,
+        config: MessagesConfig,
+    ) -> std::io::Result<Self> {
+        let store: Arc<dyn MessageStore> = Arc::new(store);
+        let threads = store
+            .blocks()
+            .then(|| Threads::start(&store, config.readers, config.max_pending))
+            .transpose()?;
+        let clean_at = SystemClock::new().now() + config.cleanup_interval;
+        let messages = Self {
+            inner: Arc::new(Inner {
+                rooms: rooms.clone(),
+                store,
+                threads,
+                config,
+                clean_at: Mutex::new(clean_at),
+            }),
+        };
+        messages.follow_rooms();
+        Ok(messages)
+    }
+
+    /// How messages are kept.
+    #[must_use]
+    pub fn config(&self) -> &MessagesConfig {
+        &self.inner.config
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &dyn MessageStore {
+        &*self.inner.store
+    }
+
+    /// How many changes wait for the store.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let threads = self.inner.threads.as_ref();
+        threads.map_or(0, Threads::waiting)
+    }
+
+    /// Has what was sent to a room removed with it.
+    fn follow_rooms(&self) {
+        let weak = Arc::downgrade(&self.inner);
+        self.inner.rooms.observe(move |change| {
+            let (RoomChange::Deleted(room), Some(inner)) = (change, weak.upgrade()) else {
+                return;
+            };
+            let change = Change::Room {
+                room: room.clone(),
+                snapshot: None,
+            };
+            inner.write(change, Box::new(|_removed_or_failed| {}));
+        });
+    }
+}
+
+impl Inner {
+    /// Makes a change, here or on the thread that writes.
+    fn write(&self, change: Change, then: Then) {
+        match &self.threads {
+            Some(threads) => threads.write(change, then),
+            None => {
+                let mut answers = self.store.write(vec![change]);
+                let silent = || Err(StoreError::Failed("it did not answer".into()));
+                then(answers.pop().unwrap_or_else(silent));
+            }
+        }
+    }
+
+    /// Makes a change, and gives what `then` makes of it.
+    fn change<T: Send + 'static>(
+        &self,
+        change: Change,
+        giver: Giver<Result<T, MessageError>>,
+        then: impl FnOnce(Written) -> T + Send + 'static,
+    ) {
+        self.write(
+            change,
+            Box::new(move |written| {
+                giver.give(written.map(then).map_err(MessageError::Store));
+            }),
+        );
+    }
+}
+
+impl Messages {
+    /// Does something that may have to wait for the store, here or on a thread that reads.
+    fn later<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Inner>, Giver<Result<T, MessageError>>) + Send + 'static,
+    ) -> Pending<Result<T, MessageError>> {
+        let (giver, pending) = Pending::later();
+        let Some(threads) = &self.inner.threads else {
+            work(&self.inner, giver);
+            return pending;
+        };
+        let inner = Arc::clone(&self.inner);
+        match threads.read(Box::new(move || work(&inner, giver))) {
+            Ok(()) => pending,
+            Err(error) => Pending::ready(Err(MessageError::Store(error))),
+        }
+    }
+
+    /// Asks the store something.
+    fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Inner) -> Result<T, MessageError> + Send + 'static,
+    ) -> Pending<Result<T, MessageError>> {
+        if self.inner.threads.is_none() {
+            return Pending::ready(ask(&self.inner));
+        }
+        self.later(move |inner, giver| giver.give(ask(inner)))
+    }
+}
+
+impl fmt::Debug for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages")
+            .field("waiting", &self.waiting())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! Threads that wait for the store, so that nobody else has to.
+//!
+//! One thread writes: whatever has come while it waited for the disk it writes together, in the
+//! order in which it came, so that one wait pays for many. Others read.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+use std::thread::JoinHandle;
+
+use parking_lot::Condvar;
+use parking_lot::Mutex;
+
+use crate::layers::messages::error::StoreError;
+use crate::layers::messages::store::Change;
+use crate::layers::messages::store::MessageStore;
+use crate::layers::messages::store::Written;
+
+/// What is done with the answer to a change, on the thread that writes, in the order of changes.
+pub(super) type Then = Box<dyn FnOnce(Result<Written, StoreError>) + Send>;
+
+/// A change on its way, and what is done then.
+type Write = (Change, Then);
+type Read = Box<dyn FnOnce() + Send>;
+
+/// The threads of one store.
+pub(super) struct Threads {
+    writes: Arc<Queue<Write>>,
+    reads: Arc<Queue<Read>>,
+    running: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// The most changes that are written together.
+const MOST_TOGETHER: usize = 1024;
+
+impl Threads {
+    /// Starts one thread that writes, and `readers` that read.
+    pub(super) fn start(
+        store: &Arc<dyn MessageStore>,
+        readers: usize,
+        max_pending: usize,
+    ) -> std::io::Result<Self> {
+        let writes = Arc::new(Queue::new(max_pending));
+        let reads = Arc::new(Queue::new(max_pending));
+        let threads = Self {
+            writes: Arc::clone(&writes),
+            reads: Arc::clone(&reads),
+            running: Mutex::default(),
+        };
+        let store = Arc::clone(store);
+        threads.spawn("throng-write", move || write(&*store, &writes))?;
+        for _ in 0..readers.max(1) {
+            let reads = Arc::clone(&reads);
+            threads.spawn("throng-read", move || read(&reads))?;
+        }
+        Ok(threads)
+    }
+
+    fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        let running = thread::Builder::new().name(name.to_owned()).spawn(run)?;
+        self.running.lock().push(running);
+        Ok(())
+    }
+
+    /// Has a change written. When as many wait as may, `then` learns so at once.
+    pub(super) fn write(&self, change: Change, then: Then) {
+        if let Err((_, then)) = self.writes.push((change, then)) {
+            then(Err(busy()));
+        }
+    }
+
+    /// Has something read.
+    ///
+    /// # Errors
+    ///
+    /// When as much waits as may.
+    pub(super) fn read(&self, read: Read) -> Result<(), StoreError> {
+        self.reads.push(read).map_err(|_| busy())
+    }
+
+    /// How many changes wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.writes.state.lock().waiting.len()
+    }
+}
+
+fn busy() -> StoreError {
+    StoreError::Failed("too much waits for it".into())
+}
+
+fn write(store: &dyn MessageStore, writes: &Queue<Write>) {
+    while let Some(batch) = writes.take(MOST_TOGETHER) {
+        let (changes, thens): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let mut answers = store.write(changes).into_iter();
+        for then in thens {
+            // A store that forgets to answer has not said that it is done.
+            let answer = answers.next();
+            then(answer.unwrap_or_else(|| Err(StoreError::Failed("it did not answer".into()))));
+        }
+    }
+}
+
+fn read(reads: &Queue<Read>) {
+    while let Some(batch) = reads.take(1) {
+        for read in batch {
+            read();
+        }
+    }
+}
+
+impl Drop for Threads {
+    /// What was asked for is still done.
+    fn drop(&mut self) {
+        self.writes.end();
+        self.reads.end();
+        for running in self.running.lock().drain(..) {
+            // The last owner may be one of them, in the middle of an answer.
+            if running.thread().id() != thread::current().id() {
+                // A panic in there has been told where it happened.
+                let _ended = running.join();
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Threads")
+            .field("waiting", &self.waiting())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What waits for a thread.
+struct Queue<T> {
+    state: Mutex<State<T>>,
+    come: Condvar,
+    max: usize,
+}
+
+struct State<T> {
+    waiting: VecDeque<T>,
+    has_ended: bool,
+}
+
+impl<T> Queue<T> {
+    fn new(max: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                waiting: VecDeque::new(),
+                has_ended: false,
+            }),
+            come: Condvar::new(),
+            max,
+        }
+    }
+
+    /// Gives it back when as many wait as may.
+    fn push(&self, item: T) -> Result<(), T> {
+        let mut state = self.state.lock();
+        if state.waiting.len() >= self.max || state.has_ended {
+            return Err(item);
+        }
+        state.waiting.push_back(item);
+        drop(state);
+        self.come.notify_one();
+        Ok(())
+    }
+
+    /// What waits, at most so many, waiting for the first; `None` once it has ended.
+    fn take(&self, most: usize) -> Option<Vec<T>> {
+        let mut state = self.state.lock();
+        loop {
+            if !state.waiting.is_empty() {
+                let count = state.waiting.len().min(most);
+                return Some(state.waiting.drain(..count).collect());
+            }
+            if state.has_ended {
+                return None;
+            }
+            self.come.wait(&mut state);
+        }
+    }
+
+    fn end(&self) {
+        self.state.lock().has_ended = true;
+        self.come.notify_all();
+    }
+}
