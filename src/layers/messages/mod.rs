@@ -5,10 +5,12 @@
 
 mod cursor;
 mod error;
+mod memory;
 mod query;
 mod record;
 mod store;
 mod terms;
+mod walk;
 
 #[cfg(test)]
 mod contract;
@@ -16,6 +18,8 @@ mod contract;
 pub use self::cursor::Cursor;
 pub use self::cursor::InvalidCursor;
 pub use self::error::StoreError;
+pub use self::memory::MemoryLimits;
+pub use self::memory::MemoryStore;
 pub use self::query::Order;
 pub use self::query::Page;
 pub use self::query::Query;

@@ -11,6 +11,7 @@
 //! * Reactions are in the order in which the first of those came who have them now. What comes
 //!   after a user who has no such reaction is nothing.
 //! * What a list names twice is given once.
+//! * Where a message may not be saved for its number and for its thread, the number is told.
 
 pub(super) mod cleaning;
 pub(super) mod editing;

@@ -129,7 +129,12 @@ impl Dull {
                 && query.until.is_none_or(|until| message.at <= until)
                 && (!query.roots || message.thread.is_none())
         });
-        cut(rows, query.cursor, query.order, query.bounded())
+        cut(
+            rows.map(Row::stored).collect(),
+            query.cursor,
+            query.order,
+            query.bounded(),
+        )
     }
 
     pub(super) fn search(&self, search: &Search) -> Page {
@@ -144,7 +149,12 @@ impl Dull {
                     .are_in(&words_of(&message.payload, message.format))
         });
         let limit = search.limit.clamp(1, Query::MAX_LIMIT);
-        cut(rows, search.cursor, Order::NewestFirst, limit)
+        cut(
+            rows.map(Row::stored).collect(),
+            search.cursor,
+            Order::NewestFirst,
+            limit,
+        )
     }
 
     /// A cursor at, before, or after one of the messages.
@@ -162,18 +172,12 @@ impl Dull {
     }
 }
 
-/// The page of these rows, which are in the order of their ids.
-fn cut<'a>(
-    rows: impl Iterator<Item = &'a Row>,
-    cursor: Option<Cursor>,
-    order: Order,
-    limit: usize,
-) -> Page {
+/// The page of these messages, which are in the order of their ids.
+fn cut(mut found: Vec<Stored>, cursor: Option<Cursor>, order: Order, limit: usize) -> Page {
     let goes_newer = match cursor {
         Some(cursor) => matches!(cursor, Cursor::Newer(_)),
         None => order == Order::OldestFirst,
     };
-    let mut found: Vec<_> = rows.map(Row::stored).collect();
     found.retain(|it| match cursor {
         Some(Cursor::Newer(id)) => it.id > id,
         Some(Cursor::Older(id)) => it.id < id,

@@ -18,7 +18,6 @@ use self::steps::Step;
 use super::support::found;
 use super::support::numbers;
 use crate::layers::messages::query::Query;
-use crate::layers::messages::store::Change;
 use crate::layers::messages::store::MessageStore;
 
 pub(in super::super) fn agrees(make: impl Fn() -> Box<dyn MessageStore>) {
