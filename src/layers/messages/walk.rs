@@ -76,10 +76,11 @@ impl Walk {
         if self.order == Order::NewestFirst {
             met.reverse();
         }
-        let (older, newer) = match self.cursor {
-            None => (oldest, newest),
-            Some(Cursor::Newer(id)) => (oldest.or(Some(id.saturating_add(1))), newest.or(Some(id))),
-            Some(Cursor::Older(id)) => (oldest, newest.or(Some(id.saturating_sub(1)))),
+        // The ids on both sides of the cursor.
+        let (above, below) = match self.cursor {
+            None => (None, None),
+            Some(Cursor::Newer(id)) => (Some(id.saturating_add(1)), Some(id)),
+            Some(Cursor::Older(id)) => (Some(id), Some(id.saturating_sub(1))),
         };
         // Who has come from an older place knows that there was something.
         let has_older = match self.cursor {
@@ -88,8 +89,8 @@ impl Walk {
         };
         Page {
             messages: met,
-            older: older.filter(|_| has_older).map(Cursor::Older),
-            newer: newer.map(Cursor::Newer),
+            older: oldest.or(above).filter(|_| has_older).map(Cursor::Older),
+            newer: newest.or(below).map(Cursor::Newer),
         }
     }
 }

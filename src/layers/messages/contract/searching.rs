@@ -108,7 +108,8 @@ pub(in super::super) fn a_search_goes_both_ways_with_cursors(store: &dyn Message
         let page = store.search(&ask).unwrap();
         let newest = page.messages.first().map(|it| Cursor::Newer(it.id));
         assert_eq!(page.newer, newest);
-        (seen.extend(ids(&page)), pages += 1);
+        seen.extend(ids(&page));
+        pages += 1;
         save(store, text("a", "needle of later", 1));
         ask.cursor = page.older;
         if page.older.is_none() {

@@ -192,12 +192,12 @@ fn cut(mut found: Vec<Stored>, cursor: Option<Cursor>, order: Order, limit: usiz
     let (first, last) = (found.first().map(|it| it.id), found.last().map(|it| it.id));
     let (older, newer) = match cursor {
         Some(Cursor::Newer(id)) => (
-            Some(Cursor::Older(first.unwrap_or(id.saturating_add(1)))),
+            Some(Cursor::Older(first.unwrap_or_else(|| id.saturating_add(1)))),
             Some(Cursor::Newer(last.unwrap_or(id))),
         ),
         Some(Cursor::Older(id)) => (
             first.map(Cursor::Older).filter(|_| over > 0),
-            Some(Cursor::Newer(last.unwrap_or(id.saturating_sub(1)))),
+            Some(Cursor::Newer(last.unwrap_or_else(|| id.saturating_sub(1)))),
         ),
         None => (
             first.map(Cursor::Older).filter(|_| over > 0 && !goes_newer),
@@ -402,7 +402,7 @@ impl Row {
                     until: at,
                     by,
                 });
-                message.metadata = metadata.or(message.metadata.take());
+                message.metadata = metadata.or_else(|| message.metadata.take());
                 (message.edited_at, message.edits) = (Some(at), message.edits + 1);
                 Ok(Written::Message(self.stored().into()))
             }

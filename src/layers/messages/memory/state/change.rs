@@ -68,7 +68,7 @@ impl State {
                 sequence,
                 user,
                 reaction,
-            } => self.unreact((room, sequence), &user, &reaction),
+            } => self.unreact(&(room, sequence), &user, &reaction),
             Change::Room {
                 room,
                 snapshot: Some(snapshot),
@@ -162,7 +162,7 @@ impl State {
 
     fn unreact(
         &mut self,
-        place: (RoomId, u64),
+        place: &(RoomId, u64),
         user: &UserId,
         reaction: &str,
     ) -> Result<Written, StoreError> {
@@ -174,7 +174,7 @@ impl State {
         message.bytes -= bytes;
         self.bytes -= bytes;
         if !message.reactions.has_any_by(user) {
-            leave(&mut self.reacted, user, &place);
+            leave(&mut self.reacted, user, place);
         }
         Ok(Written::Reaction(count))
     }
