@@ -93,7 +93,7 @@ macro_rules! contract {
 
         #[test]
         fn any_changes_agree_with_the_model() {
-            $crate::layers::messages::contract::model::agrees(|| Box::new($make()));
+            $crate::layers::messages::contract::model::agrees($make);
         }
     };
     (cases of $make:path: $($area:ident { $($case:ident)* })*) => {

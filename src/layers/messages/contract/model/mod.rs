@@ -20,7 +20,28 @@ use super::support::numbers;
 use crate::layers::messages::query::Query;
 use crate::layers::messages::store::MessageStore;
 
-pub(in super::super) fn agrees(make: impl Fn() -> Box<dyn MessageStore>) {
+pub(in super::super) fn agrees<S: MessageStore>(make: impl Fn() -> S) {
+    drive(make, |store, model, step, ask| {
+        apply(store, model, step)?;
+        compare(store, model)?;
+        compare_answers(store, model, ask)
+    });
+}
+
+/// Makes the same changes to a store and its model, whatever they come to, and looks at the store
+/// after each.
+pub(in super::super) fn watch<S: MessageStore>(make: impl Fn() -> S, look: impl Fn(&S)) {
+    drive(make, |store, model, step, _| {
+        let _agrees = apply(store, model, step);
+        look(store);
+        Ok(())
+    });
+}
+
+fn drive<S: MessageStore>(
+    make: impl Fn() -> S,
+    each: impl Fn(&S, &mut Dull, Step, Ask) -> Result<(), TestCaseError>,
+) {
     let config = Config {
         cases: 64,
         failure_persistence: None,
@@ -29,12 +50,8 @@ pub(in super::super) fn agrees(make: impl Fn() -> Box<dyn MessageStore>) {
     let steps = vec((steps::step(), steps::ask()), 1..60);
     let result = TestRunner::new(config).run(&steps, |steps| {
         let (store, mut model) = (make(), Dull::default());
-        for (step, ask) in steps {
-            apply(&*store, &mut model, step)?;
-            compare(&*store, &model)?;
-            compare_answers(&*store, &model, ask)?;
-        }
-        Ok(())
+        let mut steps = steps.into_iter();
+        steps.try_for_each(|(step, ask)| each(&store, &mut model, step, ask))
     });
     if let Err(failure) = result {
         panic!("{failure}");

@@ -253,3 +253,6 @@ fn leave<P: Eq + Hash>(places: &mut HashMap<UserId, HashSet<P>>, user: &UserId, 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

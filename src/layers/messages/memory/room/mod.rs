@@ -358,3 +358,6 @@ impl Slot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
