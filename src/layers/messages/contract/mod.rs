@@ -21,7 +21,7 @@ pub(super) mod reactions;
 pub(super) mod rooms;
 pub(super) mod saving;
 pub(super) mod searching;
-mod support;
+pub(super) mod support;
 pub(super) mod threads;
 
 /// Makes a test of each case, run against a store made by `$make`.

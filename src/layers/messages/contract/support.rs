@@ -13,49 +13,59 @@ use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::message::Format;
 
-pub(super) fn room(id: &str) -> RoomId {
+pub(in super::super) fn room(id: &str) -> RoomId {
     RoomId::parse(id).unwrap()
 }
 
-pub(super) fn user(id: &str) -> UserId {
+pub(in super::super) fn user(id: &str) -> UserId {
     UserId::parse(id).unwrap()
 }
 
-pub(super) fn text(in_room: &str, says: &str, at: u64) -> Draft {
+pub(in super::super) fn text(in_room: &str, says: &str, at: u64) -> Draft {
     Draft::text(room(in_room), says.to_owned(), at)
 }
 
-pub(super) fn by(name: &str, mut draft: Draft) -> Draft {
+pub(in super::super) fn by(name: &str, mut draft: Draft) -> Draft {
     draft.user = Some(user(name));
     draft
 }
 
-pub(super) fn answer(thread: u64, mut draft: Draft) -> Draft {
+pub(in super::super) fn answer(thread: u64, mut draft: Draft) -> Draft {
     draft.thread = Some(thread);
     draft
 }
 
-pub(super) fn numbered(sequence: u64, mut draft: Draft) -> Draft {
+pub(in super::super) fn numbered(sequence: u64, mut draft: Draft) -> Draft {
     draft.sequence = Some(sequence);
     draft
 }
 
-pub(super) fn write(store: &dyn MessageStore, change: Change) -> Result<Written, StoreError> {
+pub(in super::super) fn write(
+    store: &dyn MessageStore,
+    change: Change,
+) -> Result<Written, StoreError> {
     let mut results = store.write(vec![change]);
     assert_eq!(results.len(), 1, "one answer to one change");
     results.remove(0)
 }
 
-pub(super) fn try_save(store: &dyn MessageStore, draft: Draft) -> Result<Stored, StoreError> {
+pub(in super::super) fn try_save(
+    store: &dyn MessageStore,
+    draft: Draft,
+) -> Result<Stored, StoreError> {
     write(store, Change::Save(draft)).map(message)
 }
 
-pub(super) fn save(store: &dyn MessageStore, draft: Draft) -> Stored {
+pub(in super::super) fn save(store: &dyn MessageStore, draft: Draft) -> Stored {
     try_save(store, draft).unwrap()
 }
 
 /// Saves `m1`, `m2`, ... in a room, a millisecond apart.
-pub(super) fn save_many(store: &dyn MessageStore, in_room: &str, count: u64) -> Vec<Stored> {
+pub(in super::super) fn save_many(
+    store: &dyn MessageStore,
+    in_room: &str,
+    count: u64,
+) -> Vec<Stored> {
     let drafts = (1..=count).map(|n| text(in_room, &format!("m{n}"), n));
     let results = store.write(drafts.map(Change::Save).collect());
     let saved: Vec<_> = results.into_iter().map(|it| message(it.unwrap())).collect();
@@ -63,14 +73,14 @@ pub(super) fn save_many(store: &dyn MessageStore, in_room: &str, count: u64) -> 
     saved
 }
 
-pub(super) fn message(written: Written) -> Stored {
+pub(in super::super) fn message(written: Written) -> Stored {
     match written {
         Written::Message(message) => *message,
         other => panic!("not a message: {other:?}"),
     }
 }
 
-pub(super) fn edit(in_room: &str, sequence: u64, says: &str, at: u64) -> Change {
+pub(in super::super) fn edit(in_room: &str, sequence: u64, says: &str, at: u64) -> Change {
     Change::Edit {
         room: room(in_room),
         sequence,
@@ -83,7 +93,7 @@ pub(super) fn edit(in_room: &str, sequence: u64, says: &str, at: u64) -> Change 
     }
 }
 
-pub(super) fn delete(in_room: &str, sequence: u64, at: u64) -> Change {
+pub(in super::super) fn delete(in_room: &str, sequence: u64, at: u64) -> Change {
     Change::Delete {
         room: room(in_room),
         sequence,
@@ -92,7 +102,7 @@ pub(super) fn delete(in_room: &str, sequence: u64, at: u64) -> Change {
     }
 }
 
-pub(super) fn react(in_room: &str, sequence: u64, name: &str, reaction: &str) -> Change {
+pub(in super::super) fn react(in_room: &str, sequence: u64, name: &str, reaction: &str) -> Change {
     Change::React {
         room: room(in_room),
         sequence,
@@ -102,7 +112,12 @@ pub(super) fn react(in_room: &str, sequence: u64, name: &str, reaction: &str) ->
     }
 }
 
-pub(super) fn unreact(in_room: &str, sequence: u64, name: &str, reaction: &str) -> Change {
+pub(in super::super) fn unreact(
+    in_room: &str,
+    sequence: u64,
+    name: &str,
+    reaction: &str,
+) -> Change {
     Change::Unreact {
         room: room(in_room),
         sequence,
@@ -111,15 +126,19 @@ pub(super) fn unreact(in_room: &str, sequence: u64, name: &str, reaction: &str) 
     }
 }
 
-pub(super) fn get(store: &dyn MessageStore, in_room: &str, sequence: u64) -> Option<Stored> {
+pub(in super::super) fn get(
+    store: &dyn MessageStore,
+    in_room: &str,
+    sequence: u64,
+) -> Option<Stored> {
     store.get(&room(in_room), sequence).unwrap()
 }
 
-pub(super) fn page(store: &dyn MessageStore, query: &Query) -> Page {
+pub(in super::super) fn page(store: &dyn MessageStore, query: &Query) -> Page {
     store.page(query).unwrap()
 }
 
-pub(super) fn search(store: &dyn MessageStore, terms: &str, rooms: &[&str]) -> Search {
+pub(in super::super) fn search(store: &dyn MessageStore, terms: &str, rooms: &[&str]) -> Search {
     let rooms = rooms.iter().map(|id| room(id)).collect();
     let search = Search::new(terms.parse().unwrap(), rooms);
     assert!(store.search(&search).is_ok(), "{terms}");
@@ -127,14 +146,14 @@ pub(super) fn search(store: &dyn MessageStore, terms: &str, rooms: &[&str]) -> S
 }
 
 /// What a search finds in a room, as numbers.
-pub(super) fn found(store: &dyn MessageStore, terms: &str, in_room: &str) -> Vec<u64> {
+pub(in super::super) fn found(store: &dyn MessageStore, terms: &str, in_room: &str) -> Vec<u64> {
     numbers(&store.search(&search(store, terms, &[in_room])).unwrap())
 }
 
-pub(super) fn numbers(page: &Page) -> Vec<u64> {
+pub(in super::super) fn numbers(page: &Page) -> Vec<u64> {
     page.messages.iter().map(|it| it.sequence).collect()
 }
 
-pub(super) fn says(message: &Stored) -> &str {
+pub(in super::super) fn says(message: &Stored) -> &str {
     std::str::from_utf8(&message.payload).unwrap()
 }
