@@ -41,7 +41,7 @@ fn numbered_in(store: &MemoryStore, of: &str) -> Vec<u64> {
 fn bytes(store: &MemoryStore) -> usize {
     let state = store.state.read();
     let all = state.stats().bytes;
-    let rooms = ["a", "b"].map(|name| room(name));
+    let rooms = ["a", "b"].map(room);
     let rooms = rooms
         .iter()
         .filter_map(|name| Some(state.room(name)?.bytes(name)));

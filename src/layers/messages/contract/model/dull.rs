@@ -303,15 +303,8 @@ impl Dull {
         if sequence <= last || sequence > Draft::MAX_SEQUENCE {
             return Err(StoreError::Sequence);
         }
-        let answerable = |thread| {
-            let row = self.get(&draft.room, thread).map(|row| &row.message);
-            row.filter(|it| it.deleted.is_none())
-                .ok_or(StoreError::UnknownThread)
-        };
-        let mut thread = draft.thread;
-        while let Some(above) = thread.map(answerable).transpose()?.and_then(|it| it.thread) {
-            thread = Some(above);
-        }
+        let thread = draft.thread.map(|it| self.thread(&draft.room, it));
+        let thread = thread.transpose()?;
         let in_room = self
             .rows
             .iter()
@@ -351,6 +344,16 @@ impl Dull {
         Ok(Written::Message(message.into()))
     }
 
+    /// The thread that an answer to this message is in.
+    fn thread(&self, room: &RoomId, sequence: u64) -> Result<u64, StoreError> {
+        let row = self.get(room, sequence);
+        let row = row.filter(|row| row.message.deleted.is_none());
+        match row.ok_or(StoreError::UnknownThread)?.message.thread {
+            Some(root) => self.thread(room, root),
+            None => Ok(sequence),
+        }
+    }
+
     pub(super) fn clean(&mut self, retention: &Retention) -> u64 {
         let (before, now) = (self.rows.len(), self.now);
         if let Some(age) = retention.max_age {
@@ -375,7 +378,6 @@ impl Dull {
 impl Row {
     fn make(&mut self, change: &Change) -> Result<Written, StoreError> {
         let is_deleted = self.message.deleted.is_some();
-        let too_many = |what, limit| Err(StoreError::TooMany { what, limit });
         match change.clone() {
             Change::Delete { .. } if is_deleted => Ok(Written::Nothing),
             Change::Edit { .. } | Change::React { .. } if is_deleted => Err(StoreError::Deleted),
@@ -384,26 +386,26 @@ impl Row {
                 Ok(Written::Message(self.stored().into()))
             }
             Change::Edit { max_editions, .. } if self.editions.len() >= max_editions => {
-                too_many("editions", max_editions)
+                Err(StoreError::TooMany {
+                    what: "editions",
+                    limit: max_editions,
+                })
             }
             Change::Edit {
                 payload,
                 format,
                 metadata,
                 by,
-                at,
+                at: until,
                 ..
             } => {
-                let message = &mut self.message;
-                self.editions.push(Edition {
-                    payload: std::mem::replace(&mut message.payload, payload),
-                    format: std::mem::replace(&mut message.format, format),
-                    metadata: message.metadata.clone(),
-                    until: at,
+                self.edit(Edition {
+                    payload,
+                    format,
+                    metadata,
+                    until,
                     by,
                 });
-                message.metadata = metadata.or_else(|| message.metadata.take());
-                (message.edited_at, message.edits) = (Some(at), message.edits + 1);
                 Ok(Written::Message(self.stored().into()))
             }
             Change::React {
@@ -411,27 +413,48 @@ impl Row {
                 reaction,
                 max_reactions,
                 ..
-            } => {
-                let counts = self.stored().reactions;
-                if self.reactors(&reaction).contains(&user) {
-                    return Ok(Written::Nothing);
-                }
-                if !counts.iter().any(|it| it.reaction == reaction) && counts.len() >= max_reactions
-                {
-                    return too_many("reactions", max_reactions);
-                }
-                self.reactions.push((reaction.clone(), user));
-                Ok(Written::Reaction(self.reactors(&reaction).len() as u64))
-            }
+            } => self.react(reaction, user, max_reactions),
             Change::Unreact { user, reaction, .. } => {
-                if !self.reactors(&reaction).contains(&user) {
+                let users = self.reactors(&reaction);
+                if !users.contains(&user) {
                     return Ok(Written::Nothing);
                 }
                 self.reactions
-                    .retain(|it| *it != (reaction.clone(), user.clone()));
-                Ok(Written::Reaction(self.reactors(&reaction).len() as u64))
+                    .retain(|it| *it.0 != *reaction || it.1 != user);
+                Ok(Written::Reaction(users.len() as u64 - 1))
             }
             other => panic!("not of a message: {other:?}"),
         }
+    }
+
+    fn react(
+        &mut self,
+        reaction: Box<str>,
+        user: UserId,
+        limit: usize,
+    ) -> Result<Written, StoreError> {
+        let users = self.reactors(&reaction);
+        if users.contains(&user) {
+            return Ok(Written::Nothing);
+        }
+        if users.is_empty() && self.stored().reactions.len() >= limit {
+            let what = "reactions";
+            return Err(StoreError::TooMany { what, limit });
+        }
+        self.reactions.push((reaction, user));
+        Ok(Written::Reaction(users.len() as u64 + 1))
+    }
+
+    fn edit(&mut self, new: Edition) {
+        let message = &mut self.message;
+        self.editions.push(Edition {
+            payload: std::mem::replace(&mut message.payload, new.payload),
+            format: std::mem::replace(&mut message.format, new.format),
+            metadata: message.metadata.clone(),
+            until: new.until,
+            by: new.by,
+        });
+        message.metadata = new.metadata.or_else(|| message.metadata.take());
+        (message.edited_at, message.edits) = (Some(new.until), message.edits + 1);
     }
 }

@@ -27,10 +27,7 @@ impl State {
 
     fn make(&mut self, change: Change) -> Result<Written, StoreError> {
         match change {
-            Change::Save(draft) => {
-                let stored = self.save(draft)?;
-                Ok(Written::Message(Box::new(stored)))
-            }
+            Change::Save(draft) => self.save(draft),
             Change::Edit {
                 room,
                 sequence,
@@ -38,14 +35,14 @@ impl State {
                 format,
                 metadata,
                 by,
-                at,
+                at: until,
                 max_editions,
             } => {
                 let new = Edition {
                     payload,
                     format,
                     metadata,
-                    until: at,
+                    until,
                     by,
                 };
                 self.edit(&room, sequence, new, max_editions)
@@ -69,15 +66,11 @@ impl State {
                 user,
                 reaction,
             } => self.unreact(&(room, sequence), &user, &reaction),
-            Change::Room {
-                room,
-                snapshot: Some(snapshot),
-            } => Ok(self.keep_room(&room, &snapshot)),
-            Change::Room {
-                room,
-                snapshot: None,
-            } => Ok(self.forget_room(&room)),
-            Change::ForgetUser(user) => Ok(self.forget_user(&user)),
+            Change::Room { room, snapshot } => {
+                self.keep_room(&room, snapshot.as_deref());
+                Ok(Written::Nothing)
+            }
+            Change::ForgetUser(user) => Ok(Written::Removed(self.forget_user(&user))),
         }
     }
 
@@ -179,17 +172,19 @@ impl State {
         Ok(Written::Reaction(count))
     }
 
-    fn keep_room(&mut self, name: &RoomId, snapshot: &Bytes) -> Written {
+    fn keep_room(&mut self, name: &RoomId, snapshot: Option<&[u8]>) {
+        let Some(snapshot) = snapshot else {
+            return self.forget_room(name);
+        };
         let room = room_mut(&mut self.rooms, &mut self.room_bytes, name);
         let before = room.snapshot.replace(Bytes::copy_from_slice(snapshot));
         self.room_bytes += snapshot.len();
         self.room_bytes -= before.map_or(0, |it| it.len());
-        Written::Nothing
     }
 
-    fn forget_room(&mut self, name: &RoomId) -> Written {
+    fn forget_room(&mut self, name: &RoomId) {
         let Some(room) = self.rooms.remove(name) else {
-            return Written::Nothing;
+            return;
         };
         self.room_bytes -= room.bytes(name);
         if let Some((front, _)) = room.front() {
@@ -203,10 +198,9 @@ impl State {
             self.bytes -= message.bytes;
             self.forget_reactions(name, sequence, &message.reactions);
         }
-        Written::Nothing
     }
 
-    fn forget_user(&mut self, user: &UserId) -> Written {
+    fn forget_user(&mut self, user: &UserId) -> u64 {
         let mut removed = 0;
         for name in self.authors.remove(user).unwrap_or_default() {
             let room = self.rooms.get_mut(&name);
@@ -232,7 +226,7 @@ impl State {
                 self.bytes -= bytes;
             }
         }
-        Written::Removed(removed)
+        removed
     }
 }
 

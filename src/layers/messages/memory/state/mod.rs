@@ -22,6 +22,7 @@ use crate::layers::messages::record::Draft;
 use crate::layers::messages::record::Stored;
 use crate::layers::messages::store::Retention;
 use crate::layers::messages::store::StoreStats;
+use crate::layers::messages::store::Written;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 
@@ -103,7 +104,7 @@ impl State {
     }
 
     /// Keeps a message.
-    fn save(&mut self, draft: Draft) -> Result<Stored, StoreError> {
+    fn save(&mut self, draft: Draft) -> Result<Written, StoreError> {
         let room = self.rooms.get(&draft.room);
         let last = room.map_or(0, |room| room.last);
         let sequence = draft.sequence.unwrap_or(last + 1);
@@ -116,7 +117,8 @@ impl State {
         });
         let thread = thread.transpose()?;
         self.limits.admit(Kept::bytes_of(&draft))?;
-        Ok(self.keep(draft, sequence, thread))
+        let stored = self.keep(draft, sequence, thread);
+        Ok(Written::Message(Box::new(stored)))
     }
 
     fn keep(&mut self, draft: Draft, sequence: u64, thread: Option<u64>) -> Stored {
