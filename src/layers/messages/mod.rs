@@ -6,6 +6,7 @@
 mod config;
 mod cursor;
 mod error;
+mod memory;
 mod pending;
 mod query;
 mod record;
@@ -13,6 +14,7 @@ mod shell;
 mod store;
 mod terms;
 mod view;
+mod walk;
 mod writer;
 
 #[cfg(test)]
@@ -23,6 +25,8 @@ pub use self::cursor::Cursor;
 pub use self::cursor::InvalidCursor;
 pub use self::error::MessageError;
 pub use self::error::StoreError;
+pub use self::memory::MemoryLimits;
+pub use self::memory::MemoryStore;
 pub use self::pending::Pending;
 pub use self::query::Order;
 pub use self::query::Page;

@@ -1,0 +1,148 @@
+//! Edits, which replace what a message says, and deletions, which leave it as deleted.
+
+use serde_json::json;
+
+use super::support::by;
+use super::support::delete;
+use super::support::edit;
+use super::support::found;
+use super::support::get;
+use super::support::message;
+use super::support::numbers;
+use super::support::page;
+use super::support::room;
+use super::support::save;
+use super::support::save_many;
+use super::support::says;
+use super::support::text;
+use super::support::user;
+use super::support::write;
+use crate::layers::messages::error::StoreError;
+use crate::layers::messages::query::Order;
+use crate::layers::messages::query::Query;
+use crate::layers::messages::query::Scope;
+use crate::layers::messages::record::Deletion;
+use crate::layers::messages::store::Change;
+use crate::layers::messages::store::MessageStore;
+use crate::layers::messages::store::Written;
+use crate::layers::metadata::Metadata;
+use crate::message::Format;
+
+fn about(lang: &str) -> Metadata {
+    Metadata::new(json!({ "lang": lang }).as_object().unwrap().clone()).unwrap()
+}
+
+/// An edited message must not appear once as it was and once as it is.
+pub(in super::super) fn an_edit_changes_one_row_in_place(store: &dyn MessageStore) {
+    save(store, text("a", "before", 1));
+    let mut draft = by("ada", text("a", "first words", 5));
+    draft.metadata = Some(about("en"));
+    let saved = save(store, draft);
+    save(store, text("a", "after", 9));
+    let edited = message(write(store, edit("a", 2, "second thoughts", 20)).unwrap());
+    assert_eq!((says(&edited), edited.edits), ("second thoughts", 1));
+    assert_eq!(
+        (edited.edited_at, &edited.metadata),
+        (Some(20), &saved.metadata)
+    );
+    assert_eq!(
+        (edited.id, edited.sequence, edited.at, &edited.user),
+        (saved.id, 2, 5, &saved.user)
+    );
+    assert_eq!(get(store, "a", 2).as_ref(), Some(&edited));
+
+    let mut all = Query::room(room("a"));
+    assert_eq!(numbers(&page(store, &all)), [3, 2, 1]);
+    all.order = Order::OldestFirst;
+    let oldest = page(store, &all).messages;
+    assert_eq!(oldest.len(), 3);
+    assert_eq!(oldest[1], edited);
+    let of_ada = Query::new(Scope::User(user("ada"), vec![room("a")]));
+    assert_eq!(page(store, &of_ada).messages, [edited]);
+    assert_eq!(store.stats().unwrap().messages, 3);
+    assert_eq!(store.last_sequence(&room("a")), Ok(3));
+    assert_eq!(found(store, "first", "a"), [0; 0]);
+    assert_eq!(found(store, "thoughts", "a"), [2]);
+}
+
+pub(in super::super) fn editions_are_kept_in_order_up_to_their_limit(store: &dyn MessageStore) {
+    let mut draft = text("a", "0", 1);
+    draft.metadata = Some(about("en"));
+    save(store, draft);
+    let change = |n: u64| Change::Edit {
+        room: room("a"),
+        sequence: 1,
+        payload: n.to_string().into(),
+        format: if n == 2 { Format::Binary } else { Format::Text },
+        metadata: (n == 2).then(|| about("de")),
+        by: (n > 1).then(|| user("ada")),
+        at: 10 * n,
+        max_editions: 3,
+    };
+    for n in 1..=3 {
+        let edited = message(write(store, change(n)).unwrap());
+        assert_eq!(u64::from(edited.edits), n);
+    }
+    let limit = StoreError::TooMany {
+        what: "editions",
+        limit: 3,
+    };
+    assert_eq!(write(store, change(4)), Err(limit));
+    let now = get(store, "a", 1).unwrap();
+    assert_eq!((says(&now), now.edits, now.edited_at), ("3", 3, Some(30)));
+    assert_eq!(
+        (now.format, now.metadata),
+        (Format::Text, Some(about("de")))
+    );
+
+    let editions = store.editions(&room("a"), 1).unwrap();
+    let texts: Vec<_> = editions.iter().map(|it| &it.payload[..]).collect();
+    assert_eq!(texts, [b"0", b"1", b"2"]);
+    let untils: Vec<_> = editions.iter().map(|it| it.until).collect();
+    assert_eq!(untils, [10, 20, 30]);
+    let whose: Vec<_> = editions.iter().map(|it| it.by.clone()).collect();
+    assert_eq!(whose, [None, Some(user("ada")), Some(user("ada"))]);
+    assert_eq!(editions[2].format, Format::Binary);
+    let langs: Vec<_> = editions.into_iter().map(|it| it.metadata).collect();
+    assert_eq!(langs, ["en", "en", "de"].map(|lang| Some(about(lang))));
+}
+
+pub(in super::super) fn what_cannot_be_edited_says_why(store: &dyn MessageStore) {
+    save_many(store, "a", 2);
+    write(store, delete("a", 2, 3)).unwrap();
+    for (place, sequence) in [("a", 0), ("a", 3), ("b", 1)] {
+        let change = edit(place, sequence, "no", 5);
+        assert_eq!(write(store, change), Err(StoreError::UnknownMessage));
+        let change = delete(place, sequence, 5);
+        assert_eq!(write(store, change), Err(StoreError::UnknownMessage));
+        let editions = store.editions(&room(place), sequence);
+        assert_eq!(editions, Err(StoreError::UnknownMessage));
+    }
+    assert_eq!(
+        write(store, edit("a", 2, "no", 5)),
+        Err(StoreError::Deleted)
+    );
+    assert_eq!(get(store, "a", 2).as_ref().map(says), Some("m2"));
+    assert_eq!(store.editions(&room("a"), 1), Ok(vec![]));
+}
+
+pub(in super::super) fn a_deleted_message_stays_as_such(store: &dyn MessageStore) {
+    save_many(store, "a", 3);
+    write(store, edit("a", 2, "m2 again", 4)).unwrap();
+    let deleted = message(write(store, delete("a", 2, 5)).unwrap());
+    let deletion = Deletion {
+        at: 5,
+        by: Some(user("moderator")),
+    };
+    assert_eq!(deleted.deleted.as_ref(), Some(&deletion));
+    assert_eq!((says(&deleted), deleted.edits), ("m2 again", 1));
+    assert_eq!(write(store, delete("a", 2, 9)), Ok(Written::Nothing));
+    assert_eq!(get(store, "a", 2).as_ref(), Some(&deleted));
+    let all = page(store, &Query::room(room("a")));
+    assert_eq!(numbers(&all), [3, 2, 1]);
+    assert_eq!(all.messages[1], deleted);
+    assert_eq!(store.editions(&room("a"), 2).unwrap().len(), 1);
+    assert_eq!(found(store, "again", "a"), [0; 0]);
+    assert_eq!(store.stats().unwrap().messages, 3);
+    assert_eq!(save(store, text("a", "next", 6)).sequence, 4);
+}

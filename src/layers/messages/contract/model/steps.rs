@@ -1,0 +1,208 @@
+//! What is done to the store and its model, and what they are asked.
+//!
+//! Numbers are told from the end of the room, and times from now, so that most of what is done
+//! finds something to be done to: the model makes real ones of them.
+
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::sample::subsequence;
+
+use crate::layers::messages::cursor::Cursor;
+use crate::layers::messages::query::Order;
+use crate::layers::messages::query::Query;
+use crate::layers::messages::query::Scope;
+use crate::layers::messages::query::Search;
+use crate::layers::messages::record::Draft;
+use crate::layers::messages::store::Change;
+use crate::layers::messages::store::Retention;
+use crate::layers::name::RoomId;
+use crate::layers::name::UserId;
+use crate::message::Format;
+
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Change(Change),
+    Clean(Retention),
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Ask {
+    Page(Query),
+    Search(Search),
+}
+
+pub(super) fn rooms() -> Vec<RoomId> {
+    ["a", "b", "c"].map(|id| RoomId::parse(id).unwrap()).into()
+}
+
+pub(super) fn users() -> Vec<UserId> {
+    let ids = ["ada", "bob", "eve"];
+    ids.map(|id| UserId::parse(id).unwrap()).into()
+}
+
+pub(super) fn search(terms: &str, room: &RoomId) -> Search {
+    Search::new(terms.parse().unwrap(), vec![room.clone()])
+}
+
+fn text() -> impl Strategy<Value = &'static [u8]> {
+    select(vec![
+        "red",
+        "red blue",
+        "Blue, red!",
+        "green",
+        "reddish",
+        "",
+    ])
+    .prop_map(str::as_bytes)
+}
+
+fn format() -> impl Strategy<Value = Format> {
+    prop_oneof![9 => Just(Format::Text), 1 => Just(Format::Binary)]
+}
+
+fn somebody() -> impl Strategy<Value = Option<UserId>> {
+    option::weighted(0.9, select(users()))
+}
+
+fn draft() -> impl Strategy<Value = Change> {
+    let number = || option::weighted(0.1, 0_u64..4);
+    let thread = option::weighted(0.4, 0_u64..6);
+    let places = (select(rooms()), somebody(), thread, number());
+    (places, text(), format(), 0_u64..3).prop_map(|(places, payload, format, at)| {
+        let (room, user, thread, sequence) = places;
+        Change::Save(Draft {
+            user,
+            thread,
+            format,
+            sequence,
+            ..Draft::text(room, payload, at)
+        })
+    })
+}
+
+fn edit() -> impl Strategy<Value = Change> {
+    let what = (select(rooms()), 0_u64..8, text(), format());
+    (what, somebody()).prop_map(|((room, sequence, payload, format), by)| Change::Edit {
+        room,
+        sequence,
+        payload: payload.into(),
+        format,
+        metadata: None,
+        by,
+        at: 0,
+        max_editions: 3,
+    })
+}
+
+fn reaction() -> impl Strategy<Value = (RoomId, u64, UserId, Box<str>)> {
+    let what = select(vec!["+", "+", "-", "?"]).prop_map(Into::into);
+    (select(rooms()), 0_u64..3, select(users()), what)
+}
+
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    let delete = (select(rooms()), 0_u64..8, somebody()).prop_map(|(room, sequence, by)| {
+        let at = 0;
+        Change::Delete {
+            room,
+            sequence,
+            by,
+            at,
+        }
+    });
+    let react = reaction().prop_map(|(room, sequence, user, reaction)| Change::React {
+        room,
+        sequence,
+        user,
+        reaction,
+        max_reactions: 2,
+    });
+    let unreact = reaction().prop_map(|(room, sequence, user, reaction)| Change::Unreact {
+        room,
+        sequence,
+        user,
+        reaction,
+    });
+    let snapshot = (select(rooms()), option::weighted(0.7, Just("it".into())))
+        .prop_map(|(room, snapshot)| Change::Room { room, snapshot });
+    let forget = select(users()).prop_map(Change::ForgetUser);
+    let count = option::of(0_u64..8);
+    let clean = (option::of(0_u64..40), count).prop_map(|(age, max_per_room)| Retention {
+        max_age: age.map(Duration::from_millis),
+        max_per_room,
+    });
+    prop_oneof![
+        20 => draft().prop_map(Step::Change),
+        4 => edit().prop_map(Step::Change),
+        4 => delete.prop_map(Step::Change),
+        8 => react.prop_map(Step::Change),
+        3 => unreact.prop_map(Step::Change),
+        1 => snapshot.prop_map(Step::Change),
+        1 => forget.prop_map(Step::Change),
+        1 => clean.prop_map(Step::Clean),
+    ]
+}
+
+fn cursor() -> impl Strategy<Value = Option<Cursor>> {
+    let at = || 0_u64..1000;
+    option::of(prop_oneof![
+        at().prop_map(Cursor::Older),
+        at().prop_map(Cursor::Newer),
+    ])
+}
+
+fn scope() -> impl Strategy<Value = Scope> {
+    prop_oneof![
+        select(rooms()).prop_map(Scope::Room),
+        (select(rooms()), 1_u64..8).prop_map(|(room, thread)| Scope::Thread(room, thread)),
+        (select(users()), vec(select(rooms()), 0..4))
+            .prop_map(|(user, rooms)| Scope::User(user, rooms)),
+    ]
+}
+
+fn page() -> impl Strategy<Value = Query> {
+    let time = || option::weighted(0.3, 90_u64..160);
+    let order = select(vec![Order::NewestFirst, Order::OldestFirst]);
+    let user = option::weighted(0.3, select(users()));
+    let filters = (user, time(), time(), proptest::bool::weighted(0.3));
+    (scope(), filters, cursor(), order, 0_usize..9).prop_map(
+        |(scope, filters, cursor, order, limit)| {
+            let (user, from, until, roots) = filters;
+            Query {
+                scope,
+                user,
+                from,
+                until,
+                roots,
+                cursor,
+                order,
+                limit,
+            }
+        },
+    )
+}
+
+pub(super) fn ask() -> impl Strategy<Value = Ask> {
+    let terms = select(vec!["red", "red*", "\"red blue\"", "red -blue", "blue red"]);
+    let user = option::weighted(0.3, select(users()));
+    let search = (
+        terms,
+        subsequence(rooms(), 0..=3),
+        user,
+        cursor(),
+        0_usize..9,
+    );
+    prop_oneof![
+        3 => page().prop_map(Ask::Page),
+        1 => search.prop_map(|(terms, rooms, user, cursor, limit)| Ask::Search(Search {
+            terms: terms.parse().unwrap(),
+            rooms,
+            user,
+            cursor,
+            limit,
+        })),
+    ]
+}
