@@ -10,6 +10,9 @@ mod record;
 mod store;
 mod terms;
 
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
 #[cfg(test)]
 mod contract;
 
