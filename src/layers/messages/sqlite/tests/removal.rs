@@ -1,0 +1,1 @@
+//! Reactions, and what is removed for good.
