@@ -1,6 +1,7 @@
 //! Tests of the store in a file.
 
 mod changes;
+mod crashes;
 mod files;
 mod pages;
 mod plans;
