@@ -67,8 +67,8 @@ fn pragma<T: FromSql>(connection: &Connection, name: &str) -> rusqlite::Result<T
 /// - `messages.id` is never given again, which AUTOINCREMENT sees to; cursors are these ids.
 /// - An index holds the id of its row as its last column, so that each of them also gives a scope
 ///   in the order of ids.
-/// - A tally is a reaction of a message, as long as somebody has it; the order of their ids is
-///   that of the first ones. The order of the ids of `reactions` is that of reacting.
+/// - A tally is a reaction of a message, as long as somebody has it. The order of the ids of
+///   `reactions` is that of reacting.
 /// - `words` has a row for each message that can be found: the token of its room (`r` and its
 ///   id), that of its user (`u` and its id), and its words, cut by us and joined by spaces.
 /// - What is large comes last in its table: it need not be read for what stands before it.

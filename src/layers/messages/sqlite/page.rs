@@ -94,10 +94,11 @@ impl Walk {
         before.filter(|_| is_there).map(Cursor::Older)
     }
 
-    /// Where newer ones will come, when none were found.
+    /// Where newer ones will come, when none were found: from where the cursor is.
     fn waiting(&self) -> Option<Cursor> {
         self.cursor.map(|cursor| match cursor {
-            Cursor::Newer(id) | Cursor::Older(id) => Cursor::Newer(id),
+            Cursor::Newer(id) => Cursor::Newer(id),
+            Cursor::Older(id) => Cursor::Newer(id.saturating_sub(1)),
         })
     }
 }

@@ -26,9 +26,11 @@ pub(super) const MESSAGE: &str = "
     LEFT JOIN users u ON u.id = m.user LEFT JOIN users d ON d.id = m.deleted_by
     WHERE m.id = ?1";
 
-/// The reactions of a message.
-pub(super) const TALLIES: &str =
-    "SELECT id, reaction, count FROM tallies WHERE message = ?1 ORDER BY id";
+/// The reactions of a message, in the order in which the first came of those who have them.
+pub(super) const TALLIES: &str = "
+    SELECT t.id, t.reaction, t.count,
+        (SELECT min(x.id) FROM reactions x INDEXED BY reactions_by_tally WHERE x.tally = t.id)
+    FROM tallies t WHERE t.message = ?1 ORDER BY 4";
 
 /// Who has had a reaction, after the reaction with that id.
 pub(super) const REACTORS: &str = "

@@ -158,10 +158,13 @@ fn text(metadata: Option<&Metadata>) -> rusqlite::Result<Option<String>> {
     text.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-/// The thread of a message that can be answered, which may be its own.
+/// The thread of a message that can be answered, which may be its own: neither it nor the first
+/// of the thread was deleted.
 pub(super) const ROOT: &str = "
-    SELECT coalesce(thread, sequence) FROM messages INDEXED BY messages_by_sequence
-    WHERE room = ?1 AND sequence = ?2 AND deleted_at IS NULL";
+    SELECT root.sequence FROM messages m INDEXED BY messages_by_sequence
+    JOIN messages root INDEXED BY messages_by_sequence
+    ON root.room = m.room AND root.sequence = coalesce(m.thread, m.sequence)
+    WHERE m.room = ?1 AND m.sequence = ?2 AND m.deleted_at IS NULL AND root.deleted_at IS NULL";
 
 const INSERT: &str = "
     INSERT INTO messages (room, sequence, user, thread, at, format, metadata, payload)

@@ -104,7 +104,12 @@ fn an_answer_to_an_answer_is_in_the_same_thread() {
     let late = change(&store, Change::Save(answer("a", 2, "bob", "x", 9)));
     assert_eq!(late, Err(StoreError::UnknownThread));
     message(change(&store, delete("a", 1, 9)));
-    assert_eq!(save(&store, answer("a", 3, "bob", "x", 9)).thread, Some(1));
+    let late = change(&store, Change::Save(answer("a", 3, "bob", "x", 9)));
+    assert_eq!(
+        late,
+        Err(StoreError::UnknownThread),
+        "it ends with its first"
+    );
 }
 
 #[test]

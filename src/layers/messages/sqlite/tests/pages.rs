@@ -32,7 +32,7 @@ fn pages_are_walked_to_the_oldest_and_back() {
     assert_eq!(at(newer(101)), (vec![4, 3, 2], older(102), newer(104)));
     assert_eq!(at(newer(104)), (vec![7, 6, 5], older(105), newer(107)));
     assert_eq!(at(newer(107)), (vec![], older(108), newer(107)));
-    assert_eq!(at(older(101)), (vec![], None, newer(101)));
+    assert_eq!(at(older(101)), (vec![], None, newer(100)));
     assert_eq!(at(older(0)), (vec![], None, newer(0)));
     let end = u64::MAX;
     assert_eq!(at(newer(end)), (vec![], older(end), newer(end)));

@@ -37,7 +37,7 @@ fn reactions_stand_in_the_order_of_their_first() {
         tallies(&message),
         [("+", 2, vec!["bob", "ada"]), ("-", 1, vec!["ada"])]
     );
-    // Who was first goes: the reaction stays where it is.
+    // Who was first goes: the other reaction has the earlier first one now.
     assert_eq!(
         change(&store, unreact("a", 1, "bob", "+")),
         Ok(Written::Reaction(1))
@@ -49,7 +49,7 @@ fn reactions_stand_in_the_order_of_their_first() {
     let message = get(&store, "a", 1);
     assert_eq!(
         tallies(&message),
-        [("+", 1, vec!["ada"]), ("-", 1, vec!["ada"])]
+        [("-", 1, vec!["ada"]), ("+", 1, vec!["ada"])]
     );
     // The last one goes, and it comes anew.
     assert_eq!(
