@@ -70,7 +70,8 @@ fn pragma<T: FromSql>(connection: &Connection, name: &str) -> rusqlite::Result<T
 /// - A tally is a reaction of a message, as long as somebody has it. The order of the ids of
 ///   `reactions` is that of reacting.
 /// - `words` has a row for each message that can be found: the token of its room (`r` and its
-///   id), that of its user (`u` and its id), and its words, cut by us and joined by spaces.
+///   id), that of its user (`u` and its id), and its words, cut by us and joined by spaces. The
+///   beginnings of one and two letters have lists of their own: they are those of many words.
 /// - What is large comes last in its table: it need not be read for what stands before it.
 const V1: &str = "
 CREATE TABLE rooms (
@@ -147,6 +148,6 @@ CREATE INDEX reactions_by_user ON reactions (user);
 
 CREATE VIRTUAL TABLE words USING fts5 (
     room, user, text,
-    content='', contentless_delete=1, tokenize='ascii'
+    content='', contentless_delete=1, tokenize='ascii', prefix='1 2'
 );
 ";

@@ -123,6 +123,39 @@ fn a_search_goes_on_both_ways_and_by_user() {
     assert!(store.search(&search).unwrap().messages.is_empty());
 }
 
+#[test]
+fn a_search_may_be_of_many_rooms() {
+    let dir = Dir::new();
+    let store = dir.open();
+    let names: Vec<_> = (0..1200).map(|n| format!("room {n}")).collect();
+    let drafts = names
+        .iter()
+        .map(|name| Change::Save(draft(name, "ada", "word", 1)));
+    store
+        .write(drafts.collect())
+        .into_iter()
+        .for_each(|written| drop(message(written)));
+    for count in [999, 1000, 1001, 1100] {
+        let rooms = names[..count].iter().map(|name| room(name)).collect();
+        let mut search = Search::new("word -other".parse().unwrap(), rooms);
+        search.user = Some(user("ada"));
+        search.cursor = Some(Cursor::Older(995));
+        search.limit = 2;
+        let ids = |search: &Search| {
+            let page = store.search(search).unwrap();
+            page.messages
+                .iter()
+                .map(|message| message.id)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(ids(&search), [994, 993], "{count}");
+        search.cursor = Some(Cursor::Newer(995));
+        assert_eq!(ids(&search), [997, 996], "{count}");
+        search.cursor = None;
+        assert_eq!(ids(&search), [count as u64, count as u64 - 1]);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]

@@ -77,7 +77,7 @@ CREATE INDEX reactions_by_user ON reactions (user);
 
 CREATE VIRTUAL TABLE words USING fts5 (
     room, user, text,
-    content='', contentless_delete=1, tokenize='ascii'
+    content='', contentless_delete=1, tokenize='ascii', prefix='1 2'
 );
 
 INSERT INTO rooms (id, name, last_sequence, last_at, messages) VALUES (1, 'lobby', 3, 2500, 2);
