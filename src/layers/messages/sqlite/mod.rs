@@ -62,8 +62,13 @@ use self::write::Writer;
 ///
 /// # Sharing
 ///
-/// A directory belongs to one store at a time, which a lock sees to. Others may read the file
-/// with tools of `SQLite` meanwhile. It must be on a local disk.
+/// A directory belongs to one store at a time, which a lock sees to. It must be on a local disk.
+/// Others may read the file with tools of `SQLite` meanwhile; `sqlite3 throng.db ".backup copy.db"`
+/// makes a backup while it is in use.
+///
+/// # Space
+///
+/// What is removed leaves room in the file that is used again; the file itself does not shrink.
 ///
 /// # Progress
 ///

@@ -120,6 +120,19 @@ struct Runs {
     shape: Shape,
 }
 
+impl Runs {
+    /// What the shape of a run is filled with.
+    fn values(&self, room: i64, bounds: &RangeInclusive<i64>, reach: usize) -> Vec<i64> {
+        let reach = i64::try_from(reach).unwrap_or(i64::MAX);
+        let mut values = vec![room, *bounds.start(), *bounds.end(), reach];
+        values.extend(self.user);
+        if let Threads::One(thread) = self.shape.threads {
+            values.push(thread);
+        }
+        values
+    }
+}
+
 /// The runs of a query: a room each. `None` if there can be no messages.
 fn runs(db: &Connection, query: &Query) -> rusqlite::Result<Option<Runs>> {
     let (rooms, author, thread) = match &query.scope {
@@ -172,13 +185,16 @@ pub(super) fn user_id(db: &Connection, user: &UserId) -> rusqlite::Result<Option
 /// The nearest ids of all runs, as many as the walk reaches. Of each run only those are asked for
 /// that are nearer than the farthest of what was found before it.
 fn nearest(db: &Connection, query: &Query, runs: &Runs, walk: &Walk) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = db.prepare_cached(&runs.shape.sql())?;
     let mut found = Vec::new();
     let mut range = walk.range();
     for &room in &runs.rooms {
         let Some(bounds) = within(db, room, &range, query)? else {
             continue;
         };
-        found.extend(run(db, runs, room, &bounds, walk.reach())?);
+        let values = runs.values(room, &bounds, walk.reach());
+        let ids = statement.query_map(params_from_iter(values), |row| row.get(0))?;
+        found.extend(ids.collect::<rusqlite::Result<Vec<i64>>>()?);
         found.sort_unstable();
         if runs.shape.way == Way::Older {
             found.reverse();
@@ -220,24 +236,6 @@ fn within(
         last = last.min(id);
     }
     Ok((first <= last).then_some(first..=last))
-}
-
-fn run(
-    db: &Connection,
-    runs: &Runs,
-    room: i64,
-    bounds: &RangeInclusive<i64>,
-    reach: usize,
-) -> rusqlite::Result<Vec<i64>> {
-    let mut statement = db.prepare_cached(&runs.shape.sql())?;
-    let reach = i64::try_from(reach).unwrap_or(i64::MAX);
-    let mut values = vec![room, *bounds.start(), *bounds.end(), reach];
-    values.extend(runs.user);
-    if let Threads::One(thread) = runs.shape.threads {
-        values.push(thread);
-    }
-    let ids = statement.query_map(params_from_iter(values), |row| row.get(0))?;
-    ids.collect()
 }
 
 /// What is asked of a room.

@@ -1,6 +1,7 @@
 //! Each change, and what it refuses.
 
 use bytes::Bytes;
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -177,4 +178,21 @@ fn what_is_deleted_is_marked_once_and_not_changed_again() {
         change(&store, unreact("a", 1, "bob", "+")),
         Ok(Written::Reaction(0))
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn numbers_in_metadata_stay_what_they_are(
+        numbers in prop::collection::vec(any::<f64>(), 50),
+        whole: u64,
+    ) {
+        let dir = Dir::new();
+        let store = dir.open();
+        let mut draft = draft("a", "ada", "x", 1);
+        let object = json!({"n": numbers, "u": whole}).as_object().unwrap().clone();
+        draft.metadata = Some(Metadata::new(object).unwrap());
+        let saved = save(&store, draft);
+        prop_assert_eq!(get(&store, "a", 1), saved);
+    }
 }
