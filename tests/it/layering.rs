@@ -51,11 +51,12 @@ const LAYERS: [(&str, &[&str]); 11] = [
 const ONLY: [(&str, &[&str]); 1] = [("raw", &["sync"])];
 
 /// What comes from outside, and the modules that may name it.
-const OUTSIDERS: [(&str, &[&str]); 8] = [
+const OUTSIDERS: [(&str, &[&str]); 9] = [
     ("Instant::now", &["time", "bin"]),
     ("SystemTime::now", &["time", "bin"]),
     ("flate2", &["transport"]),
     ("loom", &["sync"]),
+    ("rusqlite", &["layers"]),
     (
         "serde",
         &["layers", "protocol", "operations", "server", "bin"],

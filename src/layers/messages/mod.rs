@@ -17,6 +17,9 @@ mod view;
 mod walk;
 mod writer;
 
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
 #[cfg(test)]
 mod contract;
 

@@ -1,0 +1,60 @@
+//! What there is to choose about the file.
+
+/// What there is to choose about the file of a [`SqliteStore`](super::SqliteStore).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SqliteOptions {
+    /// When what was written is on the disk. [`Sync::Full`] unless set.
+    pub sync: Sync,
+    /// Whether the whole file is checked when it is opened, which takes as long as it takes to
+    /// read it. Yes unless set.
+    pub check: bool,
+    /// How many reads may go on at the same time, each on a connection of its own; those beyond
+    /// wait. At least 1; 2 unless set. Each takes up to 2 MB of memory.
+    pub readers: usize,
+}
+
+impl SqliteOptions {
+    /// Sets [`Self::sync`].
+    #[must_use]
+    pub fn sync(mut self, sync: Sync) -> Self {
+        self.sync = sync;
+        self
+    }
+
+    /// Sets [`Self::check`].
+    #[must_use]
+    pub fn check(mut self, check: bool) -> Self {
+        self.check = check;
+        self
+    }
+
+    /// Sets [`Self::readers`].
+    #[must_use]
+    pub fn readers(mut self, readers: usize) -> Self {
+        self.readers = readers;
+        self
+    }
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            sync: Sync::Full,
+            check: true,
+            readers: 2,
+        }
+    }
+}
+
+/// When what was written is on the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sync {
+    /// Before `write` returns: what it reports survives the end of the power.
+    #[default]
+    Full,
+    /// Sometime later: what was reported survives the end of the process; when the power ends,
+    /// the last of it may be lost, but nothing is left half written.
+    Normal,
+}

@@ -1,0 +1,164 @@
+//! What is removed for good: rooms, all of a user, and what was kept for long enough.
+
+use rusqlite::Connection;
+use rusqlite::OptionalExtension;
+
+use crate::layers::messages::sqlite::row;
+use crate::layers::messages::sqlite::write::Fault;
+use crate::layers::messages::sqlite::write::Work;
+use crate::layers::messages::store::Retention;
+use crate::layers::messages::store::Written;
+use crate::layers::name::RoomId;
+use crate::layers::name::UserId;
+
+impl Work<'_> {
+    pub(super) fn keep_room(&mut self, name: &RoomId, snapshot: &[u8]) -> Result<Written, Fault> {
+        let room = self.make_room(name)?;
+        self.execute(SNAPSHOT, (room.id, snapshot))?;
+        Ok(Written::Nothing)
+    }
+
+    pub(super) fn forget_room(&mut self, name: &RoomId) -> Result<Written, Fault> {
+        if let Some(room) = self.room(name)? {
+            // What hangs on them goes with them.
+            self.execute(UNINDEX_ROOM, [room.id])?;
+            self.execute(EMPTY_ROOM, [room.id])?;
+            self.execute("DELETE FROM rooms WHERE id = ?1", [room.id])?;
+            self.known.drop_room(name);
+        }
+        Ok(Written::Nothing)
+    }
+
+    pub(super) fn forget_user(&mut self, name: &UserId) -> Result<Written, Fault> {
+        let Some(user) = self.user(name)? else {
+            return Ok(Written::Removed(0));
+        };
+        let removed = self.remove(&ids(self.db, BY_USER, [user])?)?;
+        for tally in ids(self.db, REACTED_BY, [user])? {
+            self.withdraw(tally, user)?;
+        }
+        self.execute(FORGET, [user])?;
+        self.known.drop_user(name);
+        Ok(Written::Removed(removed))
+    }
+
+    /// How many of these messages were there to be removed.
+    pub(super) fn remove(&self, messages: &[i64]) -> rusqlite::Result<u64> {
+        let mut removed = 0;
+        for &id in messages {
+            self.unindex(id)?;
+            let mut statement = self.db.prepare_cached(REMOVE)?;
+            let gone = statement.query_row([id], |row| {
+                Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?, row.get(2)?))
+            });
+            let Some((room, thread, was_deleted)) = gone.optional()? else {
+                continue;
+            };
+            self.execute(UNCOUNT, [room])?;
+            if let (Some(thread), false) = (thread, was_deleted) {
+                self.unanswer(room, thread)?;
+            }
+            removed += 1;
+        }
+        Ok(removed)
+    }
+}
+
+/// The messages that are older than they may be, at most so many, the oldest of a room first.
+pub(super) fn too_old(
+    db: &Connection,
+    now: u64,
+    retention: &Retention,
+    most: usize,
+) -> rusqlite::Result<Vec<i64>> {
+    let Some(age) = retention.max_age else {
+        return Ok(Vec::new());
+    };
+    let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    // Nothing is from before 1970.
+    let since = row::int(now.saturating_sub(age));
+    let mut found = Vec::new();
+    for room in ids(db, AGED_ROOMS, [since])? {
+        let left = limit(most - found.len());
+        found.extend(ids(db, AGED, (room, since, left))?);
+        if found.len() == most {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The messages that are more than a room may have, at most so many, the oldest first.
+pub(super) fn too_many(
+    db: &Connection,
+    retention: &Retention,
+    most: usize,
+) -> rusqlite::Result<Vec<i64>> {
+    let Some(most_of_room) = retention.max_per_room else {
+        return Ok(Vec::new());
+    };
+    let most_of_room = row::int(most_of_room);
+    let mut statement = db.prepare_cached(FULL_ROOMS)?;
+    let rooms = statement.query_map([most_of_room], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut found = Vec::new();
+    for room in rooms {
+        let (room, beyond): (i64, i64) = room?;
+        let left = limit(most - found.len()).min(beyond);
+        found.extend(ids(db, OLDEST, (room, left))?);
+        if found.len() == most {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn ids(db: &Connection, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = db.prepare_cached(sql)?;
+    let found = statement.query_map(values, |row| row.get(0))?;
+    found.collect()
+}
+
+fn limit(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
+}
+
+const SNAPSHOT: &str = "
+    INSERT INTO snapshots (room, snapshot) VALUES (?1, ?2)
+    ON CONFLICT (room) DO UPDATE SET snapshot = excluded.snapshot";
+
+pub(super) const UNINDEX_ROOM: &str = "
+    DELETE FROM words WHERE rowid IN
+    (SELECT id FROM messages INDEXED BY messages_by_room WHERE room = ?1)";
+
+pub(super) const EMPTY_ROOM: &str =
+    "DELETE FROM messages INDEXED BY messages_by_room WHERE room = ?1";
+
+pub(super) const BY_USER: &str = "
+    SELECT id FROM messages INDEXED BY messages_by_user WHERE user = ?1 ORDER BY room, id";
+
+pub(super) const REACTED_BY: &str = "SELECT tally FROM reactions WHERE user = ?1";
+
+/// A user whose name still stands somewhere, as that of who edited or deleted, stays.
+pub(super) const FORGET: &str = "
+    DELETE FROM users WHERE id = ?1
+    AND NOT EXISTS (SELECT 1 FROM messages WHERE deleted_by = ?1)
+    AND NOT EXISTS (SELECT 1 FROM editions WHERE editor = ?1)";
+
+pub(super) const REMOVE: &str = "
+    DELETE FROM messages WHERE id = ?1 RETURNING room, thread, deleted_at IS NOT NULL";
+
+const UNCOUNT: &str = "UPDATE rooms SET messages = messages - 1 WHERE id = ?1";
+
+pub(super) const AGED_ROOMS: &str = "
+    SELECT r.id FROM rooms r WHERE r.messages > 0 AND EXISTS
+    (SELECT 1 FROM messages m INDEXED BY messages_by_time WHERE m.room = r.id AND m.at < ?1)";
+
+pub(super) const AGED: &str = "
+    SELECT id FROM messages INDEXED BY messages_by_time WHERE room = ?1 AND at < ?2
+    ORDER BY at, id LIMIT ?3";
+
+pub(super) const FULL_ROOMS: &str =
+    "SELECT id, messages - ?1 FROM rooms WHERE messages > ?1 ORDER BY id";
+
+pub(super) const OLDEST: &str = "
+    SELECT id FROM messages INDEXED BY messages_by_room WHERE room = ?1 ORDER BY id LIMIT ?2";

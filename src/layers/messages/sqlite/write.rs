@@ -1,0 +1,229 @@
+//! One list of changes, one transaction.
+
+use std::mem;
+
+use rusqlite::Connection;
+use rusqlite::OptionalExtension;
+use rusqlite::TransactionBehavior;
+
+use crate::layers::messages::error::StoreError;
+use crate::layers::messages::sqlite::known::Known;
+use crate::layers::messages::sqlite::row;
+use crate::layers::messages::store::Change;
+use crate::layers::messages::store::Written;
+use crate::layers::messages::terms;
+use crate::layers::name::RoomId;
+use crate::message::Format;
+
+/// The connection that writes, and what it knows without asking.
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    known: Known,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self {
+            connection,
+            known: Known::default(),
+        }
+    }
+
+    /// Makes all of the changes that can be made, or fails and makes none.
+    pub(super) fn write(
+        &mut self,
+        changes: Vec<Change>,
+    ) -> rusqlite::Result<Vec<Result<Written, StoreError>>> {
+        self.transact(|work| {
+            let answers = changes.into_iter().map(|change| work.settle(change));
+            answers.collect()
+        })
+    }
+
+    /// Does all of `work`, durably, or nothing of it.
+    pub(super) fn transact<T>(
+        &mut self,
+        work: impl FnOnce(&mut Work<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        // What is known comes back when it is true: once it is committed.
+        let known = mem::take(&mut self.known);
+        let behavior = TransactionBehavior::Immediate;
+        let transaction = self.connection.transaction_with_behavior(behavior)?;
+        let mut inside = Work {
+            db: &transaction,
+            known,
+        };
+        let done = work(&mut inside)?;
+        let known = inside.known;
+        transaction.commit()?;
+        self.known = known;
+        Ok(done)
+    }
+}
+
+/// A transaction that writes.
+pub(super) struct Work<'a> {
+    pub(super) db: &'a Connection,
+    pub(super) known: Known,
+}
+
+/// Why a change is not made.
+pub(super) enum Fault {
+    /// It may not be, and nothing was written for it: all is asked before anything is written,
+    /// so that there is nothing to take back. The others can be made.
+    Refused(StoreError),
+    /// The file failed. None is made.
+    Store(rusqlite::Error),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A message that is to be changed.
+pub(super) struct Target {
+    pub(super) id: i64,
+    pub(super) room: i64,
+    pub(super) user: Option<i64>,
+    pub(super) thread: Option<i64>,
+    pub(super) is_deleted: bool,
+    pub(super) edits: u64,
+    pub(super) tallies: u64,
+}
+
+/// A message that is to be changed.
+pub(super) const TARGET: &str = "
+    SELECT m.id, m.room, m.user, m.thread, m.deleted_at IS NOT NULL, m.edits, m.tallies
+    FROM rooms r JOIN messages m INDEXED BY messages_by_sequence
+    ON m.room = r.id AND m.sequence = ?2 WHERE r.name = ?1";
+
+impl Work<'_> {
+    fn settle(&mut self, change: Change) -> rusqlite::Result<Result<Written, StoreError>> {
+        let before = self.db.total_changes();
+        match self.apply(change) {
+            Ok(written) => Ok(Ok(written)),
+            Err(Fault::Store(error)) => Err(error),
+            Err(Fault::Refused(error)) => {
+                debug_assert_eq!(before, self.db.total_changes(), "{error}");
+                Ok(Err(error))
+            }
+        }
+    }
+
+    fn apply(&mut self, change: Change) -> Result<Written, Fault> {
+        match change {
+            Change::Save(draft) => self.save(draft),
+            Change::Edit {
+                room,
+                sequence,
+                payload,
+                format,
+                metadata,
+                by,
+                at,
+                max_editions,
+            } => {
+                let target = self.editable(&room, sequence, max_editions)?;
+                self.edit(
+                    &target,
+                    (&payload, format),
+                    metadata.as_ref(),
+                    by.as_ref(),
+                    at,
+                )
+            }
+            Change::Delete {
+                room,
+                sequence,
+                by,
+                at,
+            } => self.delete(&room, sequence, by.as_ref(), at),
+            Change::React {
+                room,
+                sequence,
+                user,
+                reaction,
+                max_reactions,
+            } => self.react(&room, sequence, &user, &reaction, max_reactions),
+            Change::Unreact {
+                room,
+                sequence,
+                user,
+                reaction,
+            } => self.unreact(&room, sequence, &user, &reaction),
+            Change::Room { room, snapshot } => match snapshot {
+                Some(snapshot) => self.keep_room(&room, &snapshot),
+                None => self.forget_room(&room),
+            },
+            Change::ForgetUser(user) => self.forget_user(&user),
+        }
+    }
+
+    pub(super) fn target(&self, room: &RoomId, sequence: u64) -> Result<Target, Fault> {
+        let mut statement = self.db.prepare_cached(TARGET)?;
+        let found = statement.query_row((room.as_str(), row::int(sequence)), |row| {
+            Ok(Target {
+                id: row.get(0)?,
+                room: row.get(1)?,
+                user: row.get(2)?,
+                thread: row.get(3)?,
+                is_deleted: row.get(4)?,
+                edits: row::nat(row.get(5)?),
+                tallies: row::nat(row.get(6)?),
+            })
+        });
+        found
+            .optional()?
+            .ok_or_else(|| StoreError::UnknownMessage.into())
+    }
+
+    /// The message as it is now.
+    pub(super) fn changed(&self, id: i64) -> Result<Written, Fault> {
+        let message = row::load(self.db, id)?;
+        let message = message.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        Ok(Written::Message(Box::new(message)))
+    }
+
+    /// Lets a message be found by its words.
+    pub(super) fn index(
+        &self,
+        id: i64,
+        room: i64,
+        user: Option<i64>,
+        (payload, format): (&[u8], Format),
+    ) -> rusqlite::Result<()> {
+        let words = terms::words_of(payload, format);
+        if words.is_empty() {
+            return Ok(());
+        }
+        let room = format!("r{room}");
+        let user = user.map(|user| format!("u{user}"));
+        self.execute(INDEX, (id, room, user, words.join(" ")))?;
+        Ok(())
+    }
+
+    /// Lets it be found no more.
+    pub(super) fn unindex(&self, id: i64) -> rusqlite::Result<()> {
+        self.execute("DELETE FROM words WHERE rowid = ?1", [id])?;
+        Ok(())
+    }
+
+    /// How many rows a statement has changed.
+    pub(super) fn execute(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+    ) -> rusqlite::Result<usize> {
+        self.db.prepare_cached(sql)?.execute(values)
+    }
+}
+
+const INDEX: &str = "INSERT INTO words (rowid, room, user, text) VALUES (?1, ?2, ?3, ?4)";
