@@ -1,6 +1,8 @@
 //! The layers wired together on one hub.
 
+use std::error::Error;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::sync::Weak;
 use std::time::Instant;
@@ -12,6 +14,12 @@ use crate::hub::Hub;
 use crate::hub::Outbox;
 use crate::layers::channels::Channels;
 use crate::layers::channels::ChannelsConfig;
+use crate::layers::messages::MemoryLimits;
+use crate::layers::messages::MemoryStore;
+use crate::layers::messages::MessageStore;
+use crate::layers::messages::Messages;
+use crate::layers::messages::MessagesConfig;
+use crate::layers::messages::StoreError;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::layers::presence;
@@ -57,6 +65,43 @@ struct Inner {
     rooms: Option<Rooms>,
     presence: Option<Presence>,
     typing: Option<Typing>,
+    messages: Option<Messages>,
+}
+
+/// Why layers could not be built.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LayersError {
+    /// What is kept of rooms could not be restored.
+    Rooms(Box<str>),
+    /// The store of messages could not be read.
+    Store(StoreError),
+    /// Its threads could not be started.
+    Threads(io::Error),
+}
+
+impl fmt::Display for LayersError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rooms(why) => write!(f, "the rooms that are kept cannot be restored: {why}"),
+            Self::Store(error) => error.fmt(f),
+            Self::Threads(error) => write!(f, "the threads of the store do not start: {error}"),
+        }
+    }
+}
+
+impl Error for LayersError {}
+
+impl From<StoreError> for LayersError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<io::Error> for LayersError {
+    fn from(error: io::Error) -> Self {
+        Self::Threads(error)
+    }
 }
 
 /// Layers to be; each of those but users can be left out.
@@ -69,6 +114,8 @@ pub struct LayersBuilder {
     rooms: Option<RoomsConfig>,
     presence: Option<PresenceConfig>,
     typing: Option<TypingConfig>,
+    messages: Option<MessagesConfig>,
+    memory: MemoryLimits,
 }
 
 impl LayersBuilder {
@@ -102,9 +149,34 @@ impl LayersBuilder {
         self
     }
 
-    /// The layers.
+    /// Messages of rooms that are kept; `None` for none. Needs rooms.
+    pub fn messages(mut self, config: Option<MessagesConfig>) -> Self {
+        self.messages = config;
+        self
+    }
+
+    /// How many messages are kept in memory, where there is no other store.
+    pub fn memory(mut self, limits: MemoryLimits) -> Self {
+        self.memory = limits;
+        self
+    }
+
+    /// The layers, with messages kept in memory.
     #[must_use]
     pub fn build(self) -> Layers {
+        let store = MemoryStore::new(self.memory);
+        match self.build_with(store) {
+            Ok(layers) => layers,
+            Err(error) => unreachable!("memory neither blocks nor fails: {error}"),
+        }
+    }
+
+    /// The layers, with messages kept in `store`, and the rooms that it knows.
+    ///
+    /// # Errors
+    ///
+    /// [`LayersError`] when the store cannot be read, or its threads cannot be started.
+    pub fn build_with(self, store: impl MessageStore) -> Result<Layers, LayersError> {
         let users = Users::new(&self.hub, self.users);
         let connections = {
             let users = users.clone();
@@ -112,6 +184,10 @@ impl LayersBuilder {
         };
         let rooms = self.rooms;
         let rooms = rooms.map(|config| Rooms::new(&self.hub, config, connections));
+        let messages = match (&rooms, self.messages) {
+            (Some(rooms), Some(config)) => Some(Messages::new(rooms, store, config)?),
+            _ => None,
+        };
         let layers = Layers {
             inner: Arc::new(Inner {
                 users,
@@ -119,11 +195,12 @@ impl LayersBuilder {
                 presence: self.presence.map(|it| Presence::new(&self.hub, it)),
                 typing: self.typing.map(|it| Typing::new(&self.hub, it)),
                 rooms,
+                messages,
                 hub: self.hub,
             }),
         };
         layers.wire();
-        layers
+        Ok(layers)
     }
 }
 
@@ -143,6 +220,8 @@ impl Layers {
             rooms: Some(RoomsConfig::new()),
             presence: Some(PresenceConfig::new()),
             typing: Some(TypingConfig::new()),
+            messages: Some(MessagesConfig::new()),
+            memory: MemoryLimits::new(),
         }
     }
 
@@ -180,6 +259,12 @@ impl Layers {
     #[must_use]
     pub fn typing(&self) -> Option<&Typing> {
         self.inner.typing.as_ref()
+    }
+
+    /// The messages of rooms.
+    #[must_use]
+    pub fn messages(&self) -> Option<&Messages> {
+        self.inner.messages.as_ref()
     }
 
     /// Connects a client, as [`Users::connect`] does: it receives the rooms of its user from now
@@ -223,6 +308,7 @@ impl Layers {
             self.rooms().and_then(Rooms::next_deadline),
             self.presence().and_then(Presence::next_deadline),
             self.typing().and_then(Typing::next_deadline),
+            self.messages().and_then(Messages::next_deadline),
         ]
         .into_iter()
         .flatten()
@@ -240,6 +326,9 @@ impl Layers {
         }
         if let Some(typing) = self.typing() {
             typing.tick(now);
+        }
+        if let Some(messages) = self.messages() {
+            messages.tick(now);
         }
     }
 

@@ -9,7 +9,8 @@
 //!
 //! An area's file has its rows as a `const TABLE: &[Operation]` and a function for each, which reads
 //! its arguments off the [`Call`], asks the layer, and answers with JSON. Nothing in here waits,
-//! locks or reads a clock.
+//! locks or reads a clock; what somebody else has to be waited for comes as an answer that is
+//! there later.
 //!
 //! # How to write one
 //!
@@ -22,6 +23,7 @@
 mod answer;
 mod call;
 mod channels;
+mod messages;
 #[cfg(any(feature = "server", test))]
 mod openapi;
 mod page;
@@ -39,6 +41,7 @@ use crate::code::ErrorCode;
 use crate::protocol::Fault;
 
 pub(crate) use self::answer::Answer;
+pub(crate) use self::answer::Later;
 pub(crate) use self::call::Call;
 pub(crate) use self::call::Caller;
 #[cfg(any(feature = "server", test))]
@@ -139,6 +142,8 @@ fn fault(code: ErrorCode, field: Option<&'static str>, error: &impl Display) -> 
 /// The tables of all areas.
 const TABLES: &[&[Operation]] = &[
     channels::TABLE,
+    messages::CHANGES,
+    messages::READS,
     presence::TABLE,
     rooms::directory::TABLE,
     rooms::manage::TABLE,

@@ -79,7 +79,13 @@ async fn answer(
         caller: Caller::Api(actor),
         arguments: &arguments,
     };
-    Ok((operation.run)(&call)?)
+    let mut answered = (operation.run)(&call)?.settled();
+    loop {
+        match answered {
+            Ok(answer) => return Ok(answer),
+            Err(later) => answered = later.await?.settled(),
+        }
+    }
 }
 
 fn user(id: &str) -> Result<Actor, Fault> {

@@ -6,10 +6,12 @@
 //!
 //! # Order
 //!
-//! Replies come in the order of the commands. While a subscribe waits for its answer, one more
+//! Replies come in the order of the commands, which are carried out in theirs: one whose answer
+//! has to be waited for does not keep those after it from being carried out. While a subscribe waits for its answer, one more
 //! command is held, and no more should be read: see [`Dialogue::is_ready`]. The `joined` reply
 //! takes the place, among the pushes, of the frame that says where the subscription begins.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::num::NonZeroU32;
 use std::task::Context;
@@ -23,6 +25,8 @@ use crate::disconnect::Disconnect;
 use crate::hub::Client;
 use crate::hub::Event;
 use crate::hub::Frame;
+use crate::operations::Answer;
+use crate::operations::Later;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::Hello;
@@ -55,6 +59,8 @@ pub(crate) struct Dialogue {
     join: Option<Box<Join>>,
     /// A command that waits for the join.
     held: Option<Box<str>>,
+    /// Replies in the order of their commands, of which the first is waited for.
+    waiting: VecDeque<Waiting>,
     rate: Option<Box<Rate>>,
 }
 
@@ -67,6 +73,18 @@ struct Join {
     /// Whether the frame has come.
     announced: bool,
 }
+
+/// A reply that is waited for, or that waits for one before it.
+enum Waiting {
+    There(Bytes),
+    Awaited {
+        id: Option<RequestId>,
+        future: Later,
+    },
+}
+
+/// How many replies may wait: then no further command is taken.
+const MOST_WAITING: usize = 64;
 
 struct Rate {
     commands: CommandRate,
@@ -91,6 +109,7 @@ impl Dialogue {
             session: Session::new(gateway, client, rules.client_publish),
             join: None,
             held: None,
+            waiting: VecDeque::new(),
             rate,
         }
     }
@@ -127,7 +146,7 @@ impl Dialogue {
 
     /// Whether another command may come.
     pub(crate) fn is_ready(&self) -> bool {
-        self.held.is_none()
+        self.held.is_none() && self.waiting.len() < MOST_WAITING
     }
 
     /// Takes a command, which is carried out as soon as those before it are.
@@ -142,6 +161,10 @@ impl Dialogue {
 
     /// Goes on with what waits for the hub; pending when nothing waits any more, too.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, replies: Replies<'_>) {
+        if self.answer_waiting(cx, replies).is_pending() {
+            // A join that came after these is answered after them.
+            return;
+        }
         while let Some(join) = &mut self.join
             && let Some(future) = &mut join.future
             && let Poll::Ready(result) = future.as_mut().poll(cx)
@@ -156,6 +179,33 @@ impl Dialogue {
                     self.resume(replies);
                 }
             }
+        }
+    }
+
+    /// Gives the replies that are there, in order; pending while one is waited for.
+    fn answer_waiting(&mut self, cx: &mut Context<'_>, replies: Replies<'_>) -> Poll<()> {
+        while let Some(first) = self.waiting.front_mut() {
+            let reply = match first {
+                Waiting::There(reply) => Some(mem::take(reply)),
+                Waiting::Awaited { id, future } => match future.as_mut().poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(answered) => answered_later(id.take(), answered),
+                },
+            };
+            self.waiting.pop_front();
+            if let Some(reply) = reply {
+                replies(reply);
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Gives a reply, after those that are waited for.
+    fn reply(&mut self, reply: Bytes, replies: Replies<'_>) {
+        if self.waiting.is_empty() {
+            replies(reply);
+        } else {
+            self.waiting.push_back(Waiting::There(reply));
         }
     }
 
@@ -196,17 +246,17 @@ impl Dialogue {
     }
 
     fn start(&mut self, text: &str, replies: Replies<'_>) {
-        let mut refuse = |fault: &Fault| replies(framing::text(Push::Error(fault)));
         let Request { id, command } = match Request::parse(text) {
             Ok(request) => request,
-            Err(fault) => return refuse(&fault),
+            Err(fault) => return self.refuse(&fault, replies),
         };
         if let Some(rate) = &mut self.rate
             && let Err(fault) = rate.take(self.session.client())
         {
-            return refuse(&fault.reply_to(id));
+            return self.refuse(&fault.reply_to(id), replies);
         }
         match self.session.handle(command) {
+            Outcome::Answering(future) => self.waiting.push_back(Waiting::Awaited { id, future }),
             Outcome::Later { channel, future } => {
                 self.join = Some(Box::new(Join {
                     id,
@@ -217,11 +267,15 @@ impl Dialogue {
             }
             Outcome::Now(Ok(done)) => {
                 if let Some(push) = answer(id.as_ref(), &done) {
-                    replies(framing::text(push));
+                    self.reply(framing::text(push), replies);
                 }
             }
-            Outcome::Now(Err(fault)) => refuse(&fault.reply_to(id)),
+            Outcome::Now(Err(fault)) => self.refuse(&fault.reply_to(id), replies),
         }
+    }
+
+    fn refuse(&mut self, fault: &Fault, replies: Replies<'_>) {
+        self.reply(framing::text(Push::Error(fault)), replies);
     }
 }
 
@@ -238,6 +292,14 @@ impl Rate {
         }
         let why = format!("too many commands; try again in {} ms", millis(wait).max(1));
         Err(Fault::new(ErrorCode::RateLimited, why))
+    }
+}
+
+/// The reply to a command that others had to be waited for.
+fn answered_later(id: Option<RequestId>, answered: Result<Answer, Fault>) -> Option<Bytes> {
+    match answered {
+        Ok(done) => answer(id.as_ref(), &Done::Answered(done)).map(framing::text),
+        Err(fault) => Some(framing::text(Push::Error(&fault.reply_to(id)))),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::operations;
 use crate::operations::Answer;
 use crate::operations::Call;
 use crate::operations::Caller;
+use crate::operations::Later;
 use crate::operations::Who;
 use crate::protocol::Arguments;
 use crate::protocol::Command;
@@ -61,6 +62,8 @@ pub enum ClientPublish {
 pub(super) enum Outcome {
     /// Done at once.
     Now(Result<Done, Fault>),
+    /// Done, but whoever is to answer has to be waited for. Dropped early, it is done all the same.
+    Answering(Later),
     /// A subscribe, which may wait for the authorizer. Dropped early, it has not joined.
     Later {
         channel: String,
@@ -102,7 +105,13 @@ impl Session {
             return Outcome::Now(Err(fault));
         }
         Outcome::Now(match command {
-            Command::Operation { name, arguments } => self.operate(&name, &arguments),
+            Command::Operation { name, arguments } => {
+                match self.operate(&name, &arguments).map(Answer::settled) {
+                    Ok(Ok(answer)) => Ok(Done::Answered(answer)),
+                    Ok(Err(later)) => return Outcome::Answering(later),
+                    Err(fault) => Err(fault),
+                }
+            }
             Command::Ping => Ok(Done::Pong),
             Command::Presence { channel } => self.presence(channel),
             Command::Publish {
@@ -132,7 +141,7 @@ impl Session {
         })
     }
 
-    fn operate(&self, name: &str, arguments: &Arguments) -> Result<Done, Fault> {
+    fn operate(&self, name: &str, arguments: &Arguments) -> Result<Answer, Fault> {
         let operation = operations::find(name).ok_or_else(unknown_type)?;
         let layers = self.layers.as_ref().ok_or_else(no_layers)?;
         if operation.who == Who::Server {
@@ -144,7 +153,7 @@ impl Session {
             caller: Caller::Client(&self.client),
             arguments,
         };
-        (operation.run)(&call).map(Done::Answered)
+        (operation.run)(&call)
     }
 
     fn presence(&self, channel: String) -> Result<Done, Fault> {

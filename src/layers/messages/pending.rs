@@ -75,7 +75,10 @@ impl<T> Pending<T> {
     }
 }
 
-#[expect(clippy::expect_used, reason = "polled again after it was ready, as futures panic")]
+#[expect(
+    clippy::expect_used,
+    reason = "polled again after it was ready, as futures panic"
+)]
 fn taken<T>(answer: Option<T>) -> T {
     answer.expect("the answer was taken already")
 }

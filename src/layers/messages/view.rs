@@ -180,7 +180,10 @@ fn timestamp(millis: u64) -> Timestamp {
     Timestamp::since_unix_epoch(Duration::from_millis(millis))
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_zero(edits: &u32) -> bool {
     *edits == 0
 }

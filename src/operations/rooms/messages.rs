@@ -4,6 +4,8 @@ use serde_json::json;
 
 use crate::hub::Client;
 use crate::layers::Actor;
+use crate::layers::messages::Outgoing;
+use crate::layers::rooms::Sent;
 use crate::operations::Answer;
 use crate::operations::Argument;
 use crate::operations::Call;
@@ -12,10 +14,13 @@ use crate::operations::Kind;
 use crate::operations::Method;
 use crate::operations::Operation;
 use crate::operations::Who;
+use crate::operations::disabled;
+use crate::operations::messages::later;
 use crate::operations::page;
 use crate::protocol::Fault;
 use crate::protocol::Payload;
 use crate::protocol::Report;
+use crate::protocol::invalid;
 use crate::protocol::missing;
 
 use super::ROLE;
@@ -48,6 +53,11 @@ pub(in crate::operations) const TABLE: &[Operation] = &[
                 "metadata",
                 Kind::Object,
                 "What the sender says about it; passed on as it is. At most 4 KiB.",
+            ),
+            Argument::optional(
+                "thread_id",
+                Kind::Text,
+                "The message that it answers: it belongs to the thread of that.",
             ),
             Argument::optional(
                 "echo",
@@ -145,15 +155,36 @@ fn send(call: &Call<'_>) -> Result<Answer, Fault> {
         Caller::Client(client) if !echo => Some(Client::id(client)),
         _ => None,
     };
-    let sent = rooms(call)?.send(&actor, &room, message, except);
-    let sent = sent.map_err(fault)?;
+    let thread = thread(call)?;
+    let answer = match call.layers.messages() {
+        Some(messages) => {
+            let outgoing = Outgoing::new(message).thread(thread).except(except);
+            later(messages.send(&actor, &room, outgoing), sent)
+        }
+        None if thread.is_some() => return Err(disabled("the keeping of messages")),
+        None => {
+            let done = rooms(call)?.send(&actor, &room, message, except);
+            sent(done.map_err(fault)?)
+        }
+    };
     if let Actor::User(user) = &actor {
         call.layers.has_sent(user, &room);
     }
-    Ok(Answer::of(&json!({
+    Ok(answer)
+}
+
+fn sent(sent: Sent) -> Answer {
+    Answer::of(&json!({
         "message_id": sent.id.to_string(),
         "delivery": Report::of(&sent.delivery),
-    })))
+    }))
+}
+
+/// The message that `thread_id` names.
+fn thread(call: &Call<'_>) -> Result<Option<u64>, Fault> {
+    let text = call.arguments.text("thread_id", usize::MAX)?;
+    let thread = text.map(|text| text.parse()).transpose();
+    thread.map_err(|_| invalid("thread_id", "the id of a message, a string of digits"))
 }
 
 fn send_to_role(call: &Call<'_>) -> Result<Answer, Fault> {

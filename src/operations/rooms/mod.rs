@@ -81,7 +81,7 @@ fn permission(call: &Call<'_>) -> Result<Permission, Fault> {
 }
 
 /// The message that `message_id` names: the digits of its number.
-fn message_id(call: &Call<'_>) -> Result<u64, Fault> {
+pub(super) fn message_id(call: &Call<'_>) -> Result<u64, Fault> {
     let text = call.arguments.text("message_id", usize::MAX);
     let text = match text {
         // A number is as good.
@@ -97,7 +97,7 @@ fn message_id(call: &Call<'_>) -> Result<u64, Fault> {
 }
 
 /// The user after whom a page goes on.
-fn after_user(after: Option<&str>) -> Result<Option<UserId>, Fault> {
+pub(super) fn after_user(after: Option<&str>) -> Result<Option<UserId>, Fault> {
     let after = after.map(UserId::parse).transpose();
     after.map_err(|_| invalid("after", "`next` of the page before"))
 }

@@ -132,7 +132,14 @@ impl Messages {
             reaction: reaction.into(),
             max_reactions: self.inner.config.max_reactions,
         };
-        self.reaction(user, room, sequence, reaction, "message.reaction_added", change)
+        self.reaction(
+            user,
+            room,
+            sequence,
+            reaction,
+            "message.reaction_added",
+            change,
+        )
     }
 
     /// Takes a reaction of a user back; gives how many have it now. The room is told, with
@@ -154,7 +161,14 @@ impl Messages {
             user: user.clone(),
             reaction: reaction.into(),
         };
-        self.reaction(user, room, sequence, reaction, "message.reaction_removed", change)
+        self.reaction(
+            user,
+            room,
+            sequence,
+            reaction,
+            "message.reaction_removed",
+            change,
+        )
     }
 
     fn reaction(
@@ -198,11 +212,14 @@ impl Messages {
     /// Nobody is told. For the server's side: who may ask for it, it knows.
     pub fn forget_user(&self, user: &UserId) -> Pending<Result<u64, MessageError>> {
         let (giver, pending) = Pending::later();
-        self.inner
-            .change(Change::ForgetUser(user.clone()), giver, |written| match written {
+        self.inner.change(
+            Change::ForgetUser(user.clone()),
+            giver,
+            |written| match written {
                 Written::Removed(messages) => messages,
                 Written::Message(_) | Written::Nothing | Written::Reaction(_) => 0,
-            });
+            },
+        );
         pending
     }
 }
@@ -262,7 +279,10 @@ impl Inner {
     }
 
     pub(super) fn known(&self, room: &RoomId, sequence: u64) -> Result<Stored, MessageError> {
-        let stored = self.store.get(room, sequence).map_err(MessageError::Store)?;
+        let stored = self
+            .store
+            .get(room, sequence)
+            .map_err(MessageError::Store)?;
         stored.ok_or(MessageError::Store(StoreError::UnknownMessage))
     }
 }
