@@ -332,6 +332,14 @@ impl Layers {
         }
     }
 
+    /// Waits until everything that was asked for is kept. For the end of a program: it parks the
+    /// thread.
+    pub fn flush(&self) {
+        if let Some(messages) = self.messages() {
+            messages.flush();
+        }
+    }
+
     fn wire(&self) {
         let Some(rooms) = self.rooms() else {
             return;

@@ -1,5 +1,6 @@
 //! What is served on top of the hub.
 
+use std::error::Error;
 use std::time::Duration;
 
 use clap::Args;
@@ -14,6 +15,7 @@ use throng::typing::TypingConfig;
 use throng::users::UsersConfig;
 
 use crate::cli::millis;
+use crate::keeping::KeepOptions;
 
 /// How users, rooms, presence and typing are kept.
 #[derive(Clone, Debug, Args)]
@@ -94,6 +96,9 @@ pub(crate) struct LayerOptions {
     /// Users who may be typing in one room at a time; 0 for no limit.
     #[arg(long, value_name = "N", default_value = "10")]
     max_typing: usize,
+
+    #[command(flatten)]
+    keep: KeepOptions,
 }
 
 /// Who sees the presence of whom.
@@ -106,7 +111,7 @@ pub(crate) enum Sees {
 }
 
 impl LayerOptions {
-    pub(crate) fn layers(&self, hub: &Hub) -> Layers {
+    pub(crate) fn layers(&self, hub: &Hub) -> Result<Layers, Box<dyn Error>> {
         let users = UsersConfig::new()
             .max_per_user(limit(self.max_connections_per_user))
             .max_anonymous(limit(self.max_anonymous))
@@ -130,13 +135,13 @@ impl LayerOptions {
         let typing = TypingConfig::new()
             .expires(self.typing_timeout)
             .max_per_room(limit(self.max_typing));
-        Layers::builder(hub)
+        let builder = Layers::builder(hub)
             .users(users)
             .channels((!self.no_patterns).then_some(channels))
             .rooms((!self.no_rooms).then_some(rooms))
             .presence((!self.no_presence).then_some(presence))
-            .typing((!self.no_typing).then_some(typing))
-            .build()
+            .typing((!self.no_typing).then_some(typing));
+        self.keep.build(builder)
     }
 }
 

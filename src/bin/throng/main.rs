@@ -2,6 +2,7 @@
 
 mod bench;
 mod cli;
+mod keeping;
 mod layers;
 mod serve;
 

@@ -12,6 +12,7 @@ use throng::Authorization;
 use throng::Disconnect;
 use throng::Gateway;
 use throng::Hub;
+use throng::Layers;
 use throng::Limits;
 use throng::OutboxLimits;
 use throng::server;
@@ -60,6 +61,7 @@ fn start(options: ServeOptions) -> Result<ExitCode, Box<dyn Error>> {
 async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Error>> {
     let origins = Origins::list(options.allow_origin.iter().map(String::as_str))?;
     let mut certificate = options.tls.certificate()?;
+    let layers = options.layers.layers(&hub)?;
     let listener = server::listen(options.listen, options.backlog.get())
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -82,7 +84,7 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
     let config = certificate.configure(config(&options));
     let serving = server::serve(
         listener,
-        gateway(&options, hub.clone(), origins),
+        gateway(&options, hub.clone(), layers.clone(), origins),
         config,
         stopping,
     );
@@ -97,6 +99,7 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
         never = certificate.reload_when_told() => match never {},
     };
     hub.close(Disconnect::SHUTDOWN);
+    layers.flush();
     Ok(code)
 }
 
@@ -123,7 +126,7 @@ fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
     Ok(builder.build()?)
 }
 
-fn gateway(options: &ServeOptions, hub: Hub, origins: Origins) -> Gateway {
+fn gateway(options: &ServeOptions, hub: Hub, layers: Layers, origins: Origins) -> Gateway {
     let ws = WsConfig::new()
         .client_publish(match options.client_publish {
             Publishes::Allow => ClientPublish::Allow,
@@ -140,7 +143,6 @@ fn gateway(options: &ServeOptions, hub: Hub, origins: Origins) -> Gateway {
         .pong_timeout(options.pong_timeout)
         .write_timeout(options.write_timeout)
         .close_timeout(options.close_timeout);
-    let layers = options.layers.layers(&hub);
     let builder = Gateway::builder(hub)
         .layers(layers)
         .sse(sse(options))

@@ -229,12 +229,34 @@ pub struct Retention {
     pub max_per_room: Option<u64>,
 }
 
-impl Default for Retention {
-    fn default() -> Self {
+impl Retention {
+    /// 30 days, and 100,000 of each room.
+    #[must_use]
+    pub const fn new() -> Self {
         Self {
             max_age: Some(Duration::from_secs(30 * 24 * 60 * 60)),
             max_per_room: Some(100_000),
         }
+    }
+
+    /// Sets [`Self::max_age`].
+    #[must_use]
+    pub const fn max_age(mut self, age: Option<Duration>) -> Self {
+        self.max_age = age;
+        self
+    }
+
+    /// Sets [`Self::max_per_room`].
+    #[must_use]
+    pub const fn max_per_room(mut self, messages: Option<u64>) -> Self {
+        self.max_per_room = messages;
+        self
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -20,8 +20,14 @@ use crate::layers::messages::store::Written;
 /// What is done with the answer to a change, on the thread that writes, in the order of changes.
 pub(super) type Then = Box<dyn FnOnce(Result<Written, StoreError>) + Send>;
 
-/// A change on its way, and what is done then.
-type Write = (Change, Then);
+/// What waits to be written.
+enum Write {
+    /// A change, and what is done then.
+    Change(Change, Then),
+    /// What is done when all before it is.
+    Barrier(Read),
+}
+
 type Read = Box<dyn FnOnce() + Send>;
 
 /// The threads of one store.
@@ -65,9 +71,14 @@ impl Threads {
 
     /// Has a change written. When as many wait as may, `then` learns so at once.
     pub(super) fn write(&self, change: Change, then: Then) {
-        if let Err((_, then)) = self.writes.push((change, then)) {
+        if let Err(Write::Change(_, then)) = self.writes.push(Write::Change(change, then)) {
             then(Err(busy()));
         }
+    }
+
+    /// Has something done when everything that was given before has been written.
+    pub(super) fn barrier(&self, then: Read) {
+        self.writes.push_anyway(Write::Barrier(then));
     }
 
     /// Has something read.
@@ -85,18 +96,40 @@ impl Threads {
     }
 }
 
+/// What is done after a batch.
+enum Done {
+    Answered(Then),
+    Passed(Read),
+}
+
+fn silent() -> StoreError {
+    StoreError::Failed("it did not answer".into())
+}
+
 fn busy() -> StoreError {
     StoreError::Failed("too much waits for it".into())
 }
 
 fn write(store: &dyn MessageStore, writes: &Queue<Write>) {
     while let Some(batch) = writes.take(MOST_TOGETHER) {
-        let (changes, thens): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let mut changes = Vec::with_capacity(batch.len());
+        let mut thens: Vec<Done> = Vec::with_capacity(batch.len());
+        for write in batch {
+            match write {
+                Write::Change(change, then) => {
+                    changes.push(change);
+                    thens.push(Done::Answered(then));
+                }
+                Write::Barrier(then) => thens.push(Done::Passed(then)),
+            }
+        }
         let mut answers = store.write(changes).into_iter();
         for then in thens {
-            // A store that forgets to answer has not said that it is done.
-            let answer = answers.next();
-            then(answer.unwrap_or_else(|| Err(StoreError::Failed("it did not answer".into()))));
+            match then {
+                // A store that forgets to answer has not said that it is done.
+                Done::Answered(then) => then(answers.next().unwrap_or_else(|| Err(silent()))),
+                Done::Passed(then) => then(),
+            }
         }
     }
 }
@@ -166,6 +199,12 @@ impl<T> Queue<T> {
         drop(state);
         self.come.notify_one();
         Ok(())
+    }
+
+    /// Unless it has ended, takes it however many wait.
+    fn push_anyway(&self, item: T) {
+        self.state.lock().waiting.push_back(item);
+        self.come.notify_one();
     }
 
     /// What waits, at most so many, waiting for the first; `None` once it has ended.

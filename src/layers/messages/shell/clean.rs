@@ -5,6 +5,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::layers::messages::error::MessageError;
+use crate::layers::messages::pending::Pending;
 use crate::layers::messages::store::Cleaned;
 use crate::time::SystemClock;
 
@@ -38,6 +39,18 @@ impl Messages {
             }
             giver.give(cleaned);
         });
+    }
+}
+
+impl Messages {
+    /// Waits until all changes that were asked for are made. Parks the thread.
+    pub fn flush(&self) {
+        let Some(threads) = &self.inner.threads else {
+            return;
+        };
+        let (giver, pending) = Pending::later();
+        threads.barrier(Box::new(move || giver.give(())));
+        pending.wait();
     }
 }
 

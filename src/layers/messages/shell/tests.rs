@@ -586,8 +586,7 @@ fn what_was_sent_to_a_room_goes_with_it() {
 
 #[test]
 fn what_is_too_old_is_removed_in_time() {
-    let mut retention = Retention::default();
-    retention.max_per_room = Some(3);
+    let retention = Retention::new().max_per_room(Some(3));
     let place = Place::with(true, MessagesConfig::new().retention(retention));
     for _ in 0..5 {
         place.send("ada", "x").unwrap();

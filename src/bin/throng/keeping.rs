@@ -1,0 +1,113 @@
+//! What is kept of messages, where, and for how long.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::ValueEnum;
+use throng::Layers;
+use throng::LayersBuilder;
+use throng::messages::MemoryLimits;
+use throng::messages::MessagesConfig;
+use throng::messages::Retention;
+use throng::messages::sqlite::SqliteOptions;
+use throng::messages::sqlite::SqliteStore;
+use throng::messages::sqlite::Sync;
+
+use crate::cli::millis;
+
+/// How the messages of rooms are kept.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct KeepOptions {
+    /// Keep no messages of rooms: they are delivered, and that is all.
+    #[arg(long, conflicts_with = "data")]
+    no_messages: bool,
+
+    /// Keep rooms and their messages in a file in this directory, which is made if it is not
+    /// there; in memory unless given.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// What a message that was acknowledged survives: the end of the process and of the power, or
+    /// only that of the process.
+    #[arg(long, value_name = "HOW", default_value = "full", requires = "data")]
+    sync: Survives,
+
+    /// Do not look for damage when the file is opened.
+    #[arg(long, requires = "data")]
+    no_check: bool,
+
+    /// Days for which messages are kept; 0 for ever.
+    #[arg(long, value_name = "DAYS", default_value = "30")]
+    keep_days: u32,
+
+    /// Messages that are kept of each room; 0 for all.
+    #[arg(long, value_name = "N", default_value = "100000")]
+    keep_per_room: u64,
+
+    /// Milliseconds between two cleanups.
+    #[arg(long, value_name = "MS", default_value = "3600000", value_parser = millis)]
+    cleanup_interval: Duration,
+
+    /// Milliseconds after which a message can no longer be edited; for ever unless given.
+    #[arg(long, value_name = "MS", value_parser = millis)]
+    edit_window: Option<Duration>,
+
+    /// Messages that are kept in memory, of all rooms together.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "1000000",
+        conflicts_with = "data"
+    )]
+    memory_messages: usize,
+
+    /// Bytes that they may take.
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value = "268435456",
+        conflicts_with = "data"
+    )]
+    memory_bytes: usize,
+}
+
+/// What a message that was acknowledged survives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Survives {
+    /// The end of the power.
+    Full,
+    /// The end of the process.
+    Normal,
+}
+
+impl KeepOptions {
+    /// The layers, with messages kept as was said.
+    pub(crate) fn build(&self, builder: LayersBuilder) -> Result<Layers, Box<dyn Error>> {
+        let retention = Retention::new()
+            .max_age((self.keep_days > 0).then(|| DAY * self.keep_days))
+            .max_per_room((self.keep_per_room > 0).then_some(self.keep_per_room));
+        let config = MessagesConfig::new()
+            .cleanup_interval(self.cleanup_interval)
+            .edit_window(self.edit_window)
+            .retention(retention);
+        let builder = builder.messages((!self.no_messages).then_some(config));
+        let Some(data) = &self.data else {
+            let limits = MemoryLimits::new()
+                .max_messages(self.memory_messages)
+                .max_bytes(self.memory_bytes);
+            return Ok(builder.memory(limits).build());
+        };
+        let sync = match self.sync {
+            Survives::Full => Sync::Full,
+            Survives::Normal => Sync::Normal,
+        };
+        let options = SqliteOptions::default().sync(sync).check(!self.no_check);
+        let store = SqliteStore::open(data, options)
+            .map_err(|error| format!("cannot keep messages in {}: {error}", data.display()))?;
+        Ok(builder.build_with(store)?)
+    }
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
