@@ -1,6 +1,7 @@
 //! Saving: which number a message gets, and which it may ask for.
 
 use std::collections::BTreeSet;
+use std::sync::Barrier;
 use std::thread;
 
 use serde_json::json;
@@ -74,15 +75,22 @@ pub(in super::super) fn what_is_saved_is_read_again(store: &dyn MessageStore) {
 }
 
 pub(in super::super) fn concurrent_saves_get_numbers_of_their_own(store: &dyn MessageStore) {
-    let given: BTreeSet<_> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..30)
-            .map(|n| scope.spawn(move || save(store, text("a", &n.to_string(), n)).sequence))
-            .collect();
-        let numbers = threads.into_iter().map(|it| it.join().unwrap());
-        numbers.collect()
+    let rooms: Vec<_> = (0..10).map(|n| format!("r{n}")).collect();
+    let (rooms, start) = (&rooms, &Barrier::new(30));
+    let given: Vec<Vec<u64>> = thread::scope(|scope| {
+        let save_in_each = move || {
+            start.wait();
+            let saved = rooms.iter().map(|of| save(store, text(of, "m", 1)));
+            saved.map(|it| it.sequence).collect()
+        };
+        let threads: Vec<_> = (0..30).map(|_| scope.spawn(save_in_each)).collect();
+        threads.into_iter().map(|it| it.join().unwrap()).collect()
     });
-    assert_eq!(given, (1..=30).collect());
-    assert_eq!(page(store, &Query::room(room("a"))).messages.len(), 30);
+    for (n, of) in rooms.iter().enumerate() {
+        let numbers: BTreeSet<_> = given.iter().map(|it| it[n]).collect();
+        assert_eq!(numbers, (1..=30).collect());
+        assert_eq!(page(store, &Query::room(room(of))).messages.len(), 30);
+    }
 }
 
 pub(in super::super) fn a_given_number_must_be_greater_than_all(store: &dyn MessageStore) {

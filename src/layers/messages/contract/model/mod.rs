@@ -47,7 +47,7 @@ fn drive<S: MessageStore>(
         failure_persistence: None,
         ..Config::default()
     };
-    let steps = vec((steps::step(), steps::ask()), 1..60);
+    let steps = vec((steps::step(), steps::ask()), 1..80);
     let result = TestRunner::new(config).run(&steps, |steps| {
         let (store, mut model) = (make(), Dull::default());
         let mut steps = steps.into_iter();

@@ -100,7 +100,8 @@ fn edit() -> impl Strategy<Value = Change> {
 
 fn reaction() -> impl Strategy<Value = (RoomId, u64, UserId, Box<str>)> {
     let what = select(vec!["+", "+", "-", "?"]).prop_map(Into::into);
-    (select(rooms()), 0_u64..3, select(users()), what)
+    // Few places, so that they meet.
+    (select(rooms()), 0_u64..2, select(users()), what)
 }
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
@@ -113,12 +114,15 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
             at,
         }
     });
-    let react = reaction().prop_map(|(room, sequence, user, reaction)| Change::React {
-        room,
-        sequence,
-        user,
-        reaction,
-        max_reactions: 2,
+    let react = (reaction(), 1_usize..4).prop_map(|(reaction, max_reactions)| {
+        let (room, sequence, user, reaction) = reaction;
+        Change::React {
+            room,
+            sequence,
+            user,
+            reaction,
+            max_reactions,
+        }
     });
     let unreact = reaction().prop_map(|(room, sequence, user, reaction)| Change::Unreact {
         room,
@@ -135,11 +139,11 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         max_per_room,
     });
     prop_oneof![
-        20 => draft().prop_map(Step::Change),
+        24 => draft().prop_map(Step::Change),
         4 => edit().prop_map(Step::Change),
         4 => delete.prop_map(Step::Change),
-        8 => react.prop_map(Step::Change),
-        3 => unreact.prop_map(Step::Change),
+        16 => react.prop_map(Step::Change),
+        6 => unreact.prop_map(Step::Change),
         1 => snapshot.prop_map(Step::Change),
         1 => forget.prop_map(Step::Change),
         1 => clean.prop_map(Step::Clean),
