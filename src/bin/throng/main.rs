@@ -2,6 +2,7 @@
 
 mod bench;
 mod cli;
+mod history;
 mod layers;
 mod serve;
 
