@@ -22,6 +22,7 @@
 mod answer;
 mod call;
 mod channels;
+mod history;
 #[cfg(any(feature = "server", test))]
 mod openapi;
 mod page;
@@ -139,6 +140,7 @@ fn fault(code: ErrorCode, field: Option<&'static str>, error: &impl Display) -> 
 /// The tables of all areas.
 const TABLES: &[&[Operation]] = &[
     channels::TABLE,
+    history::TABLE,
     presence::TABLE,
     rooms::directory::TABLE,
     rooms::manage::TABLE,

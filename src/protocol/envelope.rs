@@ -60,11 +60,12 @@ pub(super) struct Envelope<'a> {
     pub(super) base64: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) metadata: Option<&'a Metadata>,
-    pub(super) timestamp: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) timestamp: Option<Timestamp>,
 }
 
 impl<'a> Envelope<'a> {
-    pub(super) fn new(kind: &'static str, timestamp: Timestamp) -> Self {
+    pub(super) fn new(kind: &'static str, now: Timestamp) -> Self {
         Self {
             kind,
             reply_to: None,
@@ -80,7 +81,7 @@ impl<'a> Envelope<'a> {
             text: None,
             base64: None,
             metadata: None,
-            timestamp,
+            timestamp: Some(now),
         }
     }
 

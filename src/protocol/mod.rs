@@ -20,6 +20,7 @@ mod field;
 mod problem;
 mod publication;
 mod push;
+mod remembered;
 mod stream;
 
 pub use crate::code::ErrorCode;
@@ -42,6 +43,7 @@ pub(crate) use self::problem::ProblemDetails;
 pub use self::publication::Publication;
 pub use self::push::Hello;
 pub use self::push::Push;
+pub use self::remembered::Remembered;
 pub use self::stream::Missed;
 pub use self::stream::Selection;
 pub use self::stream::StreamHello;

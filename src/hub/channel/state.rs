@@ -257,6 +257,7 @@ impl State {
         };
         if let Some(history) = &mut self.history {
             history.expire(self.face.common.millis());
+            self.face.counters.remember(history.size());
             (page.frames, page.more) = history.page(query);
             page.floor = history.floor();
         }
@@ -313,6 +314,7 @@ impl State {
         }
         if let Some(history) = &mut self.history {
             history.expire(self.face.common.millis());
+            self.face.counters.remember(history.size());
         }
         let mut start = Start::of(since, self.position, self.history.as_deref());
         let misses_nothing = start.after == self.position.offset;
