@@ -204,6 +204,12 @@ impl Hub {
         self.shared.channel(name)
     }
 
+    /// A handle to a channel that is there; none is made.
+    #[must_use]
+    pub fn existing_channel(&self, name: &str) -> Option<Channel> {
+        self.shared.existing(name)
+    }
+
     /// Publishes to a channel by its name: one look into a table, then as [`Channel::publish`].
     /// A channel that is not there is not made, and the message reaches nobody, unless the channel
     /// is to have a [history](HubBuilder::history), or a [`Router`] sends the message further:

@@ -30,6 +30,8 @@ pub struct HubStats {
     pub evicted: u64,
     /// Bytes that all channels remember now, with 256 for each publication besides its payload.
     pub history_bytes: u64,
+    /// Publications that all channels remember now.
+    pub history_messages: usize,
     /// Publishes: messages, and comings and goings in presence channels.
     pub published: u64,
     /// Subscriptions now.
@@ -231,6 +233,7 @@ impl HubStats {
         self.disconnected_slow += channel.disconnected_slow;
         self.dropped += channel.dropped;
         self.evicted += channel.evicted;
+        self.history_messages += channel.history_messages;
         self.published += channel.published;
         self.subscriptions += channel.subscribers;
     }

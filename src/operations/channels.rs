@@ -22,7 +22,7 @@ use super::Operation;
 use super::Who;
 use super::page;
 
-const CHANNEL: Argument = Argument::needed("channel_id", Kind::Text, "Which channel.");
+pub(super) const CHANNEL: Argument = Argument::needed("channel_id", Kind::Text, "Which channel.");
 const DESCRIPTION: Argument = Argument::optional(
     "description",
     Kind::Text,
@@ -215,7 +215,7 @@ pub(super) const TABLE: &[Operation] = &[
 ];
 
 /// The most bytes of a name that is looked at; the hub may set a lower limit.
-const MAX_NAME: usize = 1024;
+pub(super) const MAX_NAME: usize = 1024;
 
 fn subscribe(call: &Call<'_>) -> Result<Answer, Fault> {
     let pattern = pattern(call)?.ok_or_else(no_pattern)?;
@@ -227,7 +227,7 @@ fn subscribe(call: &Call<'_>) -> Result<Answer, Fault> {
 
 /// Whether whoever asks may know that there is such a channel: of those that are not public the
 /// server only, and who is in it.
-fn may_know(call: &Call<'_>, channel: &str) -> bool {
+pub(super) fn may_know(call: &Call<'_>, channel: &str) -> bool {
     let Caller::Client(client) = call.caller else {
         return true;
     };
@@ -289,6 +289,6 @@ fn channels<'a>(call: &Call<'a>) -> Result<&'a Channels, Fault> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn fault(error: ChannelsError) -> Fault {
+pub(super) fn fault(error: ChannelsError) -> Fault {
     super::fault(error.code(), error.field(), &error)
 }

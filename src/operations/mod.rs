@@ -23,6 +23,7 @@
 mod answer;
 mod call;
 mod channels;
+mod history;
 mod messages;
 #[cfg(any(feature = "server", test))]
 mod openapi;
@@ -142,6 +143,7 @@ fn fault(code: ErrorCode, field: Option<&'static str>, error: &impl Display) -> 
 /// The tables of all areas.
 const TABLES: &[&[Operation]] = &[
     channels::TABLE,
+    history::TABLE,
     messages::CHANGES,
     messages::READS,
     presence::TABLE,

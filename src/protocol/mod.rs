@@ -14,11 +14,13 @@
 
 mod arguments;
 mod command;
+mod envelope;
 mod fault;
 mod field;
 mod problem;
 mod publication;
 mod push;
+mod remembered;
 mod stream;
 
 pub use crate::code::ErrorCode;
@@ -34,13 +36,14 @@ pub use self::command::Request;
 pub use self::command::RequestId;
 pub use self::command::Since;
 pub use self::command::unknown_type;
+pub use self::envelope::MemberView;
+pub use self::envelope::Report;
 pub use self::fault::Fault;
 pub(crate) use self::problem::ProblemDetails;
 pub use self::publication::Publication;
 pub use self::push::Hello;
-pub use self::push::MemberView;
 pub use self::push::Push;
-pub use self::push::Report;
+pub use self::remembered::Remembered;
 pub use self::stream::Missed;
 pub use self::stream::Selection;
 pub use self::stream::StreamHello;

@@ -73,7 +73,6 @@ async fn answer(
     for (name, value) in path {
         arguments.set(name, value);
     }
-    app.gateway.keep_time();
     let call = Call {
         layers,
         caller: Caller::Api(actor),

@@ -59,6 +59,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) {
     let gateway = gateway.into();
+    gateway.keep_time();
     let (drain, draining) = watch::channel(false);
     let config = Arc::new(config);
     let accepting = Arc::<Accepting>::default();

@@ -32,6 +32,8 @@ pub(super) struct StatsView {
     dropped: u64,
     evicted: u64,
     disconnected_slow: u64,
+    history_messages: usize,
+    history_bytes: u64,
     listener: ListenerView,
     transports: BTreeMap<&'static str, TransportView>,
 }
@@ -84,6 +86,8 @@ impl StatsView {
             dropped: stats.dropped,
             evicted: stats.evicted,
             disconnected_slow: stats.disconnected_slow,
+            history_messages: stats.history_messages,
+            history_bytes: stats.history_bytes,
         }
     }
 }
@@ -225,6 +229,8 @@ pub(super) struct ChannelView {
     dropped: u64,
     evicted: u64,
     disconnected_slow: u64,
+    history_messages: usize,
+    history_bytes: usize,
     members: Vec<MemberView>,
 }
 
@@ -242,6 +248,8 @@ impl ChannelView {
             dropped: stats.dropped,
             evicted: stats.evicted,
             disconnected_slow: stats.disconnected_slow,
+            history_messages: stats.history_messages,
+            history_bytes: stats.history_bytes,
             members: channel.presence().iter().cloned().map(MemberView).collect(),
         }
     }

@@ -414,19 +414,18 @@ fn an_id_goes_on_in_all_channels_and_what_was_missed_is_told() {
                 )
             })
             .collect();
-        let yes = json!({"recovered": true, "members": []});
-        let no = json!({"recovered": false, "members": []});
+        let joined = |recovered: bool, start: u64| json!({"recovered": recovered, "start": start, "members": []});
         assert_eq!(
             told,
             [
-                ("joined", &json!("a"), &yes),
+                ("joined", &json!("a"), &joined(true, 2)),
                 (
                     "gap",
                     &json!("b"),
                     &json!({"first": 2, "last": 3, "missed": 2})
                 ),
-                ("joined", &json!("b"), &no),
-                ("joined", &json!("c"), &yes),
+                ("joined", &json!("b"), &joined(false, 3)),
+                ("joined", &json!("c"), &joined(true, 1)),
             ],
             "{path}"
         );

@@ -77,7 +77,10 @@ fn every_command_is_answered_once() {
         (&joined["channel_id"], &joined["sequence"]),
         (&json!("news"), &json!(0))
     );
-    assert_eq!(joined["data"], json!({"recovered": false, "members": []}));
+    assert_eq!(
+        joined["data"],
+        json!({"recovered": false, "start": 0, "members": []})
+    );
     assert!(joined["epoch"].is_string());
     assert!(joined["timestamp"].as_str().unwrap().ends_with('Z'));
 

@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use throng::SlowConsumer;
 
 use crate::bench;
+use crate::history::HistoryFlags;
 use crate::layers::LayerOptions;
 use crate::tls::TlsOptions;
 
@@ -216,6 +217,9 @@ pub(crate) struct ServeOptions {
     /// own.
     #[arg(long, value_name = "MS", default_value = "5000", value_parser = millis)]
     pub(crate) reconnect_within: Duration,
+
+    #[command(flatten)]
+    pub(crate) history: HistoryFlags,
 
     #[command(flatten)]
     pub(crate) layers: LayerOptions,

@@ -2,6 +2,7 @@
 
 mod bench;
 mod cli;
+mod history;
 mod keeping;
 mod layers;
 mod serve;

@@ -109,6 +109,7 @@ fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
         .payload(options.max_payload())
         .channels(options.max_channels.get())
         .channel_name(options.max_channel_name.get())
+        .history_bytes(options.history.max_history_bytes.get())
         .members(options.max_members.get())
         .member_id(options.max_member_id.get())
         .backlog(options.max_backlog.get())
@@ -120,6 +121,10 @@ fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
         .limits(limits)
         .outbox(outbox)
         .slow_consumer(options.slow_consumer);
+    let histories = options.history.histories();
+    if !histories.is_empty() {
+        builder = builder.history(move |name| histories.of(name));
+    }
     if options.authorize == Authorize::Open {
         builder = builder.authorizer(|_: &AuthRequest| Authorization::Allow);
     }

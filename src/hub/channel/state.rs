@@ -257,6 +257,7 @@ impl State {
         };
         if let Some(history) = &mut self.history {
             history.expire(self.face.common.millis());
+            self.face.counters.remember(history.size());
             (page.frames, page.more) = history.page(query);
             page.floor = history.floor();
         }
@@ -313,10 +314,16 @@ impl State {
         }
         if let Some(history) = &mut self.history {
             history.expire(self.face.common.millis());
+            self.face.counters.remember(history.size());
         }
-        let start = Start::of(since, self.position, self.history.as_deref());
+        let mut start = Start::of(since, self.position, self.history.as_deref());
+        let misses_nothing = start.after == self.position.offset;
         if let Some(member) = membership.member() {
             self.admit(member)?;
+        }
+        if misses_nothing {
+            // Its own coming it is told of by the join itself.
+            start.after = self.position.offset;
         }
         if self.face.policy.get().is_some_and(evicts) {
             // The receiver learns now that its part is going to be wanted, not when it is full.

@@ -191,9 +191,9 @@ impl Gateway {
         Ok((client, outbox, registration))
     }
 
-    /// Has the layers be told the time from now on.
+    /// Has the hub and the layers be told the time from now on.
     pub(crate) fn keep_time(&self) {
-        self.inner.ticker.start(self.layers());
+        self.inner.ticker.start(self.hub(), self.layers());
     }
 
     #[cfg(feature = "sse")]

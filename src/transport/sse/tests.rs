@@ -12,6 +12,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use tokio::runtime::Builder;
 
 use crate::hub::ConnectOptions;
 use crate::hub::Hub;
@@ -275,6 +276,8 @@ fn poll(stream: &Stream) {
 
 #[test]
 fn who_takes_nothing_is_late_and_who_takes_something_is_not() {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let _inside = runtime.enter();
     let hub = Hub::new();
     let gateway = Gateway::new(hub.clone());
     let stream = std::sync::Arc::new(stream(&hub, &gateway));

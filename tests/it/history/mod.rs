@@ -337,6 +337,28 @@ fn a_newcomer_is_told_the_members_once() {
 }
 
 #[test]
+fn a_newcomer_is_not_told_of_its_own_coming_as_of_a_loss() {
+    for history in [None, Some(HistoryOptions::new())] {
+        let hub = open_hub().history(move |_| history.clone());
+        let hub = hub.build().unwrap();
+        let (ada, mut outbox) = hub.connect(options().user("ada")).unwrap();
+        let joined = ada.subscribe_blocking("presence-c").unwrap();
+        assert_eq!((joined.start, joined.position.offset), (joined.position, 1));
+        let frames = drain(&mut outbox);
+        let told = frames.iter().map(throng::Frame::event);
+        let told: Vec<_> = told.collect();
+        assert!(matches!(told[..], [Event::Joined(_)]), "{told:?}");
+        let (bob, mut outbox) = hub.connect(options().user("bob")).unwrap();
+        let since = SubscribeOptions::new().since(joined.position);
+        let joined = bob.subscribe_with("presence-c", since).now_or_never();
+        let joined = joined.unwrap().unwrap();
+        assert!(joined.recovered);
+        assert_eq!((joined.start, joined.position.offset), (joined.position, 2));
+        assert_eq!(drain(&mut outbox).len(), 1);
+    }
+}
+
+#[test]
 fn a_channel_that_nobody_holds_lives_until_it_has_forgotten() {
     let clock = ManualClock::new();
     let hub = remembering(HistoryOptions::new().age(Duration::from_secs(60)));

@@ -86,6 +86,10 @@ pub struct ChannelStatsView {
     pub delivered: u64,
     /// Refused by outboxes.
     pub dropped: u64,
+    /// Publications that are remembered now.
+    pub history_messages: usize,
+    /// The bytes of their payloads.
+    pub history_bytes: usize,
 }
 
 impl Channels {
@@ -207,6 +211,8 @@ impl Channels {
             published: stats.map_or(0, |it| it.published),
             delivered: stats.map_or(0, |it| it.delivered),
             dropped: stats.map_or(0, |it| it.dropped),
+            history_messages: stats.map_or(0, |it| it.history_messages),
+            history_bytes: stats.map_or(0, |it| it.history_bytes),
         })
     }
 }
