@@ -1,0 +1,1 @@
+//! Messages that are kept: what was said before a page was there.
