@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
+use std::time::Instant;
 
 use data_encoding::BASE64;
 use serde_json::Value;
@@ -100,6 +101,18 @@ impl Browser {
     pub(super) fn close(&mut self, tab: Tab) {
         let Tab { target, .. } = tab;
         self.call(None, "Target.closeTarget", json!({"targetId": target}));
+    }
+
+    /// Loads a tab again, and waits until it is another document.
+    pub(super) fn reload(&mut self, tab: &Tab) {
+        self.evaluate(tab, "window.isOld = true");
+        self.call(Some(tab), "Page.reload", json!({}));
+        // The old document may go while it is asked.
+        let script = json!({"expression": "document.readyState === 'complete' && !window.isOld"});
+        let start = Instant::now();
+        while self.call(Some(tab), "Runtime.evaluate", script.clone())["result"]["value"] != true {
+            assert!(start.elapsed() < PATIENCE, "never loaded again");
+        }
     }
 
     /// What an expression evaluates to; a promise is awaited.

@@ -16,6 +16,15 @@ impl Page {
         Self(connected(browser, throng, user))
     }
 
+    /// Loads the page again, as a user does, and waits until it is connected.
+    pub(super) fn reload(&self, browser: &mut Browser) {
+        browser.reload(&self.0);
+        self.until(
+            browser,
+            "document.querySelector('[data-testid=state]').dataset.state === 'open'",
+        );
+    }
+
     pub(super) fn until(&self, browser: &mut Browser, condition: &str) {
         browser.until(&self.0, condition);
     }
