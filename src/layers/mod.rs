@@ -23,6 +23,7 @@ pub mod channels;
 pub mod messages;
 pub mod presence;
 pub mod rooms;
+pub mod sessions;
 pub mod typing;
 pub mod users;
 
