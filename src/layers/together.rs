@@ -1,5 +1,6 @@
 //! The layers wired together on one hub.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -12,6 +13,7 @@ use crate::hub::Client;
 use crate::hub::ConnectOptions;
 use crate::hub::Hub;
 use crate::hub::Outbox;
+use crate::hub::StreamPosition;
 use crate::layers::channels::Channels;
 use crate::layers::channels::ChannelsConfig;
 use crate::layers::messages::MemoryLimits;
@@ -28,6 +30,9 @@ use crate::layers::presence::PresenceConfig;
 use crate::layers::rooms::RoomChange;
 use crate::layers::rooms::Rooms;
 use crate::layers::rooms::RoomsConfig;
+use crate::layers::sessions::Session;
+use crate::layers::sessions::Sessions;
+use crate::layers::sessions::SessionsConfig;
 use crate::layers::typing::Typing;
 use crate::layers::typing::TypingConfig;
 use crate::layers::typing::TypingError;
@@ -66,6 +71,7 @@ struct Inner {
     presence: Option<Presence>,
     typing: Option<Typing>,
     messages: Option<Messages>,
+    sessions: Option<Sessions>,
 }
 
 /// Why layers could not be built.
@@ -116,6 +122,7 @@ pub struct LayersBuilder {
     typing: Option<TypingConfig>,
     messages: Option<MessagesConfig>,
     memory: MemoryLimits,
+    sessions: Option<SessionsConfig>,
 }
 
 impl LayersBuilder {
@@ -152,6 +159,12 @@ impl LayersBuilder {
     /// Messages of rooms that are kept; `None` for none. Needs rooms.
     pub fn messages(mut self, config: Option<MessagesConfig>) -> Self {
         self.messages = config;
+        self
+    }
+
+    /// Sessions that connections leave behind; `None` for none.
+    pub fn sessions(mut self, config: Option<SessionsConfig>) -> Self {
+        self.sessions = config;
         self
     }
 
@@ -196,6 +209,7 @@ impl LayersBuilder {
                 typing: self.typing.map(|it| Typing::new(&self.hub, it)),
                 rooms,
                 messages,
+                sessions: self.sessions.map(Sessions::new),
                 hub: self.hub,
             }),
         };
@@ -222,6 +236,7 @@ impl Layers {
             typing: Some(TypingConfig::new()),
             messages: Some(MessagesConfig::new()),
             memory: MemoryLimits::new(),
+            sessions: Some(SessionsConfig::new()),
         }
     }
 
@@ -267,6 +282,12 @@ impl Layers {
         self.inner.messages.as_ref()
     }
 
+    /// Sessions that connections leave behind.
+    #[must_use]
+    pub fn sessions(&self) -> Option<&Sessions> {
+        self.inner.sessions.as_ref()
+    }
+
     /// Connects a client, as [`Users::connect`] does: it receives the rooms of its user from now
     /// on, and its user is there until the [`Attendance`] is dropped.
     ///
@@ -278,10 +299,28 @@ impl Layers {
         options: ConnectOptions,
         transport: &'static str,
     ) -> Result<(Client, Outbox, Attendance), UserError> {
+        let connected = self.enter(options, transport)?;
+        self.attach(&connected.0, &HashMap::new());
+        Ok(connected)
+    }
+
+    /// [`Layers::connect`], for a client that receives no rooms before it is
+    /// [attached](Layers::attach).
+    ///
+    /// # Errors
+    ///
+    /// As [`Users::connect`].
+    pub fn enter(
+        &self,
+        options: ConnectOptions,
+        transport: &'static str,
+    ) -> Result<(Client, Outbox, Attendance), UserError> {
         let (client, outbox, connection) = self.inner.users.connect(options, transport)?;
-        if let Some(rooms) = self.rooms() {
-            rooms.attach(&client);
-        }
+        let session = self.sessions().and_then(|sessions| {
+            // Without randomness there is no session; everything else goes on.
+            let opened = sessions.open(connection.user(), client.id());
+            opened.ok().map(Arc::new)
+        });
         if let (Some(presence), Some(user)) = (self.presence(), connection.user()) {
             presence.connected(user, client.id(), presence::device_of(&client));
         }
@@ -289,8 +328,17 @@ impl Layers {
             layers: self.clone(),
             client: client.clone(),
             connection: Some(connection),
+            session,
         };
         Ok((client, outbox, attendance))
+    }
+
+    /// Has a client receive the rooms of its user from now on, each from the position that it
+    /// has, if one is given: see [`Rooms::attach_since`].
+    pub fn attach(&self, client: &Client, positions: &HashMap<RoomId, StreamPosition>) {
+        if let Some(rooms) = self.rooms() {
+            rooms.attach_since(client, positions);
+        }
     }
 
     /// A user has sent what it typed: it types no more. For who sends to rooms by themselves.
@@ -309,6 +357,7 @@ impl Layers {
             self.presence().and_then(Presence::next_deadline),
             self.typing().and_then(Typing::next_deadline),
             self.messages().and_then(Messages::next_deadline),
+            self.sessions().and_then(Sessions::next_deadline),
         ]
         .into_iter()
         .flatten()
@@ -329,6 +378,9 @@ impl Layers {
         }
         if let Some(messages) = self.messages() {
             messages.tick(now);
+        }
+        if let Some(sessions) = self.sessions() {
+            sessions.tick(now);
         }
     }
 
@@ -405,9 +457,16 @@ pub struct Attendance {
     layers: Layers,
     client: Client,
     connection: Option<Connection>,
+    session: Option<Arc<Session>>,
 }
 
 impl Attendance {
+    /// The session that the connection leaves behind.
+    #[must_use]
+    pub fn session(&self) -> Option<Arc<Session>> {
+        self.session.clone()
+    }
+
     /// The client has asked for something.
     pub fn touch(&self) {
         let Some(connection) = &self.connection else {
