@@ -26,7 +26,7 @@ struct Reaction {
 impl Reactions {
     /// What one takes, about.
     pub(super) fn bytes_of(name: &str) -> usize {
-        const USER: usize = 192;
+        const USER: usize = 256;
         USER + name.len()
     }
 
