@@ -111,6 +111,19 @@ fn beyond_the_bytes_the_oldest_of_all_rooms_go() {
     assert!(bytes(&store) <= limit);
 }
 
+/// The lists of a room with one message take as much as the message.
+#[test]
+fn rooms_with_messages_count_as_well() {
+    let kept = |rooms: usize| {
+        let store = MemoryStore::new(MemoryLimits::new().max_bytes(100_000));
+        for n in 0..500 {
+            save(&store, text(&format!("r{}", n % rooms), "small", 1));
+        }
+        store.stats().unwrap().messages
+    };
+    assert!(kept(500) < kept(1) * 2 / 3);
+}
+
 #[test]
 fn what_is_removed_gives_back_what_it_took() {
     let [store, without_ada] = [(); 2].map(|()| MemoryStore::default());
