@@ -260,6 +260,23 @@ fn a_log_that_is_longer_than_it_may_be_now_loses_the_oldest() {
     assert_eq!(log, ["lock", "unlock"]);
 }
 
+#[test]
+fn who_left_a_slow_room_before_it_was_kept_waits_no_less() {
+    let mut room = room(false);
+    room.set_slow_mode(&Actor::Server, 20, NOW).unwrap();
+    let come = |room: &mut Room| {
+        let admission = room.check_join(&user(1), None, NOW).unwrap().unwrap();
+        room.admit(&user(1), admission, NOW);
+    };
+    come(&mut room);
+    room.send(&actor(Some(1)), NOW).unwrap();
+    room.leave(&user(1), NOW).unwrap();
+    let mut room = restored(&room);
+    come(&mut room);
+    room.send(&actor(Some(1)), NOW + 19).unwrap_err();
+    room.send(&actor(Some(1)), NOW + 20).unwrap();
+}
+
 /// A room that was used, with one field as it was not.
 fn with(field: &str, value: Value) -> Result<Room, InvalidSnapshot> {
     let mut room = room(false);

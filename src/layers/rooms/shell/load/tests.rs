@@ -61,9 +61,8 @@ fn connections_of_members_receive_their_rooms_whenever_they_come() {
     let hub = Hub::new();
     let connect = || hub.connect(ConnectOptions::new().user("ada")).unwrap();
     let [(early, early_box), (late, late_box)] = [connect(), connect()];
-    let known = early.clone();
     let config = RoomsConfig::new();
-    let rooms = Rooms::new(&hub, config, move |_: &UserId| vec![known.clone()]);
+    let rooms = Rooms::new(&hub, config, move |_: &UserId| vec![early.clone()]);
     rooms.load(kept(1)).unwrap();
     assert!(early_box.is_empty(), "it was told");
     rooms.attach(&late);
