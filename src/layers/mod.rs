@@ -40,4 +40,3 @@ pub use self::timestamp::Timestamp;
 pub use self::together::Attendance;
 pub use self::together::Layers;
 pub use self::together::LayersBuilder;
-pub use self::together::LayersError;

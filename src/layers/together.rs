@@ -1,9 +1,7 @@
 //! The layers wired together on one hub.
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::sync::Weak;
 use std::time::Instant;
@@ -21,7 +19,7 @@ use crate::layers::messages::MemoryStore;
 use crate::layers::messages::MessageStore;
 use crate::layers::messages::Messages;
 use crate::layers::messages::MessagesConfig;
-use crate::layers::messages::StoreError;
+use crate::layers::messages::OpenError;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::layers::presence;
@@ -72,42 +70,6 @@ struct Inner {
     typing: Option<Typing>,
     messages: Option<Messages>,
     sessions: Option<Sessions>,
-}
-
-/// Why layers could not be built.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum LayersError {
-    /// What is kept of rooms could not be restored.
-    Rooms(Box<str>),
-    /// The store of messages could not be read.
-    Store(StoreError),
-    /// Its threads could not be started.
-    Threads(io::Error),
-}
-
-impl fmt::Display for LayersError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rooms(why) => write!(f, "the rooms that are kept cannot be restored: {why}"),
-            Self::Store(error) => error.fmt(f),
-            Self::Threads(error) => write!(f, "the threads of the store do not start: {error}"),
-        }
-    }
-}
-
-impl Error for LayersError {}
-
-impl From<StoreError> for LayersError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<io::Error> for LayersError {
-    fn from(error: io::Error) -> Self {
-        Self::Threads(error)
-    }
 }
 
 /// Layers to be; each of those but users can be left out.
@@ -188,8 +150,8 @@ impl LayersBuilder {
     ///
     /// # Errors
     ///
-    /// [`LayersError`] when the store cannot be read, or its threads cannot be started.
-    pub fn build_with(self, store: impl MessageStore) -> Result<Layers, LayersError> {
+    /// As [`Messages::new`].
+    pub fn build_with(self, store: impl MessageStore) -> Result<Layers, OpenError> {
         let users = Users::new(&self.hub, self.users);
         let connections = {
             let users = users.clone();
