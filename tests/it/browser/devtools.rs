@@ -207,7 +207,7 @@ fn is_installed(program: &str) -> bool {
 
 const PROGRAMS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
-const FLAGS: [&str; 11] = [
+const FLAGS: [&str; 13] = [
     "--headless",
     "--hide-scrollbars",
     "--no-sandbox",
@@ -218,5 +218,8 @@ const FLAGS: [&str; 11] = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    // The tabs behind the first one run as fast as it does.
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
     "--remote-debugging-port=0",
 ];
