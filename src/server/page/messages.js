@@ -86,10 +86,14 @@ function load(list) {
 /** Reads the page before what is known. */
 function loadOlder(list) {
   return enqueue(list, async () => {
-    if (!list.older && !list.cut) return;
-    const page = await readPage(list, list.older ? { cursor: list.older } : { until: list.cut });
-    for (const message of page.messages) if (!list.messages.has(message.message_id)) put(list, message);
-    Object.assign(list, { older: page.older, cut: null });
+    let added = 0;
+    while (added === 0 && (list.older || list.cut)) {
+      const page = await readPage(list, list.older ? { cursor: list.older } : { until: list.cut });
+      const unknown = page.messages.filter(message => !list.messages.has(message.message_id));
+      for (const message of unknown) put(list, message);
+      added = unknown.length;
+      Object.assign(list, { older: page.older, cut: null });
+    }
   });
 }
 
@@ -111,7 +115,9 @@ function cutOff(list) {
   const ids = idsOf(list);
   const most = ids.length - MOST_SHOWN * 0.8;
   for (const id of ids.slice(0, most)) list.messages.delete(id);
-  Object.assign(list, { older: null, cut: list.messages.get(ids[most]).sent_at });
+  // A little later than the first that stays: what is read twice is known by its id.
+  const first = Date.parse(list.messages.get(ids[most]).sent_at);
+  Object.assign(list, { older: null, cut: new Date(first + 1000).toISOString() });
 }
 
 // ---- what is heard ----
@@ -440,6 +446,7 @@ function closeThread() {
 }
 
 $('thread-close').onclick = closeThread;
+$('thread-card').onkeydown = event => { if (event.key === 'Escape') closeThread(); };
 $('thread-form').onsubmit = event => {
   event.preventDefault();
   if (thread) say($('thread-input'), { type: 'room.send', room_id: thread.room, thread_id: thread.root });

@@ -43,6 +43,7 @@ async function openRooms() {
     // What is shown, or was, may have a hole since.
     if (list.loaded) load(list);
   }
+  if (thread && !rooms.has(thread.room)) closeThread();
   if (thread) load(thread);
   if (current) showRoom(current);
   countUnread();

@@ -78,8 +78,47 @@ fn a_page_that_is_loaded_again_has_missed_nothing() {
     bob.until(&mut browser, &message("ada", &last));
     read_to_the_start(&mut browser, &bob);
 
-    let wanted: Vec<_> = (0..counted).map(|n| json!(format!("number {n}"))).collect();
-    assert_eq!(browser.evaluate(&bob.0, TEXTS), Value::Array(wanted));
+    let counted = usize::try_from(counted).unwrap();
+    assert_eq!(browser.evaluate(&bob.0, TEXTS), numbers(counted));
+}
+
+#[test]
+fn a_long_room_is_shown_from_its_end_and_read_to_its_start() {
+    const COUNT: usize = 1300;
+    let Some(mut browser) = browser("long") else {
+        return;
+    };
+    let throng = Throng::start(&["--authorize", "open"]);
+    let (ada, bob) = room_of_two(&mut browser, &throng, "Long");
+    let id = browser.evaluate(&ada.0, &format!("{}.dataset.room", by_id("room-card")));
+    let path = format!(
+        "/api/v1/rooms/{}/messages",
+        id.as_str().unwrap()
+    );
+    for n in 0..COUNT {
+        let sent = throng.post(
+            &path,
+            "application/json",
+            format!(r#"{{"data":"number {n}"}}"#),
+        );
+        assert_eq!(sent.status, 200, "{sent:?}");
+    }
+    bob.until(
+        &mut browser,
+        &format!("{TEXTS}.at(-1) === 'number {}'", COUNT - 1),
+    );
+    let shown = browser
+        .evaluate(&bob.0, &format!("{TEXTS}.length"))
+        .as_u64()
+        .unwrap();
+    assert!((800..=1000).contains(&shown), "{shown} are shown");
+    read_to_the_start(&mut browser, &bob);
+    assert_eq!(browser.evaluate(&bob.0, TEXTS), numbers(COUNT));
+}
+
+/// What is in the feed after so many numbers.
+fn numbers(count: usize) -> Value {
+    (0..count).map(|n| json!(format!("number {n}"))).collect()
 }
 
 /// The message with this text.
@@ -185,6 +224,7 @@ fn what_becomes_of_a_message_is_seen_by_the_other() {
     );
     picture(browser, &bob.0, (1280, 800), "light", "messages-light.png");
     picture(browser, &ada.0, (1280, 800), "dark", "messages-dark.png");
+    picture(browser, &ada.0, (400, 860), "light", "messages-narrow.png");
     bob.reload(browser);
     says(browser, &bob, &within("a better plan", "reaction"), "👍 1");
     says(
