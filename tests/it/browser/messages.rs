@@ -72,6 +72,15 @@ fn a_page_that_is_loaded_again_has_missed_nothing() {
         bob.until(&mut browser, &room("Counting"));
         bob.until(&mut browser, &format!("{lines} > 100"));
     }
+    // A page that was away, and was not loaded again, has missed nothing either.
+    bob.click(&mut browser, "toggle");
+    let seen = browser.evaluate(&bob.0, &format!("{TEXTS}.at(-1)"));
+    let (_, seen) = seen.as_str().unwrap().split_once(' ').unwrap();
+    let later = seen.parse::<u64>().unwrap() + 150;
+    ada.until(&mut browser, &message("ada", &format!("number {later}")));
+    bob.click(&mut browser, "toggle");
+    let away = format!("({TEXTS}.includes('number {seen}') && {TEXTS}.includes('number {later}'))");
+    bob.until(&mut browser, &away);
     let counted = browser.evaluate(&ada.0, "window.stop()");
     let counted = counted.as_u64().unwrap();
     let last = format!("number {}", counted - 1);
@@ -91,10 +100,7 @@ fn a_long_room_is_shown_from_its_end_and_read_to_its_start() {
     let throng = Throng::start(&["--authorize", "open"]);
     let (ada, bob) = room_of_two(&mut browser, &throng, "Long");
     let id = browser.evaluate(&ada.0, &format!("{}.dataset.room", by_id("room-card")));
-    let path = format!(
-        "/api/v1/rooms/{}/messages",
-        id.as_str().unwrap()
-    );
+    let path = format!("/api/v1/rooms/{}/messages", id.as_str().unwrap());
     for n in 0..COUNT {
         let sent = throng.post(
             &path,
