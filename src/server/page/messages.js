@@ -423,7 +423,7 @@ async function say(input, command) {
 $('room-form').onsubmit = async event => {
   event.preventDefault();
   if (!current) return;
-  typedAt = 0;
+  typedAt = -Infinity;
   if (!changing) { await say($('room-input'), { type: 'room.send', room_id: current }); return; }
   const { room_id, message_id } = changing;
   if (await say($('room-input'), { type: 'message.edit', room_id, message_id })) stopChanging();

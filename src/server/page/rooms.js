@@ -228,7 +228,7 @@ $('invite-form').onsubmit = async event => {
   $('invite-code').textContent = made.invite;
 };
 
-let typedAt = 0;
+let typedAt = -Infinity;
 
 $('room-input').oninput = () => {
   // Every second is often enough: it lasts three.
@@ -240,7 +240,7 @@ $('room-input').oninput = () => {
 
 function stopTyping() {
   if (typedAt > 0) send({ type: 'typing.stop', room_id: current });
-  typedAt = 0;
+  typedAt = -Infinity;
 }
 
 $('status').onchange = () => attempt({ type: 'presence.set', status: $('status').value });
