@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 /// Why a [`SqliteStore`](super::SqliteStore) could not be opened. Its text says what to do about
-/// it. Nothing was changed in the file unless it is an [`OpenError::Io`] or
+/// it, and the cause. Nothing was changed in the file unless it is an [`OpenError::Io`] or
 /// [`OpenError::Failed`].
 #[derive(Debug)]
 #[non_exhaustive]
@@ -76,7 +76,9 @@ impl fmt::Display for OpenError {
                  by this one; each needs a directory of its own",
                 path.display()
             ),
-            Self::Io { path, .. } => write!(f, "{} cannot be opened", path.display()),
+            Self::Io { path, error } => {
+                write!(f, "{} cannot be opened: {error}", path.display())
+            }
             Self::Newer {
                 path,
                 version,
@@ -97,15 +99,4 @@ impl fmt::Display for OpenError {
     }
 }
 
-impl Error for OpenError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Io { error, .. } => Some(error),
-            Self::Corrupt { .. }
-            | Self::Failed { .. }
-            | Self::InUse { .. }
-            | Self::Newer { .. }
-            | Self::NotOurs { .. } => None,
-        }
-    }
-}
+impl Error for OpenError {}

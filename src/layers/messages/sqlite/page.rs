@@ -1,4 +1,4 @@
-//! Pages: which ids, in which order, and where they go on.
+//! Pages: the ids of what is asked for, and their messages.
 
 use std::ops::RangeInclusive;
 
@@ -6,111 +6,41 @@ use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 use rusqlite::params_from_iter;
 
-use crate::layers::messages::cursor::Cursor;
-use crate::layers::messages::query::Order;
 use crate::layers::messages::query::Page;
 use crate::layers::messages::query::Query;
 use crate::layers::messages::query::Scope;
 use crate::layers::messages::sqlite::row;
+use crate::layers::messages::walk::Walk;
+use crate::layers::messages::walk::Way;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 
-/// Which way ids are walked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    Newer,
-    Older,
-}
-
-/// Where a walk begins, which way it goes, and how far.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Walk {
-    cursor: Option<Cursor>,
-    order: Order,
-    limit: usize,
-}
-
-impl Walk {
-    /// A walk; `limit` as [`Query::limit`].
-    pub(super) fn new(cursor: Option<Cursor>, order: Order, limit: usize) -> Self {
-        Self {
-            cursor,
-            order,
-            limit: limit.clamp(1, Query::MAX_LIMIT),
-        }
-    }
-
-    pub(super) fn way(&self) -> Way {
-        match (self.cursor, self.order) {
-            (Some(Cursor::Newer(_)), _) | (None, Order::OldestFirst) => Way::Newer,
-            (Some(Cursor::Older(_)), _) | (None, Order::NewestFirst) => Way::Older,
-        }
-    }
-
-    /// The ids that may be given.
-    pub(super) fn range(&self) -> RangeInclusive<i64> {
-        match self.cursor {
-            Some(Cursor::Newer(id)) => row::int(id).saturating_add(1)..=i64::MAX,
-            Some(Cursor::Older(id)) => 0..=row::int(id).saturating_sub(1),
-            None => 0..=i64::MAX,
-        }
-    }
-
-    /// How many ids are asked for: one more than are given, to see whether there are more.
-    pub(super) fn reach(&self) -> usize {
-        self.limit + 1
-    }
-
-    /// The page of these ids, the nearest first, as many as were asked for.
-    pub(super) fn page(&self, db: &Connection, mut ids: Vec<i64>) -> rusqlite::Result<Page> {
-        let is_more = ids.len() > self.limit;
-        ids.truncate(self.limit);
-        let is_newest_first = self.way() == Way::Older;
-        if is_newest_first != (self.order == Order::NewestFirst) {
-            ids.reverse();
-        }
-        let smallest = ids.iter().min().copied().map(row::nat);
-        let greatest = ids.iter().max().copied().map(row::nat);
-        let mut messages = Vec::with_capacity(ids.len());
-        for id in ids {
-            messages.extend(row::load(db, id)?);
-        }
-        Ok(Page {
-            messages,
-            older: self.older(smallest, is_more),
-            newer: greatest.map(Cursor::Newer).or_else(|| self.waiting()),
-        })
-    }
-
-    fn older(&self, smallest: Option<u64>, is_more: bool) -> Option<Cursor> {
-        let is_there = match (self.way(), self.cursor) {
-            (Way::Older, _) => is_more,
-            (Way::Newer, cursor) => cursor.is_some(),
-        };
-        let before = match (smallest, self.cursor) {
-            (None, Some(Cursor::Newer(id))) => Some(id.saturating_add(1)),
-            (smallest, _) => smallest,
-        };
-        before.filter(|_| is_there).map(Cursor::Older)
-    }
-
-    /// Where newer ones will come, when none were found: from where the cursor is.
-    fn waiting(&self) -> Option<Cursor> {
-        self.cursor.map(|cursor| match cursor {
-            Cursor::Newer(id) => Cursor::Newer(id),
-            Cursor::Older(id) => Cursor::Newer(id.saturating_sub(1)),
-        })
-    }
-}
-
 /// The page that is asked for.
 pub(super) fn page(db: &Connection, query: &Query) -> rusqlite::Result<Page> {
-    let walk = Walk::new(query.cursor, query.order, query.limit);
+    let walk = Walk::of_page(query);
     let ids = match runs(db, query)? {
         Some(runs) => nearest(db, query, &runs, &walk)?,
         None => Vec::new(),
     };
-    walk.page(db, ids)
+    found(db, &walk, ids)
+}
+
+/// The page of the messages that a walk has met.
+pub(super) fn found(db: &Connection, walk: &Walk, ids: Vec<i64>) -> rusqlite::Result<Page> {
+    let met = ids.into_iter().map(|id| row::load(db, id));
+    let met = met.filter_map(Result::transpose);
+    Ok(walk.page(met.collect::<rusqlite::Result<_>>()?))
+}
+
+/// Between which ids a walk stays.
+pub(super) fn ids(walk: &Walk) -> RangeInclusive<i64> {
+    let ids = walk.ids();
+    row::int(ids.start)..=row::int(ids.end).saturating_sub(1)
+}
+
+/// How many ids it meets at most.
+pub(super) fn length(walk: &Walk) -> i64 {
+    i64::try_from(walk.length()).unwrap_or(i64::MAX)
 }
 
 /// What the messages of each run have in common.
@@ -122,9 +52,8 @@ struct Runs {
 
 impl Runs {
     /// What the shape of a run is filled with.
-    fn values(&self, room: i64, bounds: &RangeInclusive<i64>, reach: usize) -> Vec<i64> {
-        let reach = i64::try_from(reach).unwrap_or(i64::MAX);
-        let mut values = vec![room, *bounds.start(), *bounds.end(), reach];
+    fn values(&self, room: i64, bounds: &RangeInclusive<i64>, length: i64) -> Vec<i64> {
+        let mut values = vec![room, *bounds.start(), *bounds.end(), length];
         values.extend(self.user);
         if let Threads::One(thread) = self.shape.threads {
             values.push(thread);
@@ -160,7 +89,7 @@ fn runs(db: &Connection, query: &Query) -> rusqlite::Result<Option<Runs>> {
     let shape = Shape {
         by_user: user.is_some(),
         threads,
-        way: Walk::new(query.cursor, query.order, query.limit).way(),
+        way: Walk::of_page(query).way(),
     };
     let rooms = room_ids(db, rooms)?;
     Ok(Some(Runs { rooms, user, shape }))
@@ -182,25 +111,25 @@ pub(super) fn user_id(db: &Connection, user: &UserId) -> rusqlite::Result<Option
     row::id(db, row::USER, user)
 }
 
-/// The nearest ids of all runs, as many as the walk reaches. Of each run only those are asked for
+/// The nearest ids of all runs, as many as the walk meets. Of each run only those are asked for
 /// that are nearer than the farthest of what was found before it.
 fn nearest(db: &Connection, query: &Query, runs: &Runs, walk: &Walk) -> rusqlite::Result<Vec<i64>> {
     let mut statement = db.prepare_cached(&runs.shape.sql())?;
     let mut found = Vec::new();
-    let mut range = walk.range();
+    let mut range = ids(walk);
     for &room in &runs.rooms {
         let Some(bounds) = within(db, room, &range, query)? else {
             continue;
         };
-        let values = runs.values(room, &bounds, walk.reach());
-        let ids = statement.query_map(params_from_iter(values), |row| row.get(0))?;
-        found.extend(ids.collect::<rusqlite::Result<Vec<i64>>>()?);
+        let values = runs.values(room, &bounds, length(walk));
+        let met = statement.query_map(params_from_iter(values), |row| row.get(0))?;
+        found.extend(met.collect::<rusqlite::Result<Vec<i64>>>()?);
         found.sort_unstable();
         if runs.shape.way == Way::Older {
             found.reverse();
         }
-        found.truncate(walk.reach());
-        if let (Some(&farthest), true) = (found.last(), found.len() == walk.reach()) {
+        found.truncate(walk.length());
+        if let (Some(&farthest), true) = (found.last(), found.len() == walk.length()) {
             range = match runs.shape.way {
                 Way::Newer => *range.start()..=farthest,
                 Way::Older => farthest..=*range.end(),

@@ -2,24 +2,23 @@
 
 use rusqlite::Connection;
 
-use crate::layers::messages::query::Order;
 use crate::layers::messages::query::Page;
 use crate::layers::messages::query::Search;
 use crate::layers::messages::sqlite::page;
-use crate::layers::messages::sqlite::page::Walk;
-use crate::layers::messages::sqlite::page::Way;
 use crate::layers::messages::terms::Term;
 use crate::layers::messages::terms::Terms;
+use crate::layers::messages::walk::Walk;
+use crate::layers::messages::walk::Way;
 
 /// The page that is searched for.
 pub(super) fn search(db: &Connection, search: &Search) -> rusqlite::Result<Page> {
-    let walk = Walk::new(search.cursor, Order::NewestFirst, search.limit);
+    let walk = Walk::of_search(search);
     let rooms = page::room_ids(db, &search.rooms)?;
     let ids = match expression(db, search, &rooms)? {
         Some(expression) => ids(db, &expression, &rooms, &walk)?,
         None => Vec::new(),
     };
-    walk.page(db, ids)
+    page::found(db, &walk, ids)
 }
 
 /// What the index is asked; `None` if nothing can be found.
@@ -48,8 +47,7 @@ fn ids(
     rooms: &[i64],
     walk: &Walk,
 ) -> rusqlite::Result<Vec<i64>> {
-    let (range, reach) = (walk.range(), walk.reach());
-    let reach = i64::try_from(reach).unwrap_or(i64::MAX);
+    let (range, length) = (page::ids(walk), page::length(walk));
     let is_narrow = rooms.len() <= MOST_ROOMS;
     let sql = match (walk.way(), is_narrow) {
         (Way::Newer, true) => NEWER,
@@ -59,11 +57,11 @@ fn ids(
     };
     let mut statement = db.prepare_cached(sql)?;
     if is_narrow {
-        let values = (expression, range.start(), range.end(), reach);
+        let values = (expression, range.start(), range.end(), length);
         statement.query_map(values, |row| row.get(0))?.collect()
     } else {
         let rooms = format!("{rooms:?}");
-        let values = (expression, range.start(), range.end(), reach, rooms);
+        let values = (expression, range.start(), range.end(), length, rooms);
         statement.query_map(values, |row| row.get(0))?.collect()
     }
 }

@@ -83,6 +83,7 @@ fn a_directory_that_cannot_be_made_is_told() {
     fs::write(&file, "").unwrap();
     let error = refused(&file.join("below"));
     assert!(matches!(error, OpenError::Io { .. }), "{error:?}");
+    assert!(error.to_string().contains("irectory"), "the cause: {error}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Tests of the store in a file.
 
+mod agreement;
 mod changes;
 mod crashes;
 mod files;

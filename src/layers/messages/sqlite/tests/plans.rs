@@ -9,13 +9,13 @@ use crate::layers::messages::sqlite::known;
 use crate::layers::messages::sqlite::page;
 use crate::layers::messages::sqlite::page::Shape;
 use crate::layers::messages::sqlite::page::Threads;
-use crate::layers::messages::sqlite::page::Way;
 use crate::layers::messages::sqlite::react;
 use crate::layers::messages::sqlite::remove;
 use crate::layers::messages::sqlite::row;
 use crate::layers::messages::sqlite::save;
 use crate::layers::messages::sqlite::search;
 use crate::layers::messages::sqlite::write;
+use crate::layers::messages::walk::Way;
 
 /// A store with something of everything in it.
 fn populated(dir: &Dir) -> SqliteStore {
