@@ -457,6 +457,25 @@ fn a_break_between_a_join_and_its_gap_hides_no_loss() {
 }
 
 #[test]
+fn a_break_between_two_joins_forgets_neither() {
+    let runtime = runtime();
+    let _inside = runtime.enter();
+    let hub = Hub::new();
+    let _held = ["a", "b"].map(|name| hub.channel(name).unwrap());
+    let gateway = Gateway::new(hub.clone());
+    let (mut reader, _) = Reader::open(&gateway, "/sse?channels=a,b", &[]);
+    publish(&hub, "a", "1");
+    publish(&hub, "b", "1");
+    reader.read();
+    let id = reader.id().to_owned();
+    drop(reader);
+    publish(&hub, "b", "2");
+    let (_reader, events) = Reader::open(&gateway, "/sse?channels=a,b", &[("last-event-id", &id)]);
+    assert_eq!(names(&events), ["joined", "joined", "gap"]);
+    assert_eq!(events[0].id, id, "of `b` it still has what it had");
+}
+
+#[test]
 fn what_cannot_be_counted_is_told_with_a_reason() {
     let runtime = runtime();
     let _inside = runtime.enter();
