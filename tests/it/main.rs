@@ -60,6 +60,8 @@ mod peers;
 #[cfg(feature = "server")]
 mod presence_users;
 #[cfg(feature = "server")]
+mod recovery;
+#[cfg(feature = "server")]
 mod rooms;
 #[cfg(feature = "layers")]
 mod rooms_api;

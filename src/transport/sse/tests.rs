@@ -147,7 +147,7 @@ proptest! {
             prop_assert!(written.bytes().all(|byte| byte.is_ascii_graphic()));
             let read = Resume::parse(&written).unwrap();
             let marked = model.iter().filter_map(|(name, (expected, _))| match expected {
-                Expected::Asked(_) => None,
+                Expected::Asked(since) => since.map(|at| ((*name).to_owned(), Mark::At(at))),
                 Expected::Marked(mark) => Some(((*name).to_owned(), *mark)),
             });
             let read: BTreeMap<String, Mark> = read.entries.into_iter().collect();

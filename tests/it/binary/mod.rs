@@ -3,6 +3,7 @@
 //! Nothing here sleeps: what is waited for is read from a socket or a pipe, and a deadline on
 //! every read turns a hang into a failure.
 
+mod curl;
 mod http;
 mod raw;
 mod sse;
@@ -26,6 +27,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+pub(crate) use self::curl::Curl;
 pub(crate) use self::http::Response;
 pub(crate) use self::raw::Came;
 pub(crate) use self::raw::HANDSHAKE;
