@@ -3,6 +3,7 @@
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
+use std::time::Duration;
 use std::time::Instant;
 
 use throng::Actor;
@@ -31,7 +32,7 @@ pub(super) fn report(is_smoke: bool) {
         house: House::new(&folder, SqliteOptions::default().check(false)),
         count,
     };
-    println!("read of {count} messages in {ROOMS} rooms, {questions} times each");
+    println!("read of {count} messages in {ROOMS} rooms, up to {questions} times each");
     println!("{:<44}  {:>6}  {:>11}  {:>11}", "", "found", "p50", "p99");
     reader.ask("newest 50 of a room", questions, Reader::newest);
     reader.ask("50 of a room, anywhere", questions, Reader::anywhere);
@@ -64,18 +65,23 @@ struct Reader {
 }
 
 impl Reader {
-    /// Asks so often, one question after the other, and prints a line of a table.
+    /// Asks so often, one question after the other, or until [`LONGEST`] is over; and prints a line
+    /// of a table.
     fn ask(&self, name: &str, questions: u64, ask: impl Fn(&Self, u64) -> Answer) {
         let mut times = Vec::new();
         let mut found = 0;
+        let begun = Instant::now();
         for step in 0..questions {
             let began = Instant::now();
             let page = black_box(ask(self, step).expect("it can be read"));
             times.push(began.elapsed());
             found += page.messages.len() as u64;
+            if begun.elapsed() > LONGEST {
+                break;
+            }
         }
+        let found = found / times.len() as u64;
         let [p50, p99] = percentiles(times).map(|time| time.as_secs_f64() * 1e3);
-        let found = found / questions;
         println!("{name:<44}  {found:>6}  {p50:>8.3} ms  {p99:>8.3} ms");
     }
 
@@ -172,6 +178,9 @@ fn index(number: u64, length: usize) -> usize {
 const RARE_IN: u64 = 100_000;
 
 const MANY: u64 = 1_000_000;
+
+/// How long one question is asked again.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// Messages that are written together.
 const TOGETHER: usize = 1_000;
