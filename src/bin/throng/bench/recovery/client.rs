@@ -47,7 +47,12 @@ struct Joined {
     reply_to: Option<String>,
     sequence: Option<u64>,
     epoch: Option<String>,
-    recovered: Option<bool>,
+    data: Option<JoinedData>,
+}
+
+#[derive(Deserialize)]
+struct JoinedData {
+    recovered: bool,
 }
 
 /// Connects client number `number`, subscribes, and cuts it off.
@@ -136,7 +141,8 @@ type Subscription = (usize, Option<u64>, Option<String>, Option<bool>);
 fn joined(message: &[u8]) -> Option<Subscription> {
     let joined: Joined = serde_json::from_slice(message).ok()?;
     let channel = joined.reply_to?.parse().ok()?;
-    Some((channel, joined.sequence, joined.epoch, joined.recovered))
+    let recovered = joined.data.map(|data| data.recovered);
+    Some((channel, joined.sequence, joined.epoch, recovered))
 }
 
 /// Connects, and asks for all channels at once.

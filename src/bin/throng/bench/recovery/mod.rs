@@ -53,10 +53,10 @@ pub(super) fn run(options: &Options) -> Result<(), Failed> {
 
 async fn measured(options: &Options) -> Result<Report, Failed> {
     let server = ws::resolve(&options.url).await?;
+    // A channel to which nothing was ever published is forgotten as soon as the last one leaves.
+    publish(options, server, options.channels).await?;
     let away = leave(options, server).await?;
-    publish(options, server)
-        .await
-        .map_err(|error| Failed::io("cannot publish", error))?;
+    publish(options, server, options.messages).await?;
     let process = options.pid.map(Process::other);
     let work = || {
         let work = process.as_ref().map(Process::work).transpose();
@@ -103,8 +103,14 @@ async fn come_back(
     Ok(back)
 }
 
-/// Publishes what the clients miss; when it returns, the server has accepted all of it.
-async fn publish(options: &Options, server: SocketAddr) -> io::Result<()> {
+/// Publishes so many messages, to the channels in turn.
+async fn publish(options: &Options, server: SocketAddr, messages: usize) -> Result<(), Failed> {
+    let published = try_publish(options, server, messages).await;
+    published.map_err(|error| Failed::io("cannot publish", error))
+}
+
+/// When it returns, the server has accepted all of them.
+async fn try_publish(options: &Options, server: SocketAddr, messages: usize) -> io::Result<()> {
     let dial = Dial {
         server,
         local: None,
@@ -112,7 +118,7 @@ async fn publish(options: &Options, server: SocketAddr) -> io::Result<()> {
     };
     let mut socket = Socket::open(&dial, &options.url, &[]).await?;
     let mut text = String::new();
-    for number in 0..options.messages {
+    for number in 0..messages {
         let stamp = Stamp {
             number: u32::try_from(number).unwrap_or(u32::MAX),
             nanos: 0,
