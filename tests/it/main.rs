@@ -52,6 +52,8 @@ mod conn;
 #[cfg(feature = "server")]
 mod connections;
 #[cfg(feature = "server")]
+mod crash;
+#[cfg(feature = "server")]
 mod embedding;
 #[cfg(feature = "server")]
 mod patterns;
