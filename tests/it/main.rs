@@ -56,6 +56,8 @@ mod crash;
 #[cfg(feature = "server")]
 mod embedding;
 #[cfg(feature = "server")]
+mod messages_api;
+#[cfg(feature = "server")]
 mod patterns;
 #[cfg(feature = "server")]
 mod peers;

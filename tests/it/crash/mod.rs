@@ -20,7 +20,7 @@ use throng::messages::sqlite::SqliteStore;
 use self::client::Asks;
 use self::client::Rest;
 use self::client::Socket;
-use self::folder::Folder;
+pub(crate) use self::folder::Folder;
 use self::ledger::Ledger;
 use crate::binary::Throng;
 
