@@ -260,7 +260,7 @@ fn only_lower_case_digits_name_a_stream() {
 /// A stream of a hub, with one channel joined.
 fn stream(hub: &Hub, gateway: &Gateway) -> Stream {
     let options = ConnectOptions::new();
-    let (client, outbox, registration) = gateway.enter(options, Transport::Sse).unwrap();
+    let (client, outbox, registration) = gateway.enter(options, Transport::Sse, true).unwrap();
     client.subscribe_blocking("a").unwrap();
     let id = ConnectionId::random().unwrap();
     assert_eq!(hub.subscriber_count("a"), 1);

@@ -107,7 +107,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
             max_message: config.max_message,
         };
         let timing = Timing::new(config, client.id(), now());
-        let dialogue = Dialogue::new(registration.gateway(), client, rules);
+        let dialogue = Dialogue::new(
+            registration.gateway(),
+            client,
+            rules,
+            registration.session(),
+            accepted.resumes(),
+        );
         let greeting = dialogue.greeting(
             config.max_message,
             config.ping_interval,
