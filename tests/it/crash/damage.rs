@@ -10,6 +10,7 @@ use throng::messages::StoreError;
 use throng::messages::sqlite::SqliteOptions;
 use throng::messages::sqlite::SqliteStore;
 
+use super::ROOM;
 use super::any;
 use super::arguments;
 use super::folder::Folder;
@@ -19,7 +20,6 @@ use super::rounds;
 use super::write_and_kill;
 use crate::binary::Throng;
 
-const ROOM: &str = "den";
 const FILE: &str = "throng.db";
 const LOG: &str = "throng.db-wal";
 

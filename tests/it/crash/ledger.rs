@@ -168,6 +168,11 @@ impl Ledger {
             .unwrap_or(0)
     }
 
+    /// The least number that was acknowledged.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.entries.iter().filter_map(|it| it.id).min()
+    }
+
     /// How many messages were acknowledged.
     pub(super) fn acknowledged(&self) -> usize {
         self.entries.iter().filter(|it| it.id.is_some()).count()

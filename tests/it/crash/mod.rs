@@ -12,6 +12,7 @@ use std::hash::RandomState;
 use std::sync::mpsc;
 use std::thread;
 
+use serde_json::Value;
 use serde_json::json;
 use throng::RoomId;
 use throng::messages::sqlite::SqliteOptions;
@@ -23,6 +24,8 @@ use self::client::Socket;
 pub(crate) use self::folder::Folder;
 use self::ledger::Ledger;
 use crate::binary::Throng;
+
+const ROOM: &str = "den";
 
 /// As many rounds as are asked for, and else a few.
 fn rounds() -> usize {
@@ -94,23 +97,62 @@ fn open(folder: &Folder) -> SqliteStore {
     SqliteStore::open(folder.path(), SqliteOptions::default()).unwrap()
 }
 
+/// The numbers that the server gives, page by page.
+fn served(throng: &Throng) -> Vec<u64> {
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/api/v1/rooms/{ROOM}/messages?limit=100{cursor}");
+        let page = throng.get(&path).json();
+        let messages = page["messages"].as_array().unwrap().iter();
+        all.extend(messages.map(|it| number(&it["message_id"])));
+        let Some(older) = page["older"].as_str() else {
+            break;
+        };
+        cursor = format!("&cursor={older}");
+    }
+    all.reverse();
+    all
+}
+
+fn number(id: &Value) -> u64 {
+    id.as_str().unwrap().parse().unwrap()
+}
+
+/// Kills the server again and again, on one directory and in one room.
 fn survives(extra: &[&str]) {
     let folder = Folder::new("crash");
-    let mut ledgers: Vec<(RoomId, Ledger)> = Vec::new();
+    let (room, mut all) = (RoomId::parse(ROOM).unwrap(), Ledger::default());
     for round in 0..rounds() {
         let throng = Throng::start(&arguments(&folder, extra));
-        let room = format!("den-{round}");
-        let ledger = write_and_kill(throng, (&room, round), 1 + any(120));
-        ledgers.push((RoomId::parse(&room).unwrap(), ledger));
+        let there: Vec<u64> = served_if_made(&throng, round);
+        let ledger = write_and_kill(throng, (ROOM, round), 1 + any(120));
+        let before = there.last().copied().unwrap_or(0).max(all.last());
+        assert!(
+            ledger.first().is_none_or(|first| first > before),
+            "given twice"
+        );
+        all.entries.extend(ledger.entries);
         // The store recovers a copy, and the server, in the next round, the folder itself.
         let copy = folder.copy();
         let store = open(&copy);
-        for (room, ledger) in &ledgers {
-            ledger.check(&store, room);
-        }
+        all.check(&store, &room);
+        let kept = ledger::all(&store, &room);
+        let kept: Vec<_> = kept.iter().map(|it| it.sequence).collect();
+        assert!(kept.starts_with(&there), "what was shown stays");
+        let throng = Throng::start(&arguments(&folder, extra));
+        assert_eq!(served(&throng), kept, "the server shows what the store has");
     }
-    let acknowledged: usize = ledgers.iter().map(|it| it.1.acknowledged()).sum();
-    assert!(acknowledged > 0);
+    assert!(all.acknowledged() > 0);
+}
+
+/// What is served before a round; before the first there is no room.
+fn served_if_made(throng: &Throng, round: usize) -> Vec<u64> {
+    if round > 0 {
+        return served(throng);
+    }
+    let answer = throng.get(&format!("/api/v1/rooms/{ROOM}"));
+    assert_eq!(answer.problem(), (404, "unknown_room".into()));
+    Vec::new()
 }
 
 #[test]
