@@ -58,7 +58,7 @@ impl Word {
             Self::Blue => "blue",
             Self::Red => "RED",
             Self::Reddish => "reddish",
-            Self::Umlaut => "Ärger",
+            Self::Umlaut => "Ärgerİ",
             Self::Wide => "赤い",
         }
     }
