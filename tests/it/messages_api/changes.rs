@@ -121,9 +121,9 @@ fn edits_and_reacts(world: &World, user: &str) -> u64 {
 fn each_was_told(member: &mut super::Member, sent: &[u64]) {
     let all = EDITS * sent.len() as u64;
     let told: Vec<Value> = (0..all).map(|_| member.next("message.edited")).collect();
-    for id in sent {
+    for id in sent.iter().map(u64::to_string) {
         let of_it = told.iter().map(|push| &push["data"]);
-        let of_it = of_it.filter(|data| data["message_id"] == id.to_string());
+        let of_it = of_it.filter(|data| data["message_id"] == *id);
         let edits: Vec<_> = of_it.map(|data| data["edits"].as_u64().unwrap()).collect();
         assert_eq!(edits, (1..=EDITS).collect::<Vec<_>>());
     }
