@@ -52,7 +52,11 @@ mod conn;
 #[cfg(feature = "server")]
 mod connections;
 #[cfg(feature = "server")]
+mod crash;
+#[cfg(feature = "server")]
 mod embedding;
+#[cfg(feature = "server")]
+mod messages_api;
 #[cfg(feature = "server")]
 mod patterns;
 #[cfg(feature = "server")]
