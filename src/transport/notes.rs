@@ -17,13 +17,15 @@ pub(super) struct Notes(Option<Arc<Session>>);
 
 /// Operations that are to be carried out again, those that undo them, and which of their arguments
 /// say what they are about.
-const NOTED: [(&str, &str, &[&str]); 2] = [
+const NOTED: [(&str, &str, &[&str]); 3] = [
     (
         "pattern.subscribe",
         "pattern.unsubscribe",
         &["pattern", "prefix", "suffix"],
     ),
     ("presence.watch", "presence.unwatch", &["user_id"]),
+    // Each sets what it names, and leaves the rest: all of them together are what is set.
+    ("presence.set", "", &[]),
 ];
 
 impl Notes {
@@ -87,7 +89,13 @@ impl Notes {
             serde_json::from_str::<Value>(raw.get()).ok()
         };
         let about: Vec<_> = about.iter().map(|name| value(name)).collect();
-        let key = format!("{does} {}", json!(about));
+        let key = if about.is_empty() {
+            let mut names: Vec<_> = arguments.names().collect();
+            names.sort_unstable();
+            format!("{does} {}", json!(names))
+        } else {
+            format!("{does} {}", json!(about))
+        };
         if name != *does {
             return session.forget(&key);
         }

@@ -72,6 +72,8 @@ mod rooms_api;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
+mod sessions;
+#[cfg(feature = "server")]
 mod slow_sockets;
 #[cfg(feature = "server")]
 mod sse;

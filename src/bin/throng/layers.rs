@@ -11,6 +11,7 @@ use throng::channels::ChannelsConfig;
 use throng::presence::PresenceConfig;
 use throng::presence::Visibility;
 use throng::rooms::RoomsConfig;
+use throng::sessions::SessionsConfig;
 use throng::typing::TypingConfig;
 use throng::users::UsersConfig;
 
@@ -97,6 +98,14 @@ pub(crate) struct LayerOptions {
     #[arg(long, value_name = "N", default_value = "10")]
     max_typing: usize,
 
+    /// Milliseconds for which a lost connection may be gone on with over another; 0 for never.
+    #[arg(long, value_name = "MS", default_value = "30000", value_parser = millis)]
+    session_ttl: Duration,
+
+    /// Connections that are kept so at a time.
+    #[arg(long, value_name = "N", default_value = "100000")]
+    max_sessions: usize,
+
     #[command(flatten)]
     keep: KeepOptions,
 }
@@ -135,12 +144,16 @@ impl LayerOptions {
         let typing = TypingConfig::new()
             .expires(self.typing_timeout)
             .max_per_room(limit(self.max_typing));
+        let sessions = SessionsConfig::new()
+            .ttl(self.session_ttl)
+            .max_sessions(self.max_sessions);
         let builder = Layers::builder(hub)
             .users(users)
             .channels((!self.no_patterns).then_some(channels))
             .rooms((!self.no_rooms).then_some(rooms))
             .presence((!self.no_presence).then_some(presence))
-            .typing((!self.no_typing).then_some(typing));
+            .typing((!self.no_typing).then_some(typing))
+            .sessions((!self.session_ttl.is_zero()).then_some(sessions));
         self.keep.build(builder)
     }
 }

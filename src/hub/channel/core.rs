@@ -67,6 +67,10 @@ impl Face {
     }
 }
 
+/// For how long a channel is kept at most, in milliseconds, that nobody holds and that has nothing
+/// to remember.
+const MOST_EMPTY: u64 = 60_000;
+
 impl Core {
     pub(crate) fn new(name: Option<ChannelName>, common: Arc<Common>) -> Self {
         let epoch = common.next_epoch();
@@ -116,14 +120,16 @@ impl Core {
     }
 
     /// For how long it is kept after the last holder has gone, in milliseconds: as long as what
-    /// it remembers, so that who was there may come back to the same life of it. Zero if nothing
-    /// was ever remembered.
+    /// it remembers, so that who was there may come back to the same life of it; not that long if
+    /// nothing was ever remembered, for such channels cost nothing to make.
     pub(crate) fn keeps_for(&self) -> u64 {
-        if self.keeps_until() == 0 {
-            return 0;
-        }
         // Relaxed: see `Face::keep_until`.
-        self.face.keeps_for.load(Ordering::Relaxed)
+        let millis = self.face.keeps_for.load(Ordering::Relaxed);
+        if self.keeps_until() == 0 {
+            millis.min(MOST_EMPTY)
+        } else {
+            millis
+        }
     }
 
     /// Notes whether it waits to be reclaimed later, and says whether it did.

@@ -26,7 +26,7 @@ use crate::time::SystemClock;
 /// let (client, _outbox) = hub.connect(ConnectOptions::new())?;
 /// let sessions = Sessions::new(SessionsConfig::new());
 /// let session = sessions.open(None, client.id())?;
-/// session.note(Note { key: "news".into(), text: "subscribed".into() });
+/// let _noted = session.note(Note { key: "news".into(), text: "subscribed".into() });
 /// let id = session.id().to_owned();
 /// drop(session); // the connection is lost
 ///
@@ -141,6 +141,7 @@ impl Session {
     }
 
     /// Notes something; says whether there was room for it.
+    #[must_use = "what there is no room for is not brought back"]
     pub fn note(&self, note: Note) -> bool {
         self.sessions.inner.state.lock().note(&self.id, note)
     }

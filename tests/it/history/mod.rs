@@ -381,6 +381,27 @@ fn a_channel_that_nobody_holds_lives_until_it_has_forgotten() {
 }
 
 #[test]
+fn who_was_there_before_anything_was_comes_back_to_the_same_life() {
+    let clock = ManualClock::new();
+    let hub = remembering(HistoryOptions::new());
+    let hub = hub.clock(clock.clone()).build().unwrap();
+    let (client, outbox) = hub.connect(options()).unwrap();
+    let joined = since_with(&client, SubscribeOptions::new()).unwrap();
+    drop(outbox);
+    clock.advance(Duration::from_secs(50));
+    publish(&hub, 1..=2);
+    let (client, mut outbox) = hub.connect(options()).unwrap();
+    assert!(since(&client, joined.position).recovered);
+    assert_eq!(numbers(&mut outbox), [1, 2]);
+    // One that nothing was ever published to is not kept for long.
+    drop(hub.channel("other"));
+    assert_eq!(hub.channel_count(), 2);
+    clock.advance(Duration::from_secs(61));
+    hub.tick();
+    assert_eq!(hub.channel_count(), 1);
+}
+
+#[test]
 fn a_channel_can_be_told_to_remember() {
     let hub = Hub::new();
     let channel = hub.channel("c").unwrap();

@@ -5,7 +5,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a [`SqliteStore`](super::SqliteStore) could not be opened. Its text says what to do about
+/// Why a [`SqliteStore`](super::SqliteStore) could not be opened.
+///
+/// Its text says what to do about
 /// it, and the cause. Nothing was changed in the file unless it is an [`OpenError::Io`] or
 /// [`OpenError::Failed`].
 #[derive(Debug)]

@@ -1,0 +1,288 @@
+//! Sessions over the shipped binary: a client that has lost its connection goes on over another.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::binary::Throng;
+use crate::binary::Ws;
+
+fn start(more: &[&str]) -> Throng {
+    let mut arguments = vec!["--authorize", "open", "--history", "news.>"];
+    arguments.extend(more);
+    let throng = Throng::start(&arguments);
+    let body = json!({"room_id": "den", "name": "den"}).to_string();
+    throng.post("/api/v1/rooms?actor=bob", "application/json", body);
+    throng.post("/api/v1/rooms/den/join?actor=ada", "application/json", "{}");
+    throng
+}
+
+fn resuming(throng: &Throng, user: &str) -> Ws {
+    Ws::open(throng.address, &format!("/ws?user={user}&resume")).greeted()
+}
+
+fn session(client: &Ws) -> String {
+    client.greeting()["session_id"].as_str().unwrap().to_owned()
+}
+
+/// The reply to a command; other pushes that come before it go to `beside`.
+fn ask(client: &mut Ws, command: &Value, beside: &mut Vec<Value>) -> Value {
+    client.say(&command.to_string());
+    loop {
+        let push = client.push();
+        if push["reply_to"] == command["id"] {
+            return push;
+        }
+        beside.push(push);
+    }
+}
+
+fn ask_only(client: &mut Ws, command: &Value) -> Value {
+    ask(client, command, &mut Vec::new())
+}
+
+/// What comes until the client has been told of all these pushes.
+fn until(client: &mut Ws, mut beside: Vec<Value>, done: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    while !done(&beside) {
+        beside.push(client.push());
+    }
+    beside
+}
+
+fn texts<'a>(pushes: &'a [Value], field: &str, of: &str) -> Vec<&'a str> {
+    let pushes = pushes.iter();
+    let messages = pushes.filter(|push| push["type"] == "message" && push[field] == of);
+    messages.filter_map(|push| push["data"].as_str()).collect()
+}
+
+/// Where a client is, by what it was told.
+fn position(push: &Value) -> Value {
+    json!({ "sequence": push["sequence"], "epoch": push["epoch"] })
+}
+
+fn send(throng: &Throng, text: &str) {
+    let body = json!({ "data": text }).to_string();
+    let sent = throng.post(
+        "/api/v1/rooms/den/messages?actor=bob",
+        "application/json",
+        body,
+    );
+    assert_eq!(sent.status, 200, "{sent:?}");
+}
+
+#[test]
+fn rooms_channels_filters_patterns_and_what_was_missed_come_back() {
+    let throng = start(&[]);
+    let mut ada = throng.ws_as("ada");
+    let mut beside = Vec::new();
+    let commands = [
+        json!({"id": 1, "type": "subscribe", "channel_id": "news.a"}),
+        json!({"id": 2, "type": "subscribe", "channel_id": "news.b", "filter": {"level": "high"}}),
+        json!({"id": 3, "type": "pattern.subscribe", "pattern": "sport.*"}),
+        json!({"id": 4, "type": "presence.watch", "user_id": "bob"}),
+        json!({"id": 5, "type": "subscribe", "channel_id": "news.left"}),
+        json!({"id": 6, "type": "unsubscribe", "channel_id": "news.left"}),
+    ];
+    let mut channels = BTreeMap::new();
+    for command in &commands {
+        let reply = ask(&mut ada, command, &mut beside);
+        assert_ne!(reply["type"], "error", "{reply}");
+        if reply["type"] == "joined" {
+            channels.insert(command["channel_id"].as_str().unwrap(), position(&reply));
+        }
+    }
+    throng.publish("news.a", &json!("one"));
+    send(&throng, "one");
+    let seen = until(&mut ada, beside, |seen| {
+        !texts(seen, "channel_id", "news.a").is_empty() && !texts(seen, "room_id", "den").is_empty()
+    });
+    let last = |field: &str, of: &str| {
+        let mut messages = seen.iter().rev();
+        position(messages.find(|push| push[field] == of).unwrap())
+    };
+    channels.insert("news.a", last("channel_id", "news.a"));
+    let den = last("room_id", "den");
+    let session = session(&ada);
+    drop(ada);
+    throng.stats_until(|stats| stats["clients"] == 0);
+
+    throng.publish("news.a", &json!("two"));
+    let mut bob = throng.ws_as("bob");
+    let mut filtered = |level: &str| {
+        let publish = json!({
+            "id": level, "type": "publish", "channel_id": "news.b",
+            "data": level, "metadata": {"level": level},
+        });
+        assert_eq!(ask_only(&mut bob, &publish)["type"], "ack");
+    };
+    filtered("low");
+    filtered("high");
+    send(&throng, "two");
+
+    let mut ada = resuming(&throng, "ada");
+    let resume = json!({
+        "id": "r", "type": "session.resume", "session_id": session,
+        "channels": channels, "rooms": {"den": den},
+    });
+    let mut beside = Vec::new();
+    let reply = ask(&mut ada, &resume, &mut beside);
+    assert_eq!(reply["data"], json!({"resumed": true, "restored": 4}));
+    let seen = until(&mut ada, beside, |seen| {
+        let restored = seen.iter().filter(|push| {
+            push["reply_to"]
+                .as_str()
+                .is_some_and(|id| id.starts_with("restore:"))
+        });
+        restored.count() == 4
+            && !texts(seen, "channel_id", "news.a").is_empty()
+            && !texts(seen, "channel_id", "news.b").is_empty()
+            && !texts(seen, "room_id", "den").is_empty()
+    });
+    for joined in seen.iter().filter(|push| push["type"] == "joined") {
+        assert_eq!(joined["data"]["recovered"], true, "{joined}");
+    }
+    assert_eq!(texts(&seen, "channel_id", "news.a"), ["two"]);
+    assert_eq!(
+        texts(&seen, "channel_id", "news.b"),
+        ["high"],
+        "the filter is there again"
+    );
+    assert_eq!(texts(&seen, "room_id", "den"), ["two"]);
+    // And all of it goes on.
+    throng.publish("sport.x", &json!("goal"));
+    throng.publish("news.a", &json!("three"));
+    send(&throng, "three");
+    let seen = until(&mut ada, Vec::new(), |seen| {
+        texts(seen, "room_id", "den") == ["three"]
+            && texts(seen, "channel_id", "news.a") == ["three"]
+            && seen.iter().any(|push| push["data"] == "goal")
+    });
+    assert!(seen.iter().all(|push| push["channel_id"] != "news.left"));
+}
+
+#[test]
+fn a_session_is_good_once_and_for_its_owner_only() {
+    let throng = start(&[]);
+    let mut ada = throng.ws_as("ada");
+    ask_only(
+        &mut ada,
+        &json!({"id": 0, "type": "subscribe", "channel_id": "news.a"}),
+    );
+    let session = session(&ada);
+    drop(ada);
+    throng.stats_until(|stats| stats["clients"] == 0);
+    let resume = json!({"id": 1, "type": "session.resume", "session_id": session});
+    let refused = |user: &str| {
+        let reply = ask_only(&mut resuming(&throng, user), &resume);
+        assert_eq!(
+            (&reply["type"], &reply["data"]["resumed"]),
+            (&json!("ack"), &json!(false))
+        );
+        reply["data"]["code"].clone()
+    };
+    assert_eq!(refused("bob"), "session_not_owned");
+    let mut again = resuming(&throng, "ada");
+    let reply = ask_only(&mut again, &resume);
+    assert_eq!(reply["data"], json!({"resumed": true, "restored": 1}));
+    assert_eq!(refused("ada"), "unknown_session");
+}
+
+#[test]
+fn a_session_is_forgotten_after_its_time() {
+    let throng = start(&["--session-ttl", "100"]);
+    let ada = throng.ws_as("ada");
+    let session = session(&ada);
+    drop(ada);
+    throng.stats_until(|stats| stats["clients"] == 0);
+    let resume = json!({"id": 1, "type": "session.resume", "session_id": session});
+    // It is gone some time after 100 ms; asking does not use it up for another user.
+    loop {
+        let reply = ask_only(&mut resuming(&throng, "bob"), &resume);
+        if reply["data"]["code"] == "unknown_session" {
+            break;
+        }
+        assert_eq!(reply["data"]["code"], "session_not_owned");
+    }
+}
+
+#[test]
+fn a_connection_that_is_still_there_gives_way() {
+    let throng = start(&[]);
+    let mut old = throng.ws_as("ada");
+    ask_only(
+        &mut old,
+        &json!({"id": 0, "type": "subscribe", "channel_id": "news.a"}),
+    );
+    let mut new = resuming(&throng, "ada");
+    let resume = json!({"id": 1, "type": "session.resume", "session_id": session(&old)});
+    let reply = ask_only(&mut new, &resume);
+    assert_eq!(reply["data"]["resumed"], true);
+    throng.stats_until(|stats| stats["clients"] == 1);
+    let seen = until(&mut new, Vec::new(), |seen| {
+        seen.iter().any(|push| push["reply_to"] == "restore:news.a")
+    });
+    drop(seen);
+    throng.publish("news.a", &json!("x"));
+    let seen = until(&mut new, Vec::new(), |seen| {
+        !texts(seen, "channel_id", "news.a").is_empty()
+    });
+    assert_eq!(texts(&seen, "channel_id", "news.a"), ["x"]);
+}
+
+#[test]
+fn who_says_resume_and_then_something_else_has_its_rooms_all_the_same() {
+    let throng = start(&[]);
+    let mut ada = resuming(&throng, "ada");
+    let reply = ada.ask(r#"{"id":1,"type":"ping"}"#);
+    assert_eq!(reply["type"], "pong", "{reply}");
+    let late = ask_only(&mut ada, &json!({"id": 2, "type": "session.resume"}));
+    assert_eq!(late["data"]["code"], "invalid_field", "{late}");
+    send(&throng, "hello");
+    until(&mut ada, Vec::new(), |seen| {
+        texts(seen, "room_id", "den") == ["hello"]
+    });
+}
+
+#[test]
+fn bad_positions_are_refused_and_name_their_field() {
+    let throng = start(&[]);
+    for (field, value) in [
+        ("session_id", json!("x".repeat(65))),
+        ("session_id", json!(5)),
+        ("channels", json!({"news.a": 5})),
+        (
+            "channels",
+            json!({"news.a": {"sequence": -1, "epoch": "1"}}),
+        ),
+        ("channels", json!({"news.a": {"sequence": 1, "epoch": "x"}})),
+        ("rooms", json!({"": {"sequence": 1, "epoch": "1"}})),
+        ("rooms", json!([])),
+    ] {
+        let mut ada = resuming(&throng, "ada");
+        let reply = ask_only(
+            &mut ada,
+            &json!({"id": 1, "type": "session.resume", field: value}),
+        );
+        assert_eq!(
+            (&reply["type"], &reply["data"]["field"]),
+            (&json!("error"), &json!(field))
+        );
+    }
+}
+
+#[test]
+fn what_a_user_said_of_its_presence_comes_back() {
+    let throng = start(&["--presence-grace", "0"]);
+    let mut ada = throng.ws_as("ada");
+    let set = json!({"id": 1, "type": "presence.set", "status": "busy"});
+    assert_eq!(ask_only(&mut ada, &set)["type"], "ack");
+    let session = session(&ada);
+    drop(ada);
+    throng.stats_until(|stats| stats["clients"] == 0);
+    let mut ada = resuming(&throng, "ada");
+    let resume = json!({"id": 2, "type": "session.resume", "session_id": session});
+    ask_only(&mut ada, &resume);
+    let get = json!({"id": 3, "type": "presence.get", "user_id": "ada"});
+    assert_eq!(ask_only(&mut ada, &get)["data"]["status"], "busy");
+}
