@@ -41,7 +41,7 @@ pub(super) fn report(is_smoke: bool) {
         ("a rare word (in one of 100,000)", "rare"),
         ("a phrase (in one of 100)", "\"quick brown\""),
         ("a beginning (of one of ten)", "comm*"),
-        ("two words (in one of 60)", "quick common"),
+        ("two words (in one of 100)", "quick common"),
     ];
     for (name, terms) in searches {
         let in_all = format!("{name}, all rooms");
