@@ -477,6 +477,25 @@ fn a_break_between_two_joins_forgets_neither() {
 }
 
 #[test]
+fn a_break_before_the_first_join_forgets_nothing() {
+    let runtime = runtime();
+    let _inside = runtime.enter();
+    let hub = Hub::builder()
+        .authorizer(|_: &AuthRequest| Authorization::later(std::future::pending()))
+        .build()
+        .unwrap();
+    let gateway = Gateway::new(hub);
+    // By the standard, each connection begins with no id: the first event takes what the client
+    // had before, unless it brings it back.
+    let id = "private-a@3.7,b@-,private-c@0.7";
+    let path = "/sse?channels=private-a,b";
+    let (reader, events) = Reader::open(&gateway, path, &[("last-event-id", id)]);
+    assert_eq!((events.len(), reader.id()), (0, id));
+    let (reader, _) = Reader::open(&gateway, path, &[]);
+    assert_eq!(reader.id(), "");
+}
+
+#[test]
 fn a_close_in_the_middle_of_the_joins_forgets_none() {
     let runtime = runtime();
     let _inside = runtime.enter();

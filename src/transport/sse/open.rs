@@ -186,10 +186,16 @@ fn greet(gateway: &Gateway, stream: &Stream, resumed: Result<bool, Malformed>) {
         user: stream.client.user(),
     };
     let retry = config.retry.mul_f64(0.8 + 0.4 * random_part());
-    stream.say(|out| {
+    let greeting = |out: &mut Vec<u8>| {
         event::retry(out, millis(retry));
         event::stream_push(out, "connected", StreamPush::Connected(&hello));
-    });
+    };
+    if hello.resumed {
+        // By the standard a client forgets with the first event the id that it came with.
+        stream.say_with_id(greeting);
+    } else {
+        stream.say(greeting);
+    }
     if resumed.is_err() {
         let push = StreamPush::Gap {
             channel: None,

@@ -148,6 +148,16 @@ impl Stream {
         }
     }
 
+    /// Adds an event with the id that the stream has now.
+    pub(super) fn say_with_id(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(Pump { chunks, cursor, .. }) = &mut *self.pump.lock() {
+            chunks.write(|out| {
+                write_id(cursor, out);
+                write(out);
+            });
+        }
+    }
+
     /// Makes room in the ids for a channel that is about to be joined.
     pub(super) fn ask(
         &self,
