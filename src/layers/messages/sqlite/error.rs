@@ -5,9 +5,10 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a [`SqliteStore`](super::SqliteStore) could not be opened. Its text says what to do about
-/// it, and the cause. Nothing was changed in the file unless it is an [`OpenError::Io`] or
-/// [`OpenError::Failed`].
+/// Why a [`SqliteStore`](super::SqliteStore) could not be opened.
+///
+/// Its text says the cause and what to do about it. Nothing was changed in the file unless it is
+/// an [`OpenError::Io`] or [`OpenError::Failed`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {
