@@ -129,6 +129,8 @@ error_codes! {
     RoomLocked = "room_locked", 409;
     /// The user may not send to this room.
     SendDenied = "send_denied", 403;
+    /// The session is another user's.
+    SessionNotOwned = "session_not_owned", 403;
     /// The room is in slow mode, and the user has sent a moment ago.
     SlowMode = "slow_mode", 429;
     /// What is kept could not be read or written; the operator knows more.
@@ -175,6 +177,8 @@ error_codes! {
     UnknownPresence = "unknown_presence", 404;
     /// No room has this id.
     UnknownRoom = "unknown_room", 404;
+    /// There is no such session: it was resumed already, is too old, or never was.
+    UnknownSession = "unknown_session", 404;
     /// There is no such thread, or what began it was deleted.
     UnknownThread = "unknown_thread", 404;
     /// No command has this type.

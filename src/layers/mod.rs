@@ -23,6 +23,7 @@ pub mod channels;
 pub mod messages;
 pub mod presence;
 pub mod rooms;
+pub mod sessions;
 pub mod typing;
 pub mod users;
 
@@ -39,4 +40,3 @@ pub use self::timestamp::Timestamp;
 pub use self::together::Attendance;
 pub use self::together::Layers;
 pub use self::together::LayersBuilder;
-pub use self::together::LayersError;

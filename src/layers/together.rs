@@ -1,8 +1,7 @@
 //! The layers wired together on one hub.
 
-use std::error::Error;
+use std::collections::HashMap;
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::sync::Weak;
 use std::time::Instant;
@@ -12,6 +11,7 @@ use crate::hub::Client;
 use crate::hub::ConnectOptions;
 use crate::hub::Hub;
 use crate::hub::Outbox;
+use crate::hub::StreamPosition;
 use crate::layers::channels::Channels;
 use crate::layers::channels::ChannelsConfig;
 use crate::layers::messages::MemoryLimits;
@@ -19,7 +19,7 @@ use crate::layers::messages::MemoryStore;
 use crate::layers::messages::MessageStore;
 use crate::layers::messages::Messages;
 use crate::layers::messages::MessagesConfig;
-use crate::layers::messages::StoreError;
+use crate::layers::messages::OpenError;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::layers::presence;
@@ -28,6 +28,9 @@ use crate::layers::presence::PresenceConfig;
 use crate::layers::rooms::RoomChange;
 use crate::layers::rooms::Rooms;
 use crate::layers::rooms::RoomsConfig;
+use crate::layers::sessions::Session;
+use crate::layers::sessions::Sessions;
+use crate::layers::sessions::SessionsConfig;
 use crate::layers::typing::Typing;
 use crate::layers::typing::TypingConfig;
 use crate::layers::typing::TypingError;
@@ -66,42 +69,7 @@ struct Inner {
     presence: Option<Presence>,
     typing: Option<Typing>,
     messages: Option<Messages>,
-}
-
-/// Why layers could not be built.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum LayersError {
-    /// What is kept of rooms could not be restored.
-    Rooms(Box<str>),
-    /// The store of messages could not be read.
-    Store(StoreError),
-    /// Its threads could not be started.
-    Threads(io::Error),
-}
-
-impl fmt::Display for LayersError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rooms(why) => write!(f, "the rooms that are kept cannot be restored: {why}"),
-            Self::Store(error) => error.fmt(f),
-            Self::Threads(error) => write!(f, "the threads of the store do not start: {error}"),
-        }
-    }
-}
-
-impl Error for LayersError {}
-
-impl From<StoreError> for LayersError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<io::Error> for LayersError {
-    fn from(error: io::Error) -> Self {
-        Self::Threads(error)
-    }
+    sessions: Option<Sessions>,
 }
 
 /// Layers to be; each of those but users can be left out.
@@ -116,6 +84,7 @@ pub struct LayersBuilder {
     typing: Option<TypingConfig>,
     messages: Option<MessagesConfig>,
     memory: MemoryLimits,
+    sessions: Option<SessionsConfig>,
 }
 
 impl LayersBuilder {
@@ -155,6 +124,12 @@ impl LayersBuilder {
         self
     }
 
+    /// Sessions that connections leave behind; `None` for none.
+    pub fn sessions(mut self, config: Option<SessionsConfig>) -> Self {
+        self.sessions = config;
+        self
+    }
+
     /// How many messages are kept in memory, where there is no other store.
     pub fn memory(mut self, limits: MemoryLimits) -> Self {
         self.memory = limits;
@@ -175,8 +150,8 @@ impl LayersBuilder {
     ///
     /// # Errors
     ///
-    /// [`LayersError`] when the store cannot be read, or its threads cannot be started.
-    pub fn build_with(self, store: impl MessageStore) -> Result<Layers, LayersError> {
+    /// As [`Messages::new`].
+    pub fn build_with(self, store: impl MessageStore) -> Result<Layers, OpenError> {
         let users = Users::new(&self.hub, self.users);
         let connections = {
             let users = users.clone();
@@ -196,6 +171,7 @@ impl LayersBuilder {
                 typing: self.typing.map(|it| Typing::new(&self.hub, it)),
                 rooms,
                 messages,
+                sessions: self.sessions.map(Sessions::new),
                 hub: self.hub,
             }),
         };
@@ -222,6 +198,7 @@ impl Layers {
             typing: Some(TypingConfig::new()),
             messages: Some(MessagesConfig::new()),
             memory: MemoryLimits::new(),
+            sessions: Some(SessionsConfig::new()),
         }
     }
 
@@ -267,6 +244,12 @@ impl Layers {
         self.inner.messages.as_ref()
     }
 
+    /// Sessions that connections leave behind.
+    #[must_use]
+    pub fn sessions(&self) -> Option<&Sessions> {
+        self.inner.sessions.as_ref()
+    }
+
     /// Connects a client, as [`Users::connect`] does: it receives the rooms of its user from now
     /// on, and its user is there until the [`Attendance`] is dropped.
     ///
@@ -278,10 +261,28 @@ impl Layers {
         options: ConnectOptions,
         transport: &'static str,
     ) -> Result<(Client, Outbox, Attendance), UserError> {
+        let connected = self.enter(options, transport)?;
+        self.attach(&connected.0, &HashMap::new());
+        Ok(connected)
+    }
+
+    /// [`Layers::connect`], for a client that receives no rooms before it is
+    /// [attached](Layers::attach).
+    ///
+    /// # Errors
+    ///
+    /// As [`Users::connect`].
+    pub fn enter(
+        &self,
+        options: ConnectOptions,
+        transport: &'static str,
+    ) -> Result<(Client, Outbox, Attendance), UserError> {
         let (client, outbox, connection) = self.inner.users.connect(options, transport)?;
-        if let Some(rooms) = self.rooms() {
-            rooms.attach(&client);
-        }
+        let session = self.sessions().and_then(|sessions| {
+            // Without randomness there is no session; everything else goes on.
+            let opened = sessions.open(connection.user(), client.id());
+            opened.ok().map(Arc::new)
+        });
         if let (Some(presence), Some(user)) = (self.presence(), connection.user()) {
             presence.connected(user, client.id(), presence::device_of(&client));
         }
@@ -289,8 +290,17 @@ impl Layers {
             layers: self.clone(),
             client: client.clone(),
             connection: Some(connection),
+            session,
         };
         Ok((client, outbox, attendance))
+    }
+
+    /// Has a client receive the rooms of its user from now on, each from the position that it
+    /// has, if one is given: see [`Rooms::attach_since`].
+    pub fn attach(&self, client: &Client, positions: &HashMap<RoomId, StreamPosition>) {
+        if let Some(rooms) = self.rooms() {
+            rooms.attach_since(client, positions);
+        }
     }
 
     /// A user has sent what it typed: it types no more. For who sends to rooms by themselves.
@@ -309,6 +319,7 @@ impl Layers {
             self.presence().and_then(Presence::next_deadline),
             self.typing().and_then(Typing::next_deadline),
             self.messages().and_then(Messages::next_deadline),
+            self.sessions().and_then(Sessions::next_deadline),
         ]
         .into_iter()
         .flatten()
@@ -329,6 +340,9 @@ impl Layers {
         }
         if let Some(messages) = self.messages() {
             messages.tick(now);
+        }
+        if let Some(sessions) = self.sessions() {
+            sessions.tick(now);
         }
     }
 
@@ -405,9 +419,16 @@ pub struct Attendance {
     layers: Layers,
     client: Client,
     connection: Option<Connection>,
+    session: Option<Arc<Session>>,
 }
 
 impl Attendance {
+    /// The session that the connection leaves behind.
+    #[must_use]
+    pub fn session(&self) -> Option<Arc<Session>> {
+        self.session.clone()
+    }
+
     /// The client has asked for something.
     pub fn touch(&self) {
         let Some(connection) = &self.connection else {

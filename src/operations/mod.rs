@@ -30,6 +30,7 @@ mod openapi;
 mod page;
 mod presence;
 mod rooms;
+mod session;
 mod typing;
 mod users;
 
@@ -152,6 +153,7 @@ const TABLES: &[&[Operation]] = &[
     rooms::members::TABLE,
     rooms::messages::TABLE,
     rooms::moderation::TABLE,
+    session::TABLE,
     typing::TABLE,
     users::TABLE,
 ];

@@ -87,6 +87,11 @@ impl Arguments {
         self.0.iter().any(|(known, _)| **known == *name)
     }
 
+    /// What the arguments are called.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &**name)
+    }
+
     /// The JSON text of an argument that is JSON.
     #[must_use]
     pub fn raw(&self, name: &str) -> Option<&RawValue> {

@@ -249,6 +249,8 @@ pub(super) struct ConnectedData<'a> {
     client_id: Decimal,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<&'a str>,
     protocol: &'static str,
     ping_interval_ms: u64,
     pong_timeout_ms: u64,
@@ -260,6 +262,7 @@ impl<'a> ConnectedData<'a> {
         Self {
             client_id: Decimal(hello.client.get()),
             user: hello.user,
+            session_id: hello.session,
             protocol: SUBPROTOCOL,
             ping_interval_ms: hello.ping_interval_ms,
             pong_timeout_ms: hello.pong_timeout_ms,

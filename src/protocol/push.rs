@@ -86,6 +86,8 @@ pub struct Hello<'a> {
     pub client: ClientId,
     /// The user it was taken for, if any.
     pub user: Option<&'a str>,
+    /// With what it may come back, if with anything: a secret.
+    pub session: Option<&'a str>,
     /// The largest frame it may send, in bytes.
     pub max_message_bytes: usize,
     /// How often the server pings, in milliseconds.

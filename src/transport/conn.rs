@@ -97,7 +97,7 @@ impl Gateway {
     ) -> impl Future<Output = ()> + Send + use<C> {
         let write_timeout = self.ws_config().write_timeout;
         let serving =
-            self.enter(options, Transport::Other)
+            self.enter(options, Transport::Other, true)
                 .map(|(client, outbox, registration)| {
                     let config = registration.gateway().ws_config();
                     let rules = Rules {
@@ -105,7 +105,13 @@ impl Gateway {
                         max_commands: config.max_commands,
                         max_refused: config.max_refused,
                     };
-                    let dialogue = Dialogue::new(registration.gateway(), client, rules);
+                    let dialogue = Dialogue::new(
+                        registration.gateway(),
+                        client,
+                        rules,
+                        registration.session(),
+                        false,
+                    );
                     let none = Duration::ZERO;
                     let greeting = dialogue.greeting(config.max_message, none, none);
                     Serving {

@@ -14,6 +14,7 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
@@ -25,8 +26,10 @@ use crate::disconnect::Disconnect;
 use crate::hub::Client;
 use crate::hub::Event;
 use crate::hub::Frame;
+use crate::layers::sessions;
 use crate::operations::Answer;
 use crate::operations::Later;
+use crate::protocol::Command;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::Hello;
@@ -61,6 +64,8 @@ pub(crate) struct Dialogue {
     held: Option<Box<str>>,
     /// Replies in the order of their commands, of which the first is waited for.
     waiting: VecDeque<Waiting>,
+    /// Commands of a session that is resumed, which are carried out before any other.
+    restoring: VecDeque<String>,
     rate: Option<Box<Rate>>,
 }
 
@@ -97,7 +102,14 @@ struct Rate {
 pub(crate) type Replies<'a> = &'a mut dyn FnMut(Bytes);
 
 impl Dialogue {
-    pub(crate) fn new(gateway: &Gateway, client: Client, rules: Rules) -> Self {
+    /// With `resumes`, its rooms wait for its first command.
+    pub(crate) fn new(
+        gateway: &Gateway,
+        client: Client,
+        rules: Rules,
+        session: Option<Arc<sessions::Session>>,
+        resumes: bool,
+    ) -> Self {
         let rate = rules.max_commands.map(|commands| {
             Box::new(Rate {
                 commands: CommandRate::per_second(commands, SystemClock::new().now()),
@@ -106,10 +118,11 @@ impl Dialogue {
             })
         });
         Self {
-            session: Session::new(gateway, client, rules.client_publish),
+            session: Session::new(gateway, client, rules.client_publish, session, resumes),
             join: None,
             held: None,
             waiting: VecDeque::new(),
+            restoring: VecDeque::new(),
             rate,
         }
     }
@@ -124,6 +137,7 @@ impl Dialogue {
         framing::text(Push::Connected(&Hello {
             client: client.id(),
             user: client.user(),
+            session: self.session.id(),
             max_message_bytes: max_message,
             ping_interval_ms: millis(ping),
             pong_timeout_ms: millis(pong),
@@ -151,7 +165,7 @@ impl Dialogue {
 
     /// Takes a command, which is carried out as soon as those before it are.
     pub(crate) fn command(&mut self, text: &str, replies: Replies<'_>) {
-        if self.join.is_some() {
+        if self.join.is_some() || !self.restoring.is_empty() {
             debug_assert!(self.held.is_none(), "one command is held");
             self.held = Some(text.into());
         } else {
@@ -240,8 +254,14 @@ impl Dialogue {
     }
 
     fn resume(&mut self, replies: Replies<'_>) {
-        if let Some(text) = mem::take(&mut self.held) {
-            self.start(&text, replies);
+        while self.join.is_none() {
+            if let Some(text) = self.restoring.pop_front() {
+                self.carry_out(&text, replies);
+            } else if let Some(text) = mem::take(&mut self.held) {
+                self.start(&text, replies);
+            } else {
+                return;
+            }
         }
     }
 
@@ -255,7 +275,26 @@ impl Dialogue {
         {
             return self.refuse(&fault.reply_to(id), replies);
         }
+        self.handle(id, command, replies);
+    }
+
+    /// Carries out a command of a session that is resumed: one that was carried out before.
+    fn carry_out(&mut self, text: &str, replies: Replies<'_>) {
+        match Request::parse(text) {
+            Ok(Request { id, command }) => self.handle(id, command, replies),
+            Err(fault) => self.refuse(&fault, replies),
+        }
+    }
+
+    fn handle(&mut self, id: Option<RequestId>, command: Command, replies: Replies<'_>) {
         match self.session.handle(command) {
+            Outcome::Resumed { answer, commands } => {
+                self.restoring = commands.into();
+                if let Some(push) = self::answer(id.as_ref(), &Done::Answered(answer)) {
+                    self.reply(framing::text(push), replies);
+                }
+                self.resume(replies);
+            }
             Outcome::Answering(future) => self.waiting.push_back(Waiting::Awaited { id, future }),
             Outcome::Later { channel, future } => {
                 self.join = Some(Box::new(Join {

@@ -4,8 +4,10 @@ mod conn;
 mod dialogue;
 pub(crate) mod fault;
 mod gateway;
+mod notes;
 mod problem;
 mod rate;
+mod resume;
 mod seat;
 #[cfg(feature = "sse")]
 mod service;

@@ -1,9 +1,12 @@
 //! One client's commands, carried out on the hub.
 
+use std::collections::HashMap;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::disconnect::Disconnect;
 use crate::hub::Client;
 use crate::hub::Delivery;
 use crate::hub::Hub;
@@ -13,9 +16,12 @@ use crate::hub::SubscribeOptions;
 use crate::id::ChannelKind;
 use crate::layers::Layers;
 use crate::layers::Metadata;
+use crate::layers::RoomId;
 use crate::layers::Stamp;
 use crate::layers::UserId;
 use crate::layers::is_reserved;
+use crate::layers::sessions;
+use crate::layers::sessions::Note;
 use crate::message::Message;
 use crate::operations;
 use crate::operations::Answer;
@@ -36,6 +42,8 @@ use crate::transport::fault::not_subscribed;
 use crate::transport::fault::publish_fault;
 use crate::transport::fault::reserved;
 use crate::transport::gateway::Gateway;
+use crate::transport::notes::Notes;
+use crate::transport::resume;
 use crate::transport::seat;
 
 /// What carries out the commands of one client.
@@ -45,6 +53,9 @@ pub(super) struct Session {
     layers: Option<Layers>,
     client: Client,
     publishes: ClientPublish,
+    notes: Notes,
+    /// Whether its rooms wait for its first command.
+    resumes: bool,
 }
 
 /// Whether clients may publish.
@@ -64,6 +75,11 @@ pub(super) enum Outcome {
     Now(Result<Done, Fault>),
     /// Done, but whoever is to answer has to be waited for. Dropped early, it is done all the same.
     Answering(Later),
+    /// A session was resumed, or not: these commands are to be carried out again.
+    Resumed {
+        answer: Answer,
+        commands: Vec<String>,
+    },
     /// A subscribe, which may wait for the authorizer. Dropped early, it has not joined.
     Later {
         channel: String,
@@ -86,12 +102,20 @@ pub(super) enum Done {
 }
 
 impl Session {
-    pub(super) fn new(gateway: &Gateway, client: Client, publishes: ClientPublish) -> Self {
+    pub(super) fn new(
+        gateway: &Gateway,
+        client: Client,
+        publishes: ClientPublish,
+        session: Option<Arc<sessions::Session>>,
+        resumes: bool,
+    ) -> Self {
         Self {
             hub: gateway.hub().clone(),
             layers: gateway.layers().cloned(),
             client,
             publishes,
+            notes: Notes::new(session),
+            resumes,
         }
     }
 
@@ -100,14 +124,25 @@ impl Session {
     }
 
     /// Carries out a command, or starts to. Never waits.
-    pub(super) fn handle(&self, command: Command) -> Outcome {
+    pub(super) fn handle(&mut self, command: Command) -> Outcome {
+        if mem::take(&mut self.resumes) {
+            if let Command::Operation { name, arguments } = &command
+                && **name == *resume::NAME
+            {
+                return self.resume(arguments);
+            }
+            self.attach(&HashMap::new());
+        }
         if let Some(fault) = reserved_channel(&command) {
             return Outcome::Now(Err(fault));
         }
         Outcome::Now(match command {
             Command::Operation { name, arguments } => {
                 match self.operate(&name, &arguments).map(Answer::settled) {
-                    Ok(Ok(answer)) => Ok(Done::Answered(answer)),
+                    Ok(Ok(answer)) => {
+                        self.notes.done(&name, &arguments);
+                        Ok(Done::Answered(answer))
+                    }
                     Ok(Err(later)) => return Outcome::Answering(later),
                     Err(fault) => Err(fault),
                 }
@@ -130,15 +165,48 @@ impl Session {
                 since,
                 auth,
             } => {
+                let note = self
+                    .notes
+                    .of_subscribe(&channel, filter.as_deref(), auth.as_deref());
                 let options = match self.wishes(filter.as_deref(), since, auth) {
                     Ok(options) => options,
                     Err(fault) => return Outcome::Now(Err(fault)),
                 };
-                let future = self.subscribe(channel.clone(), options);
+                let future = self.subscribe(channel.clone(), options, note);
                 return Outcome::Later { channel, future };
             }
             Command::Unsubscribe { channel } => self.unsubscribe(&channel),
         })
+    }
+
+    /// The id that the client may come back with.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.notes.session()
+    }
+
+    fn attach(&self, positions: &HashMap<RoomId, StreamPosition>) {
+        if let Some(layers) = &self.layers {
+            layers.attach(&self.client, positions);
+        }
+    }
+
+    /// Goes on where another connection was lost: with its rooms, and with what its session had
+    /// noted.
+    fn resume(&self, arguments: &Arguments) -> Outcome {
+        let asked = match resume::Asked::read(arguments) {
+            Ok(asked) => asked,
+            Err(fault) => {
+                self.attach(&HashMap::new());
+                return Outcome::Now(Err(fault));
+            }
+        };
+        self.attach(&asked.rooms);
+        let sessions = self.layers.as_ref().and_then(Layers::sessions);
+        let (answer, commands, old) = asked.resume(sessions, self.client.user());
+        if let Some(old) = old.and_then(|old| self.hub.client(old)) {
+            old.close(Disconnect::GONE);
+        }
+        Outcome::Resumed { answer, commands }
     }
 
     fn operate(&self, name: &str, arguments: &Arguments) -> Result<Answer, Fault> {
@@ -221,14 +289,26 @@ impl Session {
         Ok(options)
     }
 
-    fn subscribe(&self, channel: String, options: SubscribeOptions) -> Subscribing {
+    fn subscribe(
+        &self,
+        channel: String,
+        options: SubscribeOptions,
+        note: Option<Note>,
+    ) -> Subscribing {
         let client = self.client.clone();
         let layers = self.layers.clone();
-        Box::pin(async move { seat::join(layers.as_ref(), &client, &channel, options).await })
+        let notes = self.notes.clone();
+        Box::pin(async move {
+            seat::join(layers.as_ref(), &client, &channel, options).await?;
+            notes.put(note);
+            Ok(())
+        })
     }
 
     fn unsubscribe(&self, channel: &str) -> Result<Done, Fault> {
-        seat::leave(self.layers.as_ref(), &self.client, channel).map(|()| Done::Nothing)
+        seat::leave(self.layers.as_ref(), &self.client, channel)?;
+        self.notes.left(channel);
+        Ok(Done::Nothing)
     }
 
     fn check_subscribed(&self, channel: &str) -> Result<(), Fault> {

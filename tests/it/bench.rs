@@ -223,6 +223,30 @@ fn ws_says_why_it_cannot_measure() {
 }
 
 #[test]
+fn recovery_brings_back_all_that_was_missed() {
+    let server = Throng::start(&["--history", "bench.*"]);
+    let pid = server.id().to_string();
+    let report = recovery(&server, &["--pid", &pid]);
+    assert_eq!(report["deliveries"], 20 * 60, "{report}");
+    assert_eq!(report["missing"], 0, "{report}");
+    assert_eq!(report["recovered"], 20 * 2, "{report}");
+    assert!(report["server"]["user_ms"].is_number(), "{report}");
+    assert!(report["back"]["p50_us"].as_f64() <= report["back"]["max_us"].as_f64());
+}
+
+#[test]
+fn recovery_says_what_is_missing() {
+    let server = Throng::start(&["--history", "bench.*:messages=10"]);
+    let report = recovery(&server, &["--patience", "0.5"]);
+    assert_eq!(report["recovered"], 0, "{report}");
+    assert_eq!(
+        report["missing"],
+        20 * 60 - report["deliveries"].as_u64().unwrap()
+    );
+    assert!(report["missing"].as_u64() >= Some(20 * 40), "{report}");
+}
+
+#[test]
 fn bad_values_are_refused_with_their_bounds() {
     for (arguments, expected) in [
         (
@@ -364,6 +388,22 @@ fn ws(server: &Throng, arguments: &[&str]) -> Value {
         "0.25",
         "--warm-up",
         "0.1",
+        "--url",
+        &url,
+        "--json",
+    ];
+    report(&[&short[..], arguments].concat())
+}
+
+/// Twenty clients that miss sixty messages.
+fn recovery(server: &Throng, arguments: &[&str]) -> Value {
+    let url = format!("ws://{}/ws", server.address);
+    let short = [
+        "recovery",
+        "--clients",
+        "20",
+        "--messages",
+        "60",
         "--url",
         &url,
         "--json",

@@ -11,6 +11,9 @@ use bytes::Bytes;
 use futures_util::SinkExt;
 use futures_util::StreamExt;
 use serde_json::Value;
+use serde_json::json;
+use throng::AuthRequest;
+use throng::Authorization;
 use throng::ClientId;
 use throng::ConnectOptions;
 use throng::Gateway;
@@ -20,7 +23,9 @@ use throng::OutboxLimits;
 use throng::transport::Transport;
 use throng::transport::ws::Accepted;
 use tokio::io::DuplexStream;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message as WsMessage;
@@ -104,6 +109,41 @@ async fn no_wake_up_is_lost_between_flusher_and_task() {
     for sink in sinks {
         drop(sink.await.unwrap());
     }
+}
+
+#[tokio::test]
+async fn a_subscribe_behind_one_that_waited_on_a_full_socket_is_carried_out() {
+    let (allow, allowed) = watch::channel(false);
+    let authorizer = move |_: &AuthRequest| {
+        let mut allowed = allowed.clone();
+        Authorization::later(async move {
+            drop(allowed.wait_for(|allowed| *allowed).await);
+            Authorization::Allow
+        })
+    };
+    let gateway = Gateway::new(Hub::builder().authorizer(authorizer).build().unwrap());
+    let mut peer = Peer::join(&gateway, ConnectOptions::new()).await;
+    for channel in ["private-a", "b"] {
+        peer.say(&json!({"type": "subscribe", "channel_id": channel}).to_string())
+            .await;
+    }
+    // A little more than the socket takes. Then the first is let in.
+    for _ in 0..3 {
+        publish(&gateway, Message::text("x".repeat(1 << 15)));
+        yield_now().await;
+    }
+    allow.send_replace(true);
+    yield_now().await;
+    let mut joined = Vec::new();
+    while joined.len() < 2 {
+        // Sooner than any timer of the connection would wake it.
+        let push = timeout(PATIENCE / 6, peer.push()).await;
+        let push = push.expect("both are carried out");
+        if push["type"] == "joined" {
+            joined.push(push["channel_id"].clone());
+        }
+    }
+    assert_eq!(joined, ["private-a", "b"]);
 }
 
 /// Publishes to the room.

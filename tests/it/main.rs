@@ -52,13 +52,19 @@ mod conn;
 #[cfg(feature = "server")]
 mod connections;
 #[cfg(feature = "server")]
+mod crash;
+#[cfg(feature = "server")]
 mod embedding;
+#[cfg(feature = "server")]
+mod messages_api;
 #[cfg(feature = "server")]
 mod patterns;
 #[cfg(feature = "server")]
 mod peers;
 #[cfg(feature = "server")]
 mod presence_users;
+#[cfg(feature = "server")]
+mod recovery;
 #[cfg(feature = "server")]
 mod rooms;
 #[cfg(feature = "layers")]

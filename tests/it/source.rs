@@ -33,12 +33,13 @@ impl Source {
         }
     }
 
-    /// Whether the file holds tests only: `tests.rs`, `model.rs`, or anything in such a folder.
+    /// Whether the file holds tests only: `tests.rs`, `model.rs`, `contract.rs`, or anything in such
+    /// a folder.
     pub(crate) fn is_test(&self) -> bool {
         self.path
             .trim_end_matches(".rs")
             .split('/')
-            .any(|part| part == "tests" || part == "model")
+            .any(|part| matches!(part, "contract" | "model" | "tests"))
     }
 
     /// The code of the whole file, one line after the other.
@@ -214,6 +215,7 @@ fn test_files_are_known_by_name() {
         ("raw/ring/tests.rs", true),
         ("raw/ring/model.rs", true),
         ("raw/ring/tests/slow.rs", true),
+        ("layers/messages/contract/pages.rs", true),
         ("raw/ring/mod.rs", false),
         ("hub/contests.rs", false),
     ] {

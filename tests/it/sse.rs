@@ -8,14 +8,8 @@
 //! - When the server stops, streams are told so, and end.
 //! - hyper alone serves streams as well.
 
-use std::env;
-use std::io::BufReader;
 use std::io::Read;
 use std::net::SocketAddr;
-use std::process::Child;
-use std::process::ChildStdout;
-use std::process::Command;
-use std::process::Stdio;
 
 use hyper::Request;
 use hyper::Response;
@@ -32,10 +26,9 @@ use throng::transport::sse::SseBody;
 use tokio::net::TcpListener;
 use tokio::runtime;
 
+use crate::binary::Curl;
 use crate::binary::Sse;
 use crate::binary::Throng;
-use crate::event_stream::Event;
-use crate::event_stream::EventStream;
 
 const JSON: &str = "application/json";
 
@@ -391,71 +384,6 @@ fn told_to_stop_it_tells_its_streams() {
 
 // Other people's clients and servers.
 
-/// A running `curl -N`, killed when dropped.
-struct Curl {
-    child: Child,
-    output: BufReader<ChildStdout>,
-    source: EventStream,
-}
-
-impl Curl {
-    /// `None` when it is not installed.
-    fn start(arguments: &[&str]) -> Option<Self> {
-        let child = Command::new("curl")
-            .args(["-sSN", "--max-time", "25"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn();
-        let Ok(mut child) = child else {
-            assert!(
-                env::var_os("THRONG_REQUIRE_ALL").is_none(),
-                "curl is not installed"
-            );
-            println!("skipped: curl is not installed");
-            return None;
-        };
-        let output = BufReader::new(child.stdout.take().unwrap());
-        Some(Self {
-            child,
-            output,
-            source: EventStream::default(),
-        })
-    }
-
-    /// The next event; `None` at the end.
-    fn next(&mut self) -> Option<Event> {
-        let mut byte = [0];
-        loop {
-            if self.output.read(&mut byte).unwrap() == 0 {
-                return None;
-            }
-            if let Some(event) = self.source.feed(&byte).pop() {
-                return Some(event);
-            }
-        }
-    }
-
-    /// Everything, as text.
-    fn all(&mut self) -> String {
-        let mut text = String::new();
-        self.output.read_to_string(&mut text).unwrap();
-        text
-    }
-
-    fn expect(&mut self, name: &str) -> Value {
-        let event = self.next().unwrap();
-        assert_eq!(event.name, name);
-        serde_json::from_str(&event.data).unwrap()
-    }
-}
-
-impl Drop for Curl {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
 #[test]
 fn curl_reads_a_stream_over_http_1_and_http_2() {
     for version in ["--http1.1", "--http2-prior-knowledge"] {
@@ -492,15 +420,12 @@ fn curl_reads_a_stream_over_http_1_and_http_2() {
             200
         );
         curl.expect("joined");
-        let id = curl.source.last_event_id.clone();
+        let id = curl.last_event_id().to_owned();
         assert!(id.contains("news@1.") && id.contains("more@0."), "{id}");
         throng.signal("TERM");
         assert_eq!(curl.expect("disconnect")["data"]["code"], 1001);
         assert_eq!(curl.next(), None);
-        assert!(
-            curl.child.wait().unwrap().success(),
-            "{version}: ended as it should"
-        );
+        assert!(curl.succeeds(), "{version}: ended as it should");
     }
 }
 

@@ -45,6 +45,7 @@ use throng::transport::sse::SseConfig;
 use throng::transport::ws::Origins;
 use tokio::runtime;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 use crate::event_stream::Event;
 use crate::event_stream::EventStream;
@@ -454,6 +455,56 @@ fn a_break_between_a_join_and_its_gap_hides_no_loss() {
     assert_eq!(names(&events), ["joined", "gap"]);
     assert_eq!(events[0].id, id, "nothing after it was received or told");
     assert_eq!(events[1].id, id.replace("a@1.", "a@2."));
+}
+
+#[test]
+fn a_break_between_two_joins_forgets_neither() {
+    let runtime = runtime();
+    let _inside = runtime.enter();
+    let hub = Hub::new();
+    let _held = ["a", "b"].map(|name| hub.channel(name).unwrap());
+    let gateway = Gateway::new(hub.clone());
+    let (mut reader, _) = Reader::open(&gateway, "/sse?channels=a,b", &[]);
+    publish(&hub, "a", "1");
+    publish(&hub, "b", "1");
+    reader.read();
+    let id = reader.id().to_owned();
+    drop(reader);
+    publish(&hub, "b", "2");
+    let (_reader, events) = Reader::open(&gateway, "/sse?channels=a,b", &[("last-event-id", &id)]);
+    assert_eq!(names(&events), ["joined", "joined", "gap"]);
+    assert_eq!(events[0].id, id, "of `b` it still has what it had");
+}
+
+#[test]
+fn a_close_in_the_middle_of_the_joins_forgets_none() {
+    let runtime = runtime();
+    let _inside = runtime.enter();
+    let (allow, allowed) = watch::channel(());
+    let authorizer = move |_: &AuthRequest| {
+        let mut allowed = allowed.clone();
+        Authorization::later(async move {
+            drop(allowed.changed().await);
+            Authorization::Allow
+        })
+    };
+    let hub = Hub::builder().authorizer(authorizer).build().unwrap();
+    let held = ["a", "private-b"].map(|name| hub.channel(name).unwrap());
+    let places = held.each_ref().map(|it| (it.name(), it.position().epoch));
+    let id = places.map(|(name, epoch)| format!("{name}@0.{epoch}"));
+    let id = id.join(",");
+    let gateway = Gateway::new(hub.clone());
+    let (mut reader, events) = Reader::open(
+        &gateway,
+        "/sse?channels=a,private-b",
+        &[("last-event-id", &id)],
+    );
+    assert_eq!(names(&events), ["joined"], "the other is waited for");
+    publish(&hub, "a", "the last");
+    hub.close(Disconnect::GOING_AWAY);
+    allow.send(()).unwrap();
+    assert_eq!(names(&reader.read()), ["message", "disconnect"]);
+    assert_eq!(reader.id(), id.replace("a@0.", "a@1."));
 }
 
 #[test]

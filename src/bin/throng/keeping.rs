@@ -104,8 +104,11 @@ impl KeepOptions {
             Survives::Normal => Sync::Normal,
         };
         let options = SqliteOptions::default().sync(sync).check(!self.no_check);
-        let store = SqliteStore::open(data, options)
-            .map_err(|error| format!("cannot keep messages in {}: {error}", data.display()))?;
+        let store = SqliteStore::open(data, options).map_err(|error| {
+            let why = error.source().map(|why| format!(": {why}"));
+            let why = why.unwrap_or_default();
+            format!("cannot keep messages in {}: {error}{why}", data.display())
+        })?;
         Ok(builder.build_with(store)?)
     }
 }

@@ -176,10 +176,15 @@ impl State {
         let frame = Frame::new(what, self.face.name.as_ref(), self.position);
         let sending = Sending::of(&frame, except, &self.face);
         let mut delivery = self.subscribers.fan_out(&sending);
-        if self.history.is_some() {
-            self.keep(&frame, except);
-        }
         delivery.position = self.face.name.is_some().then_some(self.position);
+        if self.face.common.router.get().is_none() {
+            // The history takes the frame over: nobody needs it here any more.
+            self.keep(frame, except);
+            return delivery;
+        }
+        if self.history.is_some() {
+            self.keep(frame.clone(), except);
+        }
         if let (Some(router), Some(name)) = (self.face.common.router.get(), &self.face.name) {
             for route in self.routes.of(name, &**router) {
                 route.pass_on(&frame, except);
@@ -207,13 +212,13 @@ impl State {
         };
         let delivery = self.subscribers.fan_out(&sending);
         if self.history.is_some() {
-            self.keep(frame, except);
+            self.keep(frame.clone(), except);
         }
         self.face.counters.publish(&delivery);
     }
 
     /// Remembers the last publication, if it is of a kind that is.
-    fn keep(&mut self, frame: &Frame, except: Option<ClientId>) {
+    fn keep(&mut self, frame: Frame, except: Option<ClientId>) {
         let Some(history) = &mut self.history else {
             return;
         };

@@ -96,13 +96,13 @@ impl History {
     }
 
     /// Remembers a publication, and forgets what is beyond the bounds.
-    pub(super) fn push(&mut self, number: u64, frame: &Frame, except: Option<ClientId>, now: u64) {
-        self.bytes += weight(frame);
+    pub(super) fn push(&mut self, number: u64, frame: Frame, except: Option<ClientId>, now: u64) {
+        self.bytes += weight(&frame);
         self.entries.push_back(Entry {
             number,
             at: now,
             except,
-            frame: frame.clone(),
+            frame,
         });
         while self.is_too_much() {
             self.pop();

@@ -39,16 +39,16 @@ fn each_bound_holds() {
         .age(Duration::from_millis(100));
     let mut history = history(options, &budget);
     for number in 1..=6 {
-        history.push(number, &frame(number, 1), None, 0);
+        history.push(number, frame(number, 1), None, 0);
     }
     assert_eq!((kept(&history), history.floor()), (vec![3, 4, 5, 6], 2));
-    history.push(7, &frame(7, 8), None, 50);
+    history.push(7, frame(7, 8), None, 50);
     assert_eq!((kept(&history), history.floor()), (vec![5, 6, 7], 4));
     history.expire(100);
     assert_eq!(kept(&history), [5, 6, 7], "an age is reached, not exceeded");
     history.expire(101);
     assert_eq!((kept(&history), history.floor()), (vec![7], 6));
-    history.push(8, &frame(8, 11), None, 102);
+    history.push(8, frame(8, 11), None, 102);
     assert_eq!((kept(&history), history.floor()), (vec![], 8), "too large");
     assert_eq!((history.size(), budget.used()), ((0, 0), 0));
 }
@@ -58,7 +58,7 @@ fn what_is_not_kept_is_not_missed() {
     let budget = Arc::new(Budget::new(1 << 20));
     let mut history = history(HistoryOptions::new().messages(2), &budget);
     for number in [2, 5, 9] {
-        history.push(number, &frame(number, 1), None, 0);
+        history.push(number, frame(number, 1), None, 0);
     }
     assert_eq!((kept(&history), history.floor()), (vec![5, 9], 2));
     let after: Vec<_> = history.after(5).map(|entry| entry.number).collect();
@@ -72,11 +72,11 @@ fn all_channels_together_keep_to_the_budget() {
     let mut first = history(HistoryOptions::new(), &budget);
     let mut second = history(HistoryOptions::new(), &budget);
     for number in 1..=3 {
-        first.push(number, &frame(number, 100), None, 0);
+        first.push(number, frame(number, 100), None, 0);
     }
-    second.push(1, &frame(1, 100), None, 0);
+    second.push(1, frame(1, 100), None, 0);
     assert_eq!(kept(&second), [0; 0], "it had nothing else to forget");
-    first.push(4, &frame(4, 100), None, 0);
+    first.push(4, frame(4, 100), None, 0);
     assert_eq!(kept(&first), [2, 3, 4]);
     drop(first);
     assert_eq!(budget.used(), 0);
@@ -87,7 +87,7 @@ fn pages_go_both_ways() {
     let budget = Arc::new(Budget::new(1 << 20));
     let mut history = history(HistoryOptions::new(), &budget);
     for number in 1..=10 {
-        history.push(number, &frame(number, 1), None, 0);
+        history.push(number, frame(number, 1), None, 0);
     }
     let page = |query: HistoryQuery| {
         let (frames, more) = history.page(&query);

@@ -29,6 +29,8 @@ pub struct MessagesConfig {
     pub readers: usize,
     /// For how long messages are kept, and how many of a room.
     pub retention: Retention,
+    /// How long after a change of a room it is kept in a store that blocks, at most. Default 1 s.
+    pub save_interval: Duration,
     /// How many unread messages are counted. Default 1,000: beyond it, "more than that".
     pub max_unread: u64,
 }
@@ -47,6 +49,7 @@ impl MessagesConfig {
             max_pending: 65_536,
             readers: 2,
             retention: Retention::default(),
+            save_interval: Duration::from_secs(1),
             max_unread: 1000,
         }
     }

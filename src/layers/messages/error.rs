@@ -2,8 +2,10 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 use crate::code::ErrorCode;
+use crate::layers::rooms::LoadError;
 use crate::layers::rooms::RoomError;
 
 /// Why something about a message was refused.
@@ -70,6 +72,48 @@ impl StoreError {
             Self::UnknownMessage => ErrorCode::UnknownMessage,
             Self::UnknownThread => ErrorCode::UnknownThread,
         }
+    }
+}
+
+/// Why messages cannot be kept in a store.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// A room that it has cannot be loaded.
+    Rooms(LoadError),
+    /// It cannot be read.
+    Store(StoreError),
+    /// The threads that wait for it cannot be started.
+    Threads(io::Error),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rooms(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::Threads(error) => write!(f, "the threads of the store do not start: {error}"),
+        }
+    }
+}
+
+impl Error for OpenError {}
+
+impl From<LoadError> for OpenError {
+    fn from(error: LoadError) -> Self {
+        Self::Rooms(error)
+    }
+}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        Self::Threads(error)
     }
 }
 

@@ -27,6 +27,7 @@ pub use self::config::MessagesConfig;
 pub use self::cursor::Cursor;
 pub use self::cursor::InvalidCursor;
 pub use self::error::MessageError;
+pub use self::error::OpenError;
 pub use self::error::StoreError;
 pub use self::memory::MemoryLimits;
 pub use self::memory::MemoryStore;

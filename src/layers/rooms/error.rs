@@ -6,6 +6,7 @@ use std::fmt;
 use crate::code::ErrorCode;
 use crate::hub::ChannelError;
 use crate::hub::PublishError;
+use crate::layers::name::RoomId;
 use crate::layers::rooms::role::Permission;
 
 /// Why something about a room was refused.
@@ -241,3 +242,58 @@ fn lasting(f: &mut fmt::Formatter<'_>, what: &str, for_ms: Option<u64>) -> fmt::
 }
 
 impl Error for RoomError {}
+
+/// Why bytes are no snapshot of a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidSnapshot {
+    /// It contradicts itself: in what.
+    Contradicts(&'static str),
+    /// It is not what a snapshot of this version looks like: where and why.
+    Malformed(Box<str>),
+    /// It is of a version that is not known here: it was written by a newer program.
+    Version(u64),
+}
+
+impl fmt::Display for InvalidSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Contradicts(what) => write!(f, "the snapshot contradicts itself: {what}"),
+            Self::Malformed(why) => write!(f, "the snapshot cannot be read: {why}"),
+            Self::Version(version) => write!(f, "the snapshot is of the unknown version {version}"),
+        }
+    }
+}
+
+impl Error for InvalidSnapshot {}
+
+/// Why a room could not be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The room is good, but has no place here.
+    Room {
+        /// Which.
+        room: RoomId,
+        /// Why.
+        why: RoomError,
+    },
+    /// What was given is no room.
+    Snapshot {
+        /// Of which room it was to be.
+        room: RoomId,
+        /// Why it is none.
+        why: InvalidSnapshot,
+    },
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Room { room, why } => write!(f, "room `{room}`: {why}"),
+            Self::Snapshot { room, why } => write!(f, "room `{room}`: {why}"),
+        }
+    }
+}
+
+impl Error for LoadError {}

@@ -31,6 +31,8 @@ mod view;
 pub use self::config::RoomsConfig;
 pub use self::connections::Connections;
 pub use self::directory::RoomQuery;
+pub use self::error::InvalidSnapshot;
+pub use self::error::LoadError;
 pub use self::error::RoomError;
 pub use self::options::InviteOptions;
 pub use self::options::RoomOptions;

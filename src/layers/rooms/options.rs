@@ -64,7 +64,8 @@ impl RoomOptions {
         self
     }
 
-    /// What the application notes about it: [`RoomsConfig::max_metadata`].
+    /// What the application notes about it: at most [`RoomsConfig::max_metadata`] bytes, nested at
+    /// most 100 deep.
     pub fn metadata(mut self, metadata: Map<String, Value>) -> Self {
         self.metadata = metadata;
         self
@@ -213,6 +214,8 @@ const MAX_DESCRIPTION: usize = 1024;
 const MAX_CATEGORY: usize = 64;
 const MAX_TAGS: usize = 16;
 const MAX_TAG: usize = 64;
+/// Deeper than that, JSON is not read back.
+const MAX_DEPTH: usize = 100;
 
 fn check_name(name: &str) -> Result<(), RoomError> {
     if name.trim().is_empty() || name.chars().any(char::is_control) {
@@ -261,7 +264,22 @@ fn check_metadata(metadata: &Map<String, Value>, config: &RoomsConfig) -> Result
             limit,
         });
     }
+    if metadata.values().any(|it| is_deeper(it, MAX_DEPTH)) {
+        return Err(RoomError::InvalidField {
+            field: "metadata",
+            allowed: "nested at most 100 deep",
+        });
+    }
     Ok(())
+}
+
+fn is_deeper(value: &Value, most: usize) -> bool {
+    match value {
+        Value::Array(_) | Value::Object(_) if most == 0 => true,
+        Value::Array(all) => all.iter().any(|it| is_deeper(it, most - 1)),
+        Value::Object(all) => all.values().any(|it| is_deeper(it, most - 1)),
+        _ => false,
+    }
 }
 
 fn check_len(field: &'static str, text: &str, limit: usize) -> Result<(), RoomError> {

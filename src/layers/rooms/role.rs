@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+use serde::Deserializer;
 use serde::Serialize;
 use serde::Serializer;
+use serde::de::Error;
 use serde::ser::SerializeSeq;
 
 /// What a member is in a room; each is above those before it.
@@ -77,6 +80,13 @@ impl fmt::Display for Role {
 impl Serialize for Role {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Role {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::named(&name).ok_or_else(|| D::Error::custom("no role has this name"))
     }
 }
 
@@ -194,5 +204,16 @@ impl Serialize for Permissions {
             names.serialize_element(permission.as_str())?;
         }
         names.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Permissions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let names = Vec::<String>::deserialize(deserializer)?;
+        names.iter().try_fold(Self::NONE, |all, name| {
+            let permission = Permission::named(name);
+            let permission = permission.map(|permission| all.with(permission));
+            permission.ok_or_else(|| D::Error::custom("no permission has this name"))
+        })
     }
 }

@@ -1,5 +1,7 @@
 //! What is shown of rooms: copies, as JSON writes them.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
@@ -194,7 +196,7 @@ pub struct LogEntryView {
     /// When.
     pub at: Timestamp,
     /// What: `ban`, `kick`, `set_role` and so on.
-    pub action: &'static str,
+    pub action: Cow<'static, str>,
     /// Who; nobody when it was the server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<UserId>,
@@ -210,7 +212,7 @@ impl LogEntryView {
     pub(super) fn of(entry: &LogEntry) -> Self {
         Self {
             at: date(entry.at),
-            action: entry.action,
+            action: entry.action.clone(),
             actor: entry.actor.clone(),
             user_id: entry.target.clone(),
             reason: entry.reason.as_ref().map(ToString::to_string),

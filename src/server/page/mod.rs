@@ -18,6 +18,7 @@ pub(super) async fn page(State(app): State<App>) -> impl IntoResponse {
     let mode = if open { "open" } else { "public" };
     let html = PAGE
         .replace("{{rooms}}", ROOMS)
+        .replace("{{messages}}", MESSAGES)
         .replace("{{nonce}}", &nonce)
         .replace("{{mode}}", mode);
     let policy = format!(
@@ -38,6 +39,9 @@ const PAGE: &str = include_str!("page.html");
 
 /// What the page does about rooms.
 const ROOMS: &str = include_str!("rooms.js");
+
+/// What it does about their messages.
+const MESSAGES: &str = include_str!("messages.js");
 
 /// 128 bits that a stranger cannot guess: the standard library seeds its hash keys from the
 /// operating system, and changes them with each use.

@@ -4,7 +4,7 @@
 // listen. Who is a member, and so what this connection receives, is the server's to know: nothing
 // is subscribed to here, and after a reconnect everything comes by itself.
 
-const rooms = new Map();          // id -> {room, member, members, messages, typing, unread}
+const rooms = new Map();          // id -> {room, member, members, list, notes, typing, unread}
 const invitations = new Map();    // room id -> {room, invite, by}
 let current = null;               // the id of the room that is shown
 let opening = null;               // the id of a room to show as soon as it is there
@@ -36,9 +36,17 @@ async function openRooms() {
   const ids = new Set(mine.rooms.map(room => room.id));
   for (const id of rooms.keys()) if (!ids.has(id)) rooms.delete(id);
   for (const room of mine.rooms) keep(room);
-  if (!rooms.has(current)) current = null;
-  if (!current && rooms.size > 0) current = rooms.keys().next().value;
-  for (const id of rooms.keys()) refresh(id);
+  if (!rooms.has(current)) current = sessionStorage.getItem('throng.room');
+  if (!rooms.has(current)) current = rooms.size > 0 ? rooms.keys().next().value : null;
+  for (const [id, { list }] of rooms) {
+    refresh(id);
+    // What is shown, or was, may have a hole since.
+    if (list.loaded) load(list);
+  }
+  if (thread && !rooms.has(thread.room)) closeThread();
+  if (thread) load(thread);
+  if (current) showRoom(current);
+  countUnread();
   listPublic();
   drawRooms();
 }
@@ -46,7 +54,7 @@ async function openRooms() {
 function keep(room) {
   const known = rooms.get(room.id);
   if (known) known.room = room;
-  else rooms.set(room.id, { room, member: null, members: new Map(), messages: [], typing: new Set(), unread: 0 });
+  else rooms.set(room.id, { room, member: null, members: new Map(), list: newList(room.id), notes: [], typing: new Set(), unread: 0 });
   return rooms.get(room.id);
 }
 
@@ -60,8 +68,8 @@ async function refresh(id) {
   const entry = keep(got.room);
   entry.member = got.member;
   entry.members = new Map(page.members.map(member => [member.user_id, member]));
-  if (opening === id) { current = id; opening = null; }
-  drawRooms();
+  if (opening === id) { opening = null; showRoom(id); }
+  else drawRooms();
 }
 
 const refreshing = new Map();     // id -> timer: many events at once are one question
@@ -91,21 +99,31 @@ function receiveRoom(push) {
   const entry = rooms.get(id);
   switch (type) {
     case 'joined':
+      // From here on everything is heard; what was said before is read.
+      for (const list of listsOf(id)) if (list.loaded || list.busy) load(list);
       refresh(id).then(listPublic);
       break;
     case 'left':
       rooms.delete(id);
-      if (current === id) current = rooms.size > 0 ? rooms.keys().next().value : null;
+      if (thread?.room === id) closeThread();
+      if (current === id) {
+        current = null;
+        stopChanging();
+        if (rooms.size > 0) showRoom(rooms.keys().next().value);
+      }
       toast(`You are out of ${entry?.room.name ?? id}: ${data.reason}`);
       listPublic();
       break;
     case 'message':
       if (!entry) break;
       entry.typing.delete(push.user_id);
-      entry.messages.push({ id: push.id, user: push.user_id ?? 'server', text: content(push), at: push.timestamp });
-      if (entry.messages.length > MOST_LINES) entry.messages.shift();
-      if (id !== current) entry.unread++;
-      else if (push.id) send({ type: 'room.mark_read', room_id: id, message_id: push.id });
+      hearMessage(entry, push);
+      if (id !== current) break;
+      drawBoth();
+      drawTyping(entry);
+      return;
+    case 'gap':
+      for (const list of listsOf(id)) load(list);
       break;
     case 'typing':
       if (data.typing) entry?.typing.add(data.user_id);
@@ -129,10 +147,18 @@ function receiveRoom(push) {
       toast(`${data.by ?? 'the server'} has added you to ${data.room.name}`);
       break;
     case 'room.read':
+      if (data.user_id === me.user && id !== current) countUnread();
       break;
+    case 'message.edited':
+    case 'message.deleted':
+    case 'message.reaction_added':
+    case 'message.reaction_removed':
+      CHANGES[type](push);
+      drawBoth();
+      return;
     default:
       if (!entry || !type.startsWith('room.')) break;
-      entry.messages.push({ event: true, text: told(type, data), at: push.timestamp });
+      note(entry, told(type, data), push.timestamp);
       refreshSoon(id);
   }
   drawRooms();
@@ -202,7 +228,7 @@ $('invite-form').onsubmit = async event => {
   $('invite-code').textContent = made.invite;
 };
 
-let typedAt = 0;
+let typedAt = -Infinity;
 
 $('room-input').oninput = () => {
   // Every second is often enough: it lasts three.
@@ -214,16 +240,8 @@ $('room-input').oninput = () => {
 
 function stopTyping() {
   if (typedAt > 0) send({ type: 'typing.stop', room_id: current });
-  typedAt = 0;
+  typedAt = -Infinity;
 }
-
-$('room-form').onsubmit = async event => {
-  event.preventDefault();
-  const text = $('room-input').value;
-  if (text === '' || !current) return;
-  const sent = await attempt({ type: 'room.send', room_id: current, text });
-  if (sent) { $('room-input').value = ''; typedAt = 0; }
-};
 
 $('status').onchange = () => attempt({ type: 'presence.set', status: $('status').value });
 
@@ -300,7 +318,7 @@ function menu(id, label, entries) {
 function drawRooms() {
   $('my-rooms').replaceChildren(...[...rooms].map(([id, { room, unread }]) => {
     const row = element('li', id === current ? 'room-row current' : 'room-row');
-    const open = button(room.name, 'room', () => { current = id; rooms.get(id).unread = 0; drawRooms(); });
+    const open = button(room.name, 'room', () => showRoom(id));
     if (room.kind === 'direct') open.textContent = '@ ' + id.split(':').slice(2).filter(user => user !== me?.user).join(':');
     open.className = 'link name';
     open.dataset.room = id;
@@ -327,7 +345,7 @@ function drawRoom() {
   $('room-side').hidden = !entry;
   $('no-room').hidden = Boolean(entry);
   if (!entry) return;
-  const { room, member, members, messages, typing } = entry;
+  const { room, member, members } = entry;
   $('room-name').textContent = room.name;
   const marks = [
     room.private && 'private', room.locked && 'locked', room.archived && 'archived',
@@ -336,9 +354,8 @@ function drawRoom() {
   $('room-note').textContent = [`${room.members} in it`, ...marks.filter(Boolean)].join(' · ');
   $('room-card').dataset.room = current;
   $('room-card').dataset.role = member?.role ?? '';
-  drawMessages(messages);
-  const others = [...typing].filter(user => user !== me?.user);
-  $('typing').textContent = others.length === 0 ? '\u00a0' : `${others.join(', ')} ${others.length === 1 ? 'is' : 'are'} typing…`;
+  drawBoth();
+  drawTyping(entry);
   const actions = ROOM_ACTIONS
     .filter(([, permission, when]) => may(permission) && when(room))
     .map(([text, , , command]) => [text, () => act(command())]);
@@ -348,21 +365,9 @@ function drawRoom() {
   drawRoomMembers(members);
 }
 
-function drawMessages(messages) {
-  const feed = $('room-feed');
-  const follows = feed.scrollHeight - feed.scrollTop - feed.clientHeight < 60;
-  feed.replaceChildren(...messages.map(({ id, user, text, at, event }) => {
-    const item = element('li', event ? 'event' : user === me?.user ? 'own' : '');
-    item.dataset.testid = event ? 'room-event' : 'room-message';
-    item.append(
-      element('span', 'time', new Date(at).toLocaleTimeString('en-GB')),
-      element('span', 'who', event ? '' : user),
-      element('span', 'what', text),
-    );
-    if (!event && may('pin_messages')) item.append(button('pin', 'pin', () => attempt({ type: 'room.pin', room_id: current, message_id: id })));
-    return item;
-  }));
-  if (follows) feed.scrollTop = feed.scrollHeight;
+function drawTyping({ typing }) {
+  const others = [...typing].filter(user => user !== me?.user);
+  $('typing').textContent = others.length === 0 ? '\u00a0' : `${others.join(', ')} ${others.length === 1 ? 'is' : 'are'} typing…`;
 }
 
 const RANKS = ['owner', 'admin', 'moderator', 'member', 'guest'];

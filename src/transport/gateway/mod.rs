@@ -6,6 +6,7 @@ mod peer;
 mod registry;
 mod ticker;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -164,11 +165,13 @@ impl Gateway {
         self.inner.reconnect_within
     }
 
-    /// Connects a client that came over `transport`.
+    /// Connects a client that came over `transport`; its rooms are attached now or later, by
+    /// [`Layers::attach`].
     pub(crate) fn enter(
         &self,
         options: ConnectOptions,
         transport: Transport,
+        attach: bool,
     ) -> Result<(Client, Outbox, Registration), UserError> {
         if self.is_draining() {
             return Err(UserError::Connect(ConnectError::Closed));
@@ -176,8 +179,11 @@ impl Gateway {
         let options = options.join_notices(true).gap_notices(true);
         let (client, outbox, attendance) = match self.layers() {
             Some(layers) => {
-                let connected = layers.connect(options, transport.as_str())?;
+                let connected = layers.enter(options, transport.as_str())?;
                 let (client, outbox, attendance) = connected;
+                if attach {
+                    layers.attach(&client, &HashMap::new());
+                }
                 (client, outbox, Some(attendance))
             }
             None => {

@@ -14,6 +14,7 @@ use crate::disconnect::Disconnect;
 use crate::hub::Client;
 use crate::id::ClientId;
 use crate::layers::Attendance;
+use crate::layers::sessions::Session;
 use crate::transport::gateway::Gateway;
 use crate::transport::stats::ConnectionStats;
 use crate::transport::stats::Counters;
@@ -122,6 +123,11 @@ pub(crate) struct Registration {
 const ABNORMAL: u16 = 1006;
 
 impl Registration {
+    /// The session of the connection.
+    pub(crate) fn session(&self) -> Option<Arc<Session>> {
+        self.attendance.as_ref()?.session()
+    }
+
     pub(super) fn new(
         gateway: &Gateway,
         client: &Client,

@@ -161,6 +161,10 @@ impl Live {
                 Poll::Ready(Err(fault)) => {
                     let channel = channel.clone();
                     self.joining = None;
+                    if self.stream.client.is_closed() {
+                        // Nothing was refused: it comes back for this one, and for those behind it.
+                        return self.asks.clear();
+                    }
                     self.stream.refuse(&channel, &fault);
                 }
             }

@@ -249,8 +249,9 @@ impl Cursor {
         let mut comma = "";
         for Entry { encoded, place, .. } in &self.entries {
             let mark = match *place {
-                Place::Asked(_) => continue,
-                Place::At(position) => Mark::At(position),
+                Place::Asked(None) => continue,
+                // Who breaks off before it has joined has still to be given what it missed.
+                Place::Asked(Some(position)) | Place::At(position) => Mark::At(position),
                 Place::Left => Mark::Left,
             };
             let written = write!(out, "{comma}{encoded}@{mark}");

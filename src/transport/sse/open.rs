@@ -72,7 +72,7 @@ pub(super) fn open(gateway: &Gateway, request: &Parts) -> Result<Response<SseBod
         ));
     };
     let (client, outbox, registration) = gateway
-        .enter(options, Transport::Sse)
+        .enter(options, Transport::Sse, true)
         .map_err(|error| refusal::unavailable(&error, gateway.reconnect_within()))?;
     let Plan {
         cursor,

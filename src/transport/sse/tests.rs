@@ -147,7 +147,7 @@ proptest! {
             prop_assert!(written.bytes().all(|byte| byte.is_ascii_graphic()));
             let read = Resume::parse(&written).unwrap();
             let marked = model.iter().filter_map(|(name, (expected, _))| match expected {
-                Expected::Asked(_) => None,
+                Expected::Asked(since) => since.map(|at| ((*name).to_owned(), Mark::At(at))),
                 Expected::Marked(mark) => Some(((*name).to_owned(), *mark)),
             });
             let read: BTreeMap<String, Mark> = read.entries.into_iter().collect();
@@ -260,7 +260,7 @@ fn only_lower_case_digits_name_a_stream() {
 /// A stream of a hub, with one channel joined.
 fn stream(hub: &Hub, gateway: &Gateway) -> Stream {
     let options = ConnectOptions::new();
-    let (client, outbox, registration) = gateway.enter(options, Transport::Sse).unwrap();
+    let (client, outbox, registration) = gateway.enter(options, Transport::Sse, true).unwrap();
     client.subscribe_blocking("a").unwrap();
     let id = ConnectionId::random().unwrap();
     assert_eq!(hub.subscriber_count("a"), 1);

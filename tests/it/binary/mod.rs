@@ -3,18 +3,21 @@
 //! Nothing here sleeps: what is waited for is read from a socket or a pipe, and a deadline on
 //! every read turns a hang into a failure.
 
+mod curl;
 mod http;
 mod raw;
 mod sse;
 mod ws;
 
 use std::fs;
+use std::fs::File;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::ErrorKind;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::Child;
 use std::process::ChildStderr;
 use std::process::Command;
@@ -26,6 +29,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+pub(crate) use self::curl::Curl;
 pub(crate) use self::http::Response;
 pub(crate) use self::raw::Came;
 pub(crate) use self::raw::HANDSHAKE;
@@ -84,14 +88,30 @@ impl Throng {
         (throng, BufReader::new(log))
     }
 
-    fn run(mut command: Command) -> Self {
+    /// Starts the binary with these arguments, on a free port, and has it log into a file; or says
+    /// how it ended, where it did not start.
+    pub(crate) fn start_logging_to(log: &Path, arguments: &[&str]) -> Result<Self, ExitStatus> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_throng"));
+        command.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        command.stderr(File::create(log).unwrap());
+        Self::try_run(command)
+    }
+
+    fn run(command: Command) -> Self {
+        Self::try_run(command).unwrap()
+    }
+
+    fn try_run(mut command: Command) -> Result<Self, ExitStatus> {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
+        if line.is_empty() {
+            return Err(child.wait().unwrap());
+        }
         let address = line.trim().rsplit('/').next().unwrap().parse().unwrap();
-        Self { child, address }
+        Ok(Self { child, address })
     }
 
     /// The process's id.

@@ -106,9 +106,13 @@ impl Raw {
 
     /// Subscribes.
     pub(crate) fn join(&mut self, channel: &str) {
-        let command = masked_text(&subscribe(channel));
-        self.socket().write_all(&command).unwrap();
+        self.say(&subscribe(channel));
         self.expect("joined");
+    }
+
+    /// Sends a text.
+    pub(crate) fn say(&mut self, text: &str) {
+        self.socket().write_all(&masked_text(text)).unwrap();
     }
 
     /// Reads once, so many bytes at most; 0 when no more will come.
@@ -176,7 +180,8 @@ impl Raw {
         }
     }
 
-    fn expect(&mut self, kind: &str) -> Value {
+    /// The next push, which is of this type.
+    pub(crate) fn expect(&mut self, kind: &str) -> Value {
         match self.next() {
             Came::Push(push) if push["type"] == kind => push,
             other => panic!("no {kind}, but {other:?}"),
@@ -211,9 +216,15 @@ fn subscribe(channel: &str) -> String {
 
 /// A short text in one frame, masked with zeros.
 pub(crate) fn masked_text(text: &str) -> Vec<u8> {
-    let length = u8::try_from(text.len()).unwrap();
-    assert!(length < 126, "a length of one byte");
-    let mut frame = vec![0x81, 0x80 | length, 0, 0, 0, 0];
+    let mut frame = vec![0x81];
+    match u16::try_from(text.len()).unwrap() {
+        length @ 0..126 => frame.push(0x80 | u8::try_from(length).unwrap()),
+        length => {
+            frame.push(0x80 | 126);
+            frame.extend(length.to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
     frame.extend_from_slice(text.as_bytes());
     frame
 }

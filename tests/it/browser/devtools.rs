@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
+use std::time::Instant;
 
 use data_encoding::BASE64;
 use serde_json::Value;
@@ -102,6 +103,18 @@ impl Browser {
         self.call(None, "Target.closeTarget", json!({"targetId": target}));
     }
 
+    /// Loads a tab again, and waits until it is another document.
+    pub(super) fn reload(&mut self, tab: &Tab) {
+        self.evaluate(tab, "window.isOld = true");
+        self.call(Some(tab), "Page.reload", json!({}));
+        // The old document may go while it is asked.
+        let script = json!({"expression": "document.readyState === 'complete' && !window.isOld"});
+        let start = Instant::now();
+        while self.call(Some(tab), "Runtime.evaluate", script.clone())["result"]["value"] != true {
+            assert!(start.elapsed() < PATIENCE, "never loaded again");
+        }
+    }
+
     /// What an expression evaluates to; a promise is awaited.
     pub(super) fn evaluate(&mut self, tab: &Tab, expression: &str) -> Value {
         let parameters =
@@ -194,7 +207,7 @@ fn is_installed(program: &str) -> bool {
 
 const PROGRAMS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
-const FLAGS: [&str; 11] = [
+const FLAGS: [&str; 13] = [
     "--headless",
     "--hide-scrollbars",
     "--no-sandbox",
@@ -205,5 +218,8 @@ const FLAGS: [&str; 11] = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    // The tabs behind the first one run as fast as it does.
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
     "--remote-debugging-port=0",
 ];

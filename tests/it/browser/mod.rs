@@ -2,6 +2,8 @@
 
 mod devtools;
 mod event_source;
+mod messages;
+mod page;
 mod rooms;
 
 use std::env;

@@ -1,13 +1,15 @@
 //! Two users in two tabs: a room from its making to its handing over.
 
-use serde_json::json;
-
 use crate::binary::Throng;
 
 use super::browser;
-use super::connected;
-use super::devtools::Browser;
-use super::devtools::Tab;
+use super::page::Page;
+use super::page::event;
+use super::page::member;
+use super::page::message;
+use super::page::room;
+use super::page::toast;
+use super::page::typing;
 use super::picture;
 
 #[test]
@@ -142,121 +144,4 @@ fn a_public_room_is_found_and_joined() {
         &mut browser,
         "[...document.querySelectorAll('[data-testid=room]')].some(it => it.textContent === '@ bob')",
     );
-}
-
-/// The page of one user.
-struct Page(Tab);
-
-impl Page {
-    fn open(browser: &mut Browser, throng: &Throng, user: &str) -> Self {
-        Self(connected(browser, throng, user))
-    }
-
-    fn until(&self, browser: &mut Browser, condition: &str) {
-        browser.until(&self.0, condition);
-    }
-
-    fn click(&self, browser: &mut Browser, id: &str) {
-        browser.evaluate(&self.0, &format!("{}.click()", by_id(id)));
-    }
-
-    fn fill(&self, browser: &mut Browser, id: &str, text: &str) {
-        self.put(browser, id, text, "input");
-    }
-
-    fn set(&self, browser: &mut Browser, id: &str, value: &str) {
-        self.put(browser, id, value, "change");
-    }
-
-    fn put(&self, browser: &mut Browser, id: &str, value: &str, event: &str) {
-        let script = format!(
-            "(() => {{ const it = {}; it.value = {}; it.dispatchEvent(new Event('{event}')); }})()",
-            by_id(id),
-            json!(value)
-        );
-        browser.evaluate(&self.0, &script);
-    }
-
-    fn say(&self, browser: &mut Browser, text: &str) {
-        self.fill(browser, "room-input", text);
-        self.click(browser, "room-send");
-    }
-
-    /// Chooses what to do with a member.
-    fn choose(&self, browser: &mut Browser, user: &str, action: &str) {
-        let menu = format!("[data-user={user}] [data-testid=member-action]");
-        self.pick(browser, &menu, action);
-    }
-
-    /// Chooses what to do with the room.
-    fn act(&self, browser: &mut Browser, action: &str) {
-        self.pick(browser, "[data-testid=room-action]", action);
-    }
-
-    fn pick(&self, browser: &mut Browser, menu: &str, action: &str) {
-        let option = format!(
-            "[...document.querySelectorAll('{menu} option')].find(it => it.text === '{action}')"
-        );
-        self.until(browser, &option);
-        let script = format!(
-            "(() => {{ const option = {option}; const menu = option.closest('select');
-               menu.value = option.value; menu.dispatchEvent(new Event('change')); }})()"
-        );
-        browser.evaluate(&self.0, &script);
-    }
-
-    /// Makes an invite for whoever has it.
-    fn invite_code(&self, browser: &mut Browser) -> String {
-        self.click(browser, "invite");
-        let code = by_id("invite-code");
-        self.until(
-            browser,
-            &format!("!{code}.hidden && {code}.textContent.includes('.')"),
-        );
-        let text = browser.evaluate(&self.0, &format!("{code}.textContent"));
-        text.as_str().unwrap().to_owned()
-    }
-}
-
-fn by_id(id: &str) -> String {
-    format!("document.querySelector('[data-testid={id}]')")
-}
-
-fn room(name: &str) -> String {
-    format!(
-        "!{}.hidden && {}.textContent === '{name}'",
-        by_id("room-card"),
-        by_id("room-name")
-    )
-}
-
-fn member(user: &str, what: &str, value: &str) -> String {
-    format!(
-        "document.querySelector('[data-testid=room-member][data-user={user}]')?.dataset.{what} === '{value}'"
-    )
-}
-
-fn typing(text: &str) -> String {
-    format!("{}.textContent === {}", by_id("typing"), json!(text))
-}
-
-fn message(user: &str, text: &str) -> String {
-    format!(
-        "[...document.querySelectorAll('[data-testid=room-message]')].some(it =>
-            it.querySelector('.who').textContent === '{user}'
-            && it.querySelector('.what').textContent === {})",
-        json!(text)
-    )
-}
-
-fn event(text: &str) -> String {
-    format!(
-        "[...document.querySelectorAll('[data-testid=room-event] .what')].some(it => it.textContent.startsWith('{text}'))"
-    )
-}
-
-fn toast(text: &str) -> String {
-    format!(
-        "[...document.querySelectorAll('[data-testid=toast]')].some(it => it.textContent.startsWith('{text}'))"
-    )
 }

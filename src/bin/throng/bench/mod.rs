@@ -11,6 +11,7 @@ mod marked;
 mod options;
 mod process;
 mod progress;
+mod recovery;
 mod segments;
 mod table;
 mod ws;
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Compare(compare::Options),
     /// Publish to many clients inside this process, without any network.
     Fanout(fanout::Options),
+    /// Cut off WebSocket clients of a throng server, and have all of them come back at once.
+    Recovery(recovery::Options),
     /// Make a table from what `cargo bench` has measured.
     #[command(hide = true)]
     Table(table::Options),
@@ -42,6 +45,7 @@ impl Command {
         let outcome = match self {
             Self::Compare(options) => compare::run(&options),
             Self::Fanout(options) => fanout::run(&options),
+            Self::Recovery(options) => recovery::run(&options),
             Self::Table(options) => table::run(&options),
             Self::Ws(options) => ws::run(&options),
         };

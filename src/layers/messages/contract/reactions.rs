@@ -128,6 +128,12 @@ pub(in super::super) fn reactors_are_given_page_by_page(store: &dyn MessageStore
         seen.extend(users);
     }
     assert_eq!(seen, names);
+    let taken = write(store, unreact("a", 1, &names[20], "+"));
+    assert_eq!(taken, Ok(Written::Reaction(39)));
+    assert_eq!(ask(Some(&names[19]), 2).unwrap(), names[21..23]);
+    assert_eq!(ask(Some(&names[20]), 2), Ok(vec![]));
+    let again = write(store, react("a", 1, &names[19], "+"));
+    assert_eq!(again, Ok(Written::Nothing));
     assert_eq!(ask(Some(&user("nobody")), 7), Ok(vec![]));
     assert_eq!(store.reactors(&room("a"), 1, "-", None, 7), Ok(vec![]));
     let unknown = store.reactors(&room("a"), 2, "+", None, 7);

@@ -32,7 +32,7 @@ pub(super) struct Kept {
 
 impl Kept {
     /// What a message takes, about, besides what it says: itself, and its places in the lists.
-    const BYTES: usize = size_of::<Self>() + 192;
+    const BYTES: usize = size_of::<Self>() + 256;
 
     /// What a draft will take.
     pub(super) fn bytes_of(draft: &Draft) -> usize {

@@ -10,10 +10,10 @@ pub struct MemoryLimits {
     /// Messages of all rooms together. Default 1,000,000; zero counts as one. One with a short
     /// text takes about half a KiB.
     pub max_messages: usize,
-    /// Bytes that messages take, with what they said before and their reactions, about. Default
-    /// 256 MiB. Rooms come on top: each about 500 bytes and its snapshot, with or without
-    /// messages, until it is forgotten. What would make a message larger than this is refused
-    /// with [`StoreError::TooMany`].
+    /// Bytes that messages take, with what they said before and their reactions, and half a KiB for
+    /// each room that has some, about. Default 256 MiB. What is known of a room without messages
+    /// comes on top: about 400 bytes and its snapshot, until it is forgotten. What would make a
+    /// message larger than this is refused with [`StoreError::TooMany`].
     pub max_bytes: usize,
 }
 

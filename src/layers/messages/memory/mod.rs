@@ -34,6 +34,22 @@ pub use self::limits::MemoryLimits;
 
 /// Keeps messages in memory: they end with the process.
 ///
+/// ```
+/// use throng::RoomId;
+/// use throng::messages::{Change, Draft, MemoryLimits, MemoryStore, MessageStore, Query};
+///
+/// let store = MemoryStore::new(MemoryLimits::new().max_messages(10_000));
+/// let lobby = RoomId::parse("lobby")?;
+/// let hello = Draft::text(lobby.clone(), "hello", 1_700_000_000_000);
+/// let welcome = Draft::text(lobby.clone(), "welcome", 1_700_000_001_000);
+/// store.write(vec![Change::Save(hello), Change::Save(welcome)]);
+///
+/// let page = store.page(&Query::room(lobby))?;
+/// assert_eq!(page.messages[0].sequence, 2);
+/// assert_eq!(page.messages[1].payload, "hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Memory
 ///
 /// Bounded by its [`MemoryLimits`]: beyond them the oldest messages, of whatever room, are removed

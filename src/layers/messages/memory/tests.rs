@@ -111,18 +111,33 @@ fn beyond_the_bytes_the_oldest_of_all_rooms_go() {
     assert!(bytes(&store) <= limit);
 }
 
+/// The lists of a room with one message take as much as the message.
+#[test]
+fn rooms_with_messages_count_as_well() {
+    let kept = |rooms: usize| {
+        let store = MemoryStore::new(MemoryLimits::new().max_bytes(100_000));
+        for n in 0..500 {
+            save(&store, text(&format!("r{}", n % rooms), "small", 1));
+        }
+        store.stats().unwrap().messages
+    };
+    assert!(kept(500) < kept(1) * 2 / 3);
+}
+
 #[test]
 fn what_is_removed_gives_back_what_it_took() {
-    let store = MemoryStore::default();
+    let [store, without_ada] = [(); 2].map(|()| MemoryStore::default());
     for place in ["a", "b"] {
+        save(&without_ada, by("bob", text(place, "words", 1)));
         save(&store, by("ada", text(place, "words", 1)));
         save(&store, by("bob", text(place, "words", 1)));
         write(&store, edit(place, 1, "more words than before", 2)).unwrap();
         write(&store, react(place, 2, "ada", "+")).unwrap();
     }
-    let all = bytes(&store);
+    let more = bytes(&store);
     write(&store, Change::ForgetUser(user("ada"))).unwrap();
-    assert!(bytes(&store) < all / 2);
+    assert!(bytes(&store) < more);
+    assert_eq!(bytes(&store), bytes(&without_ada));
     write(&store, Change::ForgetUser(user("bob"))).unwrap();
     assert_eq!(bytes(&store), 0);
     for place in ["a", "b"] {

@@ -9,10 +9,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::layers::messages::config::MessagesConfig;
 use crate::layers::messages::error::MessageError;
+use crate::layers::messages::error::OpenError;
 use crate::layers::messages::error::StoreError;
 use crate::layers::messages::pending::Giver;
 use crate::layers::messages::pending::Pending;
@@ -21,6 +23,7 @@ use crate::layers::messages::store::MessageStore;
 use crate::layers::messages::store::Written;
 use crate::layers::messages::writer::Then;
 use crate::layers::messages::writer::Threads;
+use crate::layers::name::RoomId;
 use crate::layers::rooms::RoomChange;
 use crate::layers::rooms::Rooms;
 use crate::time::Clock;
@@ -74,26 +77,31 @@ struct Inner {
     threads: Option<Threads>,
     config: MessagesConfig,
     clean_at: Mutex<Instant>,
+    save_at: Mutex<Instant>,
 }
 
 impl Messages {
-    /// The messages of these rooms, in this store. Rooms that the store knows are
-    /// [restored](Rooms::restore) by whoever has both, before this.
+    /// The messages of these rooms, in this store. If that blocks, it is taken to outlive this
+    /// process: the rooms that it knows are [loaded](Rooms::load), and what changes of rooms is
+    /// kept in it, at most [`MessagesConfig::save_interval`] later, and before any message.
     ///
     /// # Errors
     ///
-    /// When the threads cannot be started.
+    /// [`OpenError`] when the store cannot be read, a room that it has cannot be loaded, or the
+    /// threads cannot be started.
     pub fn new(
         rooms: &Rooms,
         store: impl MessageStore,
         config: MessagesConfig,
-    ) -> std::io::Result<Self> {
+    ) -> Result<Self, OpenError> {
         let store: Arc<dyn MessageStore> = Arc::new(store);
         let threads = store
             .blocks()
             .then(|| Threads::start(&store, config.readers, config.max_pending))
             .transpose()?;
-        let clean_at = SystemClock::new().now() + config.cleanup_interval;
+        let now = SystemClock::new().now();
+        let clean_at = now + config.cleanup_interval;
+        let save_at = now + config.save_interval;
         let messages = Self {
             inner: Arc::new(Inner {
                 rooms: rooms.clone(),
@@ -101,8 +109,10 @@ impl Messages {
                 threads,
                 config,
                 clean_at: Mutex::new(clean_at),
+                save_at: Mutex::new(save_at),
             }),
         };
+        messages.restore()?;
         messages.follow_rooms();
         Ok(messages)
     }
@@ -126,6 +136,23 @@ impl Messages {
         threads.map_or(0, Threads::waiting)
     }
 
+    /// Loads the rooms that are kept, and has changes of rooms kept from now on.
+    fn restore(&self) -> Result<(), OpenError> {
+        if self.inner.threads.is_none() {
+            return Ok(());
+        }
+        let Inner { rooms, store, .. } = &*self.inner;
+        rooms.track_changes();
+        let kept = store.rooms()?;
+        let ids: Vec<_> = kept.iter().map(|(room, _)| room.clone()).collect();
+        rooms.load(kept)?;
+        for room in ids {
+            // Messages that were sent are no changes of a room.
+            rooms.count_on(&room, store.last_sequence(&room)?);
+        }
+        Ok(())
+    }
+
     /// Has what was sent to a room removed with it.
     fn follow_rooms(&self) {
         let weak = Arc::downgrade(&self.inner);
@@ -143,6 +170,15 @@ impl Messages {
 }
 
 impl Inner {
+    /// Keeps what a room is.
+    fn keep_room(&self, room: &RoomId, snapshot: Bytes) {
+        let change = Change::Room {
+            room: room.clone(),
+            snapshot: Some(snapshot),
+        };
+        self.write(change, Box::new(|_kept_or_failed| {}));
+    }
+
     /// Makes a change, here or on the thread that writes.
     fn write(&self, change: Change, then: Then) {
         match &self.threads {

@@ -109,6 +109,9 @@ impl Messages {
         accepted: &Accepted<'_>,
         giver: Giver<Result<Sent, MessageError>>,
     ) {
+        if let Some(snapshot) = &accepted.unsaved {
+            self.inner.keep_room(accepted.room, snapshot.clone());
+        }
         let draft = outgoing.draft(actor, accepted);
         let channel = accepted.channel.clone();
         let id = accepted.id;

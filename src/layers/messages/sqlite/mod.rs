@@ -16,6 +16,7 @@ mod remove;
 mod row;
 mod save;
 mod search;
+mod wal;
 mod write;
 
 #[cfg(test)]

@@ -19,9 +19,12 @@ use crate::layers::messages::sqlite::migrations::Owner;
 use crate::layers::messages::sqlite::migrations::STEPS;
 use crate::layers::messages::sqlite::options::SqliteOptions;
 use crate::layers::messages::sqlite::options::Sync;
+use crate::layers::messages::sqlite::wal;
 
 /// The file, in its directory.
 pub(super) const FILE: &str = "throng.db";
+/// Its log.
+const LOG: &str = "throng.db-wal";
 /// What is locked as long as it is open. It has nothing in it.
 pub(super) const LOCK: &str = "throng.lock";
 
@@ -39,6 +42,7 @@ pub(super) fn open(dir: &Path, options: SqliteOptions) -> Result<Opened, OpenErr
     fs::create_dir_all(&dir).map_err(|error| io_error(&dir, error))?;
     let lock = lock(&dir.join(LOCK))?;
     let path = dir.join(FILE);
+    check_log(&path, &dir.join(LOG), options)?;
     let failed = |error| classify(&path, &error);
     let mut writer = connect(&path, options).map_err(failed)?;
     let done = accept(&path, &writer, options)?;
@@ -122,6 +126,20 @@ fn accept(path: &Path, writer: &Connection, options: SqliteOptions) -> Result<u3
         check(path, writer)?;
     }
     Ok(done)
+}
+
+/// Where only the process may end, the end of the power may leave a log as damage does.
+fn check_log(path: &Path, log: &Path, options: SqliteOptions) -> Result<(), OpenError> {
+    if !options.check || options.sync != Sync::Full {
+        return Ok(());
+    }
+    match wal::damage(log).map_err(|error| io_error(log, error))? {
+        None => Ok(()),
+        Some(what) => Err(OpenError::Corrupt {
+            path: path.into(),
+            what: what.into(),
+        }),
+    }
 }
 
 fn check(path: &Path, writer: &Connection) -> Result<(), OpenError> {

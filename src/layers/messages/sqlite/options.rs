@@ -7,7 +7,7 @@ pub struct SqliteOptions {
     /// When what was written is on the disk. [`Sync::Full`] unless set.
     pub sync: Sync,
     /// Whether the whole file is checked when it is opened, which takes as long as it takes to
-    /// read it. Yes unless set.
+    /// read it; with [`Sync::Full`] its log as well, which is read into memory. Yes unless set.
     pub check: bool,
     /// How many reads may go on at the same time, each on a connection of its own; those beyond
     /// wait. At least 1; 2 unless set. Each takes up to 2 MB of memory.

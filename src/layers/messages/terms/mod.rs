@@ -154,7 +154,8 @@ pub fn words(text: &str) -> Vec<String> {
         if alone {
             words.push(letter.to_string());
         } else if letter.is_alphanumeric() {
-            word.extend(letter.to_lowercase());
+            // Of İ there is a mark left, which is no letter.
+            word.extend(letter.to_lowercase().filter(|it| it.is_alphanumeric()));
         }
         if words.len() >= MOST_WORDS {
             return words;

@@ -80,3 +80,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_words_of_words_are_the_same() {
+    for text in ["İstanbul DİYARBAKIR", "ΣΊΣΥΦΟΣ", "ǅ ẞ Ⅷ", "İ"] {
+        let found = words(text);
+        assert_eq!(words(&found.join(" ")), found, "{text}");
+    }
+    assert_eq!(words("İstanbul"), ["istanbul"]);
+}

@@ -1,5 +1,8 @@
 //! Invites: codes that let their bearers in.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::layers::name::Actor;
 use crate::layers::name::UserId;
 use crate::layers::rooms::error::RoomError;
@@ -10,7 +13,8 @@ use super::Room;
 use super::millis;
 
 /// A code that lets its bearers in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::layers::rooms) struct Invite {
     pub(in crate::layers::rooms) by: Option<UserId>,
     pub(in crate::layers::rooms) created_at: u64,

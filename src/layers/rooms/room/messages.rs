@@ -1,5 +1,8 @@
 //! Messages: who may send, what is pinned, what was read.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::layers::name::Actor;
 use crate::layers::name::UserId;
 use crate::layers::rooms::error::RoomError;
@@ -10,7 +13,8 @@ use super::DAY_MS;
 use super::Room;
 
 /// A message that is pinned.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(in crate::layers::rooms) struct Pin {
     pub(in crate::layers::rooms) message: u64,
     pub(in crate::layers::rooms) by: Option<UserId>,

@@ -9,7 +9,9 @@ mod messages;
 mod moderation;
 mod recent;
 mod roles;
+mod snapshot;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -18,6 +20,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use ahash::RandomState;
+use serde::Deserialize;
+use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 
@@ -78,7 +82,8 @@ pub(super) struct Room {
 }
 
 /// A user in a room.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Member {
     pub(super) role: Role,
     pub(super) granted: Permissions,
@@ -90,7 +95,8 @@ pub(super) struct Member {
 }
 
 /// A ban or a mute.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Restriction {
     pub(super) by: Option<UserId>,
     pub(super) reason: Option<Box<str>>,
@@ -109,10 +115,11 @@ impl Restriction {
 }
 
 /// Something that a moderator did.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct LogEntry {
     pub(super) at: u64,
-    pub(super) action: &'static str,
+    pub(super) action: Cow<'static, str>,
     pub(super) actor: Option<UserId>,
     pub(super) target: Option<UserId>,
     pub(super) reason: Option<Box<str>>,
@@ -457,7 +464,7 @@ impl Room {
         }
         self.log.push_back(LogEntry {
             at,
-            action,
+            action: Cow::Borrowed(action),
             actor: actor.user().cloned(),
             target: target.cloned(),
             reason: reason.map(Into::into),

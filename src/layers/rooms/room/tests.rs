@@ -20,10 +20,10 @@ use crate::layers::rooms::role::Permission;
 use crate::layers::rooms::role::Role;
 
 /// Who acts: a user, or the server.
-type Who = Option<u8>;
+pub(super) type Who = Option<u8>;
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Join(u8, Option<u8>),
     Add(Who, u8, Role),
     Leave(u8),
@@ -44,7 +44,7 @@ enum Step {
     Wait(u64),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let user = || 0..5_u8;
     let who = || prop_oneof![6 => user().prop_map(Some), 1 => Just(None)];
     let time = || prop::option::of(1..50_u64);
@@ -412,14 +412,14 @@ impl Model {
 }
 
 /// The room itself, asked the same.
-struct Real {
-    room: Room,
-    now: u64,
-    invites: usize,
+pub(super) struct Real {
+    pub(super) room: Room,
+    pub(super) now: u64,
+    pub(super) invites: usize,
 }
 
 impl Real {
-    fn apply(&mut self, step: &Step) -> Result<(), RoomError> {
+    pub(super) fn apply(&mut self, step: &Step) -> Result<(), RoomError> {
         let now = self.now;
         let room = &mut self.room;
         match *step {
@@ -489,11 +489,11 @@ impl Real {
     }
 }
 
-fn user(number: u8) -> UserId {
+pub(super) fn user(number: u8) -> UserId {
     UserId::parse(&format!("u{number}")).unwrap()
 }
 
-fn actor(who: Who) -> Actor {
+pub(super) fn actor(who: Who) -> Actor {
     who.map_or(Actor::Server, |number| Actor::User(user(number)))
 }
 

@@ -1,8 +1,11 @@
 //! The connections of members: they receive the room, and those of others do not.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use crate::hub::Client;
+use crate::hub::StreamPosition;
 use crate::hub::SubscribeError;
 use crate::hub::SubscribeOptions;
 use crate::layers::name::RoomId;
@@ -18,6 +21,12 @@ impl Rooms {
     ///
     /// When a connection goes, nothing is to be done: its subscriptions go with it.
     pub fn attach(&self, client: &Client) {
+        self.attach_since(client, &HashMap::new());
+    }
+
+    /// [`Rooms::attach`] for a connection that goes on from these positions, in the rooms that it
+    /// has them of: with [`SubscribeOptions::since`].
+    pub fn attach_since(&self, client: &Client, positions: &HashMap<RoomId, StreamPosition>) {
         let Some(user) = client.user().and_then(|user| UserId::parse(user).ok()) else {
             return;
         };
@@ -25,7 +34,7 @@ impl Rooms {
             // An error: the room has gone meanwhile.
             let _gone = self.with(&room, |_, state, _| {
                 if state.room.is_member(&user) {
-                    subscribe(client, &room);
+                    subscribe(client, &room, positions.get(&room).copied());
                 }
                 Ok(())
             });
@@ -34,7 +43,7 @@ impl Rooms {
 
     pub(super) fn attach_all(&self, user: &UserId, room: &RoomId) {
         for client in self.inner.connections.of(user) {
-            subscribe(&client, room);
+            subscribe(&client, room, None);
         }
     }
 
@@ -46,8 +55,11 @@ impl Rooms {
     }
 }
 
-fn subscribe(client: &Client, room: &RoomId) {
-    match client.subscribe_detached(&room.channel(), SubscribeOptions::new()) {
+fn subscribe(client: &Client, room: &RoomId, since: Option<StreamPosition>) {
+    let options = since.map_or_else(SubscribeOptions::new, |since| {
+        SubscribeOptions::new().since(since)
+    });
+    match client.subscribe_detached(&room.channel(), options) {
         Ok(()) | Err(SubscribeError::AlreadySubscribed | SubscribeError::Closed(_)) => {}
         Err(error) => {
             // Not silently: it would take the room for quiet.

@@ -20,6 +20,7 @@ use super::JoinRequest;
 use super::RoomChange;
 use super::Rooms;
 use super::State;
+use super::changes::Watched;
 use super::direct::is_direct;
 
 impl Rooms {
@@ -50,7 +51,7 @@ impl Rooms {
         let room = Room::new(id.clone(), options, &self.inner.config, now);
         let cell = self.cell_of(room)?;
         let mut state = cell.state.lock();
-        self.insert(&id, &cell)?;
+        self.insert(&id, &cell, self.inner.config.max_rooms)?;
         if let Actor::User(user) = actor {
             if let Err(error) = self.inner.users.enter(user, &id) {
                 state.is_gone = true;
@@ -60,6 +61,7 @@ impl Rooms {
             state.room.found(user, now);
             self.attach_all(user, &id);
         }
+        self.changed(&cell, &mut state);
         self.enlist(&state.room);
         self.observed(&RoomChange::Created(id));
         if let Actor::User(user) = actor {
@@ -97,9 +99,11 @@ impl Rooms {
             self.detach_all(user, &id, "deleted");
             self.observed(&RoomChange::Left(id.clone(), user.clone()));
         }
+        self.inner.changes.deleted(&id);
+        // Before another one may have the id.
+        self.observed(&RoomChange::Deleted(id.clone()));
         self.take_out(&id);
         self.delist(&id);
-        self.observed(&RoomChange::Deleted(id));
     }
 
     pub(super) fn cell_of(&self, room: Room) -> Result<Arc<Cell>, RoomError> {
@@ -108,17 +112,23 @@ impl Rooms {
         Ok(Arc::new(Cell {
             channel,
             state: Mutex::new(State {
-                room,
+                room: Watched::new(room),
                 batch: Batch::default(),
                 purge_at: None,
                 is_gone: false,
+                is_changed: false,
+                is_known: false,
             }),
         }))
     }
 
     /// Puts a room into the table, if there may be one more. The room's lock is held.
-    pub(super) fn insert(&self, id: &RoomId, cell: &Arc<Cell>) -> Result<(), RoomError> {
-        let limit = self.inner.config.max_rooms;
+    pub(super) fn insert(
+        &self,
+        id: &RoomId,
+        cell: &Arc<Cell>,
+        limit: usize,
+    ) -> Result<(), RoomError> {
         let mut shard = self.shard(id).write();
         if shard.contains_key(&**id) {
             return Err(RoomError::Exists);

@@ -77,7 +77,7 @@ impl Rooms {
         room.private = true;
         let cell = self.cell_of(room)?;
         let mut state = cell.state.lock();
-        match self.insert(&id, &cell) {
+        match self.insert(&id, &cell, self.inner.config.max_rooms) {
             Err(RoomError::Exists) => return Ok(None),
             inserted => inserted?,
         }
@@ -97,6 +97,7 @@ impl Rooms {
             state.room.seat(user, now);
             self.attach_all(user, &id);
         }
+        self.changed(&cell, &mut state);
         self.observed(&RoomChange::Created(id));
         for user in [first, second] {
             self.tell_joined(&cell, &mut state, user);

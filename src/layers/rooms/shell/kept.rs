@@ -1,5 +1,6 @@
 //! What the layer of messages needs of rooms.
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::hub::Channel;
@@ -14,6 +15,8 @@ use super::Rooms;
 
 /// A message that a room has taken in: the room is locked, and nobody sends to it meanwhile.
 pub(crate) struct Accepted<'a> {
+    /// What the room is, if that was never yet kept: it is to be, before the message.
+    pub(crate) unsaved: Option<Bytes>,
     pub(crate) room: &'a RoomId,
     pub(crate) channel: &'a Channel,
     /// Its number.
@@ -31,8 +34,10 @@ impl Rooms {
         f: impl FnOnce(Accepted<'_>) -> T,
     ) -> Result<T, RoomError> {
         self.with(room, |cell, state, now| {
-            let id = state.room.send(actor, now)?;
+            let id = state.room.unwatched().send(actor, now)?;
+            let unsaved = self.unsaved(state).map(|unsaved| unsaved.snapshot);
             Ok(f(Accepted {
+                unsaved,
                 room: &state.room.id,
                 channel: &cell.channel,
                 id,
@@ -111,7 +116,7 @@ impl Rooms {
     pub(crate) fn count_on(&self, room: &RoomId, last: u64) {
         // An error: the room is gone.
         let _gone = self.with(room, |_, state, _| {
-            state.room.count_on(last);
+            state.room.unwatched().count_on(last);
             Ok(())
         });
     }

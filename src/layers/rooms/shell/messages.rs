@@ -48,7 +48,8 @@ impl Rooms {
             if state.is_gone {
                 return Err(RoomError::UnknownRoom);
             }
-            (state.room.send(actor, self.now())?, state.room.id.clone())
+            let id = state.room.unwatched().send(actor, self.now())?;
+            (id, state.room.id.clone())
         };
         let message = stamped(message, actor, room, id);
         let delivery = match except {
@@ -72,7 +73,7 @@ impl Rooms {
         message: Message,
     ) -> Result<usize, RoomError> {
         let (id, users) = self.with(room, |_, state, now| {
-            let id = state.room.send(actor, now)?;
+            let id = state.room.unwatched().send(actor, now)?;
             let members = state.room.members_after(None, Some(role));
             let users: Vec<_> = members.map(|(user, _)| user.clone()).collect();
             Ok((id, users))

@@ -1,9 +1,11 @@
 //! The rooms of one hub: the state behind locks, and what is published.
 
 mod attach;
+mod changes;
 mod create;
 mod direct;
 mod kept;
+mod load;
 mod manage;
 mod members;
 mod messages;
@@ -34,11 +36,12 @@ use crate::layers::rooms::config::RoomsConfig;
 use crate::layers::rooms::connections::Connections;
 use crate::layers::rooms::directory::Directory;
 use crate::layers::rooms::error::RoomError;
-use crate::layers::rooms::room::Room;
 use crate::layers::wheel::Wheel;
 use crate::time::Clock;
 use crate::time::SystemClock;
 
+use self::changes::Changes;
+use self::changes::Watched;
 use self::told::Due;
 use self::users::Users;
 
@@ -77,7 +80,7 @@ pub(crate) use self::messages::stamped;
 ///
 /// # Locks
 ///
-/// A room's, then a user's or the directory's. While a room's lock is held, the hub may be
+/// A room's, then a user's, the directory's or that of what has changed. While a room's lock is held, the hub may be
 /// called, which never waits. Observers and the hook are called under it, too: they must neither
 /// wait nor call the rooms.
 ///
@@ -105,6 +108,7 @@ struct Inner {
     wheel: Mutex<Wheel<Due>>,
     observers: RwLock<Vec<Arc<Observer>>>,
     hook: OnceLock<Box<Hook>>,
+    changes: Changes,
 }
 
 type Shard = HashMap<RoomId, Arc<Cell>, RandomState>;
@@ -118,12 +122,16 @@ struct Cell {
 }
 
 struct State {
-    room: Room,
+    room: Watched,
     batch: Batch,
     /// When it is to forget what is over, if it was said to.
     purge_at: Option<Instant>,
     /// Whether it was taken out of the table.
     is_gone: bool,
+    /// Whether it waits to be taken as changed.
+    is_changed: bool,
+    /// Whether it was ever given to whoever keeps rooms.
+    is_known: bool,
 }
 
 /// Something that has happened to a room; told to [observers](Rooms::observe).
@@ -199,6 +207,7 @@ impl Rooms {
                 wheel: Mutex::new(Wheel::new(start.0, tick)),
                 observers: RwLock::default(),
                 hook: OnceLock::new(),
+                changes: Changes::default(),
             }),
         }
     }
@@ -255,7 +264,8 @@ impl Rooms {
         cell.ok_or(RoomError::UnknownRoom)
     }
 
-    /// Does something with a room, under its lock.
+    /// Does something with a room, under its lock. If that reaches for it to change it, and
+    /// succeeds, the room has changed.
     fn with<T>(
         &self,
         room: &RoomId,
@@ -266,7 +276,9 @@ impl Rooms {
         if state.is_gone {
             return Err(RoomError::UnknownRoom);
         }
-        f(&cell, &mut state, self.now())
+        let done = f(&cell, &mut state, self.now());
+        self.settle(&cell, &mut state, done.is_ok());
+        done
     }
 }
 

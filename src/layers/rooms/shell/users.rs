@@ -70,6 +70,25 @@ impl Users {
         Ok(true)
     }
 
+    /// Notes that a user is in a room, however many it may be in.
+    pub(super) fn put(&self, user: &UserId, room: &RoomId) {
+        let mut shard = self.shard(user).lock();
+        let rooms = shard.entry(user.clone()).or_default();
+        rooms.rooms.insert(room.clone(), ());
+    }
+
+    /// Notes that a user is in a direct room with another, however many it may be in; says whether
+    /// it was in none with that other.
+    pub(super) fn pair(&self, user: &UserId, other: &UserId, room: &RoomId) -> bool {
+        let mut shard = self.shard(user).lock();
+        let rooms = shard.entry(user.clone()).or_default();
+        let is_new = !rooms.directs.contains_key(other);
+        if is_new {
+            rooms.directs.insert(other.clone(), room.clone());
+        }
+        is_new
+    }
+
     pub(super) fn leave(&self, user: &UserId, room: &RoomId) {
         let mut shard = self.shard(user).lock();
         let Some(rooms) = shard.get_mut(user) else {

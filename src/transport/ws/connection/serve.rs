@@ -74,7 +74,7 @@ impl Gateway {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let config = self.ws_config();
-        match self.enter(options, Transport::Ws) {
+        match self.enter(options, Transport::Ws, !accepted.resumes()) {
             Ok((client, outbox, registration)) => {
                 let flusher = self.flushers().pick(self, client.id().get());
                 let delay = client.flush_delay().unwrap_or(config.flush_delay);

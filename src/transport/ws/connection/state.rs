@@ -107,7 +107,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
             max_message: config.max_message,
         };
         let timing = Timing::new(config, client.id(), now());
-        let dialogue = Dialogue::new(registration.gateway(), client, rules);
+        let dialogue = Dialogue::new(
+            registration.gateway(),
+            client,
+            rules,
+            registration.session(),
+            accepted.resumes(),
+        );
         let greeting = dialogue.greeting(
             config.max_message,
             config.ping_interval,
@@ -194,6 +200,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
             if self.has_ended(cx, memory).is_ready() {
                 return Poll::Ready(());
             }
+            if self.answers_more(cx) {
+                continue;
+            }
             self.is_paused = !self.reads();
             if self.is_paused || self.read(cx, &mut memory.read).is_pending() {
                 return Poll::Pending;
@@ -202,6 +211,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
         // Others have their turn.
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Goes on with the command that a frame just written may have let begin: nobody else polls
+    /// it. Says whether there is more to write for it.
+    fn answers_more(&mut self, cx: &mut Context<'_>) -> bool {
+        let had_written_all = self.output.is_empty();
+        let output = &mut self.output;
+        self.dialogue.poll(cx, &mut |reply| output.reply(reply));
+        had_written_all && !self.output.is_empty()
     }
 
     /// Writes what waits and then what is in the outbox.

@@ -46,6 +46,7 @@ pub fn upgrade<T>(
         deflate: config
             .deflate
             .and_then(|deflate| Params::negotiate(headers, deflate)),
+        resumes: resumes(request.uri().query().unwrap_or_default()),
     };
     Ok((answer(key, accepted), accepted))
 }
@@ -56,6 +57,7 @@ pub fn upgrade<T>(
 pub struct Accepted {
     subprotocol: Option<&'static str>,
     deflate: Option<Params>,
+    resumes: bool,
 }
 
 impl Accepted {
@@ -69,6 +71,13 @@ impl Accepted {
     #[must_use]
     pub fn is_deflated(self) -> bool {
         self.deflate.is_some()
+    }
+
+    /// Whether the client is going to say first what it had before: its request has `resume` in
+    /// its query. Its rooms wait for that.
+    #[must_use]
+    pub fn resumes(self) -> bool {
+        self.resumes
     }
 
     /// How compressed messages of the client are inflated, if it may send any.
@@ -120,6 +129,11 @@ fn answer(key: &[u8], accepted: Accepted) -> Response<()> {
         headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, deflate.answer());
     }
     response
+}
+
+fn resumes(query: &str) -> bool {
+    let mut fields = query.split('&');
+    fields.any(|field| matches!(field, "resume" | "resume=1" | "resume=true"))
 }
 
 fn subprotocol(headers: &HeaderMap) -> Option<&'static str> {

@@ -39,6 +39,7 @@ use super::progress::Progress;
 use super::segments;
 
 pub(super) use self::address::Address;
+pub(super) use self::address::local;
 pub(super) use self::options::Case;
 pub(crate) use self::options::Options;
 use self::pacer::Paced;
@@ -48,9 +49,13 @@ pub(super) use self::report::Report;
 pub(super) use self::report::Server;
 use self::shared::Counts;
 use self::shared::Shared;
-use self::socket::Dial;
+pub(super) use self::socket::Dial;
+pub(super) use self::socket::Received;
+pub(super) use self::socket::Socket;
+pub(super) use self::socket::write_text;
+pub(super) use self::stamp::Finder;
 pub(super) use self::stamp::LEAST as LEAST_SIZE;
-use self::stamp::Stamp;
+pub(super) use self::stamp::Stamp;
 use self::subscriber::Subscriber;
 
 /// Connects the clients, publishes, and prints what was found.
@@ -78,7 +83,7 @@ pub(super) fn measured(options: &Options) -> Result<Report, Failed> {
 }
 
 fn measure(options: &Options, runtime: &Runtime) -> Result<Report, Failed> {
-    let server = runtime.block_on(resolve(options))?;
+    let server = runtime.block_on(resolve(&options.url))?;
     let process = options.pid.map(Process::other);
     let before = Sample::resident(process.as_ref())?;
     let crowd = runtime.block_on(Crowd::gather(options, server))?;
@@ -166,7 +171,7 @@ impl Crowd {
         let connect = |client| async move {
             let dial = Dial {
                 server,
-                local: address::local(client, options.clients, server),
+                local: local(client, options.clients, server),
                 receive_buffer: is_slow(&client).then_some(SLOW_RECEIVE_BUFFER),
             };
             let opened = Subscriber::open(client, &dial, options).await;
@@ -233,8 +238,8 @@ fn fill(
     Ok(paced)
 }
 
-async fn resolve(options: &Options) -> Result<SocketAddr, Failed> {
-    let target = &options.url.target;
+pub(super) async fn resolve(url: &Address) -> Result<SocketAddr, Failed> {
+    let target = &url.target;
     let failed = |why: io::Error| Failed::io(format!("cannot find {target}"), why);
     let mut addresses = net::lookup_host(target).await.map_err(failed)?;
     addresses
@@ -243,7 +248,7 @@ async fn resolve(options: &Options) -> Result<SocketAddr, Failed> {
 }
 
 /// Asks for room for so many open files.
-fn allow_files(needed: usize) -> Result<(), Failed> {
+pub(super) fn allow_files(needed: usize) -> Result<(), Failed> {
     let allowed = rlimit::increase_nofile_limit(needed as u64);
     match allowed.map_err(|error| Failed::io("cannot ask for more open files", error))? {
         allowed if allowed < needed as u64 => Err(Failed::new(format!(
@@ -273,7 +278,7 @@ fn watch(paced: JoinHandle<Paced>, from: Instant, duration: Duration) -> Paced {
 }
 
 /// Files beside the connections: the runtime's own, the standard streams, `/proc`.
-const OTHER_FILES: usize = 64;
+pub(super) const OTHER_FILES: usize = 64;
 
 /// Messages, and the bytes of each, that fill what the kernel may keep for a client that does not
 /// read: 4 MiB, unless the system is told otherwise.

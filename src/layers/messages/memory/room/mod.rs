@@ -187,9 +187,17 @@ impl Room {
             });
             self.holes = 0;
         }
-        // A room that was once large keeps nothing of that.
+        self.shrink();
+    }
+
+    /// A room that was once large keeps nothing of that.
+    fn shrink(&mut self) {
         if self.line.len() < self.line.capacity() / 4 {
             self.line.shrink_to(self.line.len() * 2);
+        }
+        if self.line.is_empty() {
+            self.users = HashMap::default();
+            self.threads = HashMap::default();
         }
     }
 
@@ -203,7 +211,7 @@ impl Room {
 impl Room {
     /// What it takes besides its messages, about.
     pub(super) fn bytes(&self, name: &RoomId) -> usize {
-        size_of::<Self>() + name.len() + self.snapshot.as_ref().map_or(0, |it| it.len())
+        size_of::<Self>() + 64 + name.len() + self.snapshot.as_ref().map_or(0, |it| it.len())
     }
 
     /// How many messages there are.

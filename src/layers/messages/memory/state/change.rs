@@ -93,7 +93,7 @@ impl State {
             });
         }
         let bytes = Kept::bytes_of_edit(&new.payload, new.metadata.as_ref());
-        self.limits.admit(message.bytes + bytes)?;
+        self.limits.admit(message.bytes + bytes + Self::LISTS)?;
         message.edit(new);
         message.bytes += bytes;
         self.bytes += bytes;
@@ -145,7 +145,7 @@ impl State {
             });
         }
         let bytes = Reactions::bytes_of(&reaction);
-        self.limits.admit(message.bytes + bytes)?;
+        self.limits.admit(message.bytes + bytes + Self::LISTS)?;
         message.bytes += bytes;
         self.bytes += bytes;
         let count = reactions.add(reaction, user.clone());
@@ -231,7 +231,7 @@ impl State {
 }
 
 fn message_mut<'a>(
-    rooms: &'a mut HashMap<RoomId, Room>,
+    rooms: &'a mut HashMap<RoomId, Box<Room>>,
     room: &RoomId,
     sequence: u64,
 ) -> Result<&'a mut Kept, StoreError> {

@@ -29,7 +29,7 @@ use crate::layers::name::UserId;
 #[derive(Debug)]
 pub(super) struct State {
     limits: MemoryLimits,
-    rooms: HashMap<RoomId, Room>,
+    rooms: HashMap<RoomId, Box<Room>>,
     /// The rooms that have messages, by the ids of their oldest.
     fronts: BTreeMap<u64, RoomId>,
     /// In which rooms a user has messages.
@@ -74,6 +74,8 @@ pub(super) struct Swept {
 }
 
 impl State {
+    /// What the lists of a room take that has messages, about.
+    const LISTS: usize = 512;
     /// How many rooms are looked at, at most, before the lock is let go.
     const SWEEP: usize = 256;
 
@@ -99,8 +101,13 @@ impl State {
         StoreStats {
             messages: self.messages as u64,
             rooms: self.fronts.len() as u64,
-            bytes: (self.bytes + self.room_bytes) as u64,
+            bytes: (self.bytes() + self.room_bytes) as u64,
         }
+    }
+
+    /// What the messages and their lists take, about.
+    fn bytes(&self) -> usize {
+        self.bytes + self.fronts.len() * Self::LISTS
     }
 
     /// Keeps a message.
@@ -116,7 +123,7 @@ impl State {
             thread.ok_or(StoreError::UnknownThread)
         });
         let thread = thread.transpose()?;
-        self.limits.admit(Kept::bytes_of(&draft))?;
+        self.limits.admit(Kept::bytes_of(&draft) + Self::LISTS)?;
         let stored = self.keep(draft, sequence, thread);
         Ok(Written::Message(Box::new(stored)))
     }
@@ -145,7 +152,7 @@ impl State {
     /// Removes the oldest messages until the limits hold.
     fn evict(&mut self) {
         let limits = self.limits;
-        while self.messages > limits.max_messages.max(1) || self.bytes > limits.max_bytes {
+        while self.messages > limits.max_messages.max(1) || self.bytes() > limits.max_bytes {
             let Some((&id, name)) = self.fronts.first_key_value() else {
                 return;
             };
@@ -235,12 +242,12 @@ fn thread_of(room: &Room, number: u64) -> Option<u64> {
 
 /// The room, made if it is not there.
 fn room_mut<'a>(
-    rooms: &'a mut HashMap<RoomId, Room>,
+    rooms: &'a mut HashMap<RoomId, Box<Room>>,
     bytes: &mut usize,
     id: &RoomId,
 ) -> &'a mut Room {
     rooms.entry(id.clone()).or_insert_with(|| {
-        let room = Room::default();
+        let room = Box::<Room>::default();
         *bytes += room.bytes(id);
         room
     })

@@ -38,7 +38,7 @@ impl State {
     const MESSAGE: usize = 64;
 
     pub(in super::super) fn room(&self, room: &RoomId) -> Option<&Room> {
-        self.rooms.get(room)
+        self.rooms.get(room).map(Box::as_ref)
     }
 
     pub(in super::super) fn get(&self, name: &RoomId, sequence: u64) -> Option<Stored> {

@@ -42,7 +42,7 @@ fn audit(state: &State) {
     let counted = (state.messages, state.bytes, state.room_bytes);
     assert_eq!(counted, (messages, bytes, room_bytes));
     assert!(state.messages <= state.limits.max_messages);
-    assert!(state.bytes <= state.limits.max_bytes);
+    assert!(state.bytes() <= state.limits.max_bytes);
 }
 
 #[test]

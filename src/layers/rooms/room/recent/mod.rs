@@ -34,6 +34,20 @@ impl Recent {
         Some(sent)
     }
 
+    /// When which users had sent last.
+    pub(super) fn all(&self) -> &BTreeMap<UserId, u64> {
+        &self.by_user
+    }
+
+    /// What was noted so.
+    pub(super) fn of(by_user: BTreeMap<UserId, u64>) -> Self {
+        let by_time = by_user.iter().map(|(user, sent)| (*sent, user.clone()));
+        Self {
+            by_time: by_time.collect(),
+            by_user,
+        }
+    }
+
     /// Forgets all of it.
     pub(super) fn clear(&mut self) {
         *self = Self::default();

@@ -59,7 +59,11 @@ impl fmt::Display for Address {
 ///
 /// One local address has ports for some 28,000 connections to a server; but the loopback network
 /// has 16 million addresses. None: let the system choose.
-pub(super) fn local(index: usize, connections: usize, server: SocketAddr) -> Option<SocketAddr> {
+pub(in crate::bench) fn local(
+    index: usize,
+    connections: usize,
+    server: SocketAddr,
+) -> Option<SocketAddr> {
     let loopback = matches!(server.ip(), IpAddr::V4(ip) if ip.is_loopback());
     if !loopback || connections <= PER_ADDRESS {
         return None;

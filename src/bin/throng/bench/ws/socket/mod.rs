@@ -24,11 +24,11 @@ use super::address::Address;
 use super::http;
 
 /// Where and how to connect.
-pub(super) struct Dial {
-    pub(super) server: SocketAddr,
-    pub(super) local: Option<SocketAddr>,
+pub(in crate::bench) struct Dial {
+    pub(in crate::bench) server: SocketAddr,
+    pub(in crate::bench) local: Option<SocketAddr>,
     /// Bytes that the kernel keeps for a reader that does not read; None: its default.
-    pub(super) receive_buffer: Option<u32>,
+    pub(in crate::bench) receive_buffer: Option<u32>,
 }
 
 impl Dial {
@@ -50,7 +50,7 @@ impl Dial {
 }
 
 /// A stream that speaks WebSocket.
-pub(super) struct Socket {
+pub(in crate::bench) struct Socket {
     stream: TcpStream,
     frames: Frames,
     /// What came together with the handshake.
@@ -59,7 +59,11 @@ pub(super) struct Socket {
 
 impl Socket {
     /// Shakes hands with the server.
-    pub(super) async fn open(dial: &Dial, url: &Address, headers: &[String]) -> io::Result<Self> {
+    pub(in crate::bench) async fn open(
+        dial: &Dial,
+        url: &Address,
+        headers: &[String],
+    ) -> io::Result<Self> {
         let mut stream = dial.connect().await?;
         let headers: String = headers
             .iter()
@@ -92,7 +96,10 @@ impl Socket {
     /// # Cancel safety
     ///
     /// If the future is dropped, nothing was read.
-    pub(super) async fn read(&mut self, mut each: impl FnMut(Received<'_>)) -> io::Result<()> {
+    pub(in crate::bench) async fn read(
+        &mut self,
+        mut each: impl FnMut(Received<'_>),
+    ) -> io::Result<()> {
         let mut done = !self.rest.is_empty();
         if done {
             self.frames.feed(&mem::take(&mut self.rest), &mut each)?;
@@ -110,7 +117,7 @@ impl Socket {
     }
 
     /// Answers the last ping, if one has come.
-    pub(super) async fn pong(&mut self) -> io::Result<()> {
+    pub(in crate::bench) async fn pong(&mut self) -> io::Result<()> {
         match self.frames.ping.take() {
             Some(ping) => {
                 let mut frame = Vec::new();
@@ -122,13 +129,13 @@ impl Socket {
     }
 
     /// Sends what [`write_text`] wrote.
-    pub(super) async fn send(&mut self, frames: &[u8]) -> io::Result<()> {
+    pub(in crate::bench) async fn send(&mut self, frames: &[u8]) -> io::Result<()> {
         self.stream.write_all(frames).await
     }
 }
 
 /// What a server sent.
-pub(super) enum Received<'a> {
+pub(in crate::bench) enum Received<'a> {
     /// A close frame, and its code.
     Close(u16),
     /// The payload of a text or binary frame, or the first part of it.
@@ -136,7 +143,7 @@ pub(super) enum Received<'a> {
 }
 
 /// Appends a text frame to `frames`.
-pub(super) fn write_text(text: &str, frames: &mut Vec<u8>) -> io::Result<()> {
+pub(in crate::bench) fn write_text(text: &str, frames: &mut Vec<u8>) -> io::Result<()> {
     write_frame(OpCode::Data(Data::Text), text.as_bytes(), frames)
 }
 

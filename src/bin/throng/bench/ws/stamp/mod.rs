@@ -8,16 +8,16 @@ pub(in crate::bench) const LEAST: usize = 32;
 
 /// Which message it is, and when it was published.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Stamp {
+pub(in crate::bench) struct Stamp {
     /// Counted from 0 by the pacer.
-    pub(super) number: u32,
+    pub(in crate::bench) number: u32,
     /// From the start of the load generator.
-    pub(super) nanos: u64,
+    pub(in crate::bench) nanos: u64,
 }
 
 impl Stamp {
     /// Makes `text` a text of `size` bytes with this stamp.
-    pub(super) fn write(self, size: usize, text: &mut String) {
+    pub(in crate::bench) fn write(self, size: usize, text: &mut String) {
         let Self { number, nanos } = self;
         text.clear();
         // Writing into a string cannot fail.
@@ -29,13 +29,13 @@ impl Stamp {
 /// Finds stamps in frames. All frames of a run look much alike, so it first looks where the last
 /// stamp was.
 #[derive(Default)]
-pub(super) struct Finder {
+pub(in crate::bench) struct Finder {
     at: usize,
 }
 
 impl Finder {
     /// The stamp in `frame`, if there is one.
-    pub(super) fn find(&mut self, frame: &[u8]) -> Option<Stamp> {
+    pub(in crate::bench) fn find(&mut self, frame: &[u8]) -> Option<Stamp> {
         let mark = MARK.as_bytes();
         let there = |at: usize| frame.get(at..).is_some_and(|rest| rest.starts_with(mark));
         if !there(self.at) {

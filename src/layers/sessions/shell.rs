@@ -1,0 +1,174 @@
+//! The sessions of one hub, behind a lock.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use data_encoding::BASE32_NOPAD;
+use parking_lot::Mutex;
+
+use crate::id::ClientId;
+use crate::layers::name::UserId;
+use crate::layers::sessions::config::SessionsConfig;
+use crate::layers::sessions::state::Note;
+use crate::layers::sessions::state::ResumeError;
+use crate::layers::sessions::state::State;
+use crate::time::Clock;
+use crate::time::SystemClock;
+
+/// The sessions of one hub. A cheap clone.
+///
+/// ```
+/// use throng::{ClientId, Hub, ConnectOptions};
+/// use throng::sessions::{Note, Sessions, SessionsConfig};
+///
+/// let hub = Hub::new();
+/// let (client, _outbox) = hub.connect(ConnectOptions::new())?;
+/// let sessions = Sessions::new(SessionsConfig::new());
+/// let session = sessions.open(None, client.id())?;
+/// session.note(Note { key: "news".into(), text: "subscribed".into() });
+/// let id = session.id().to_owned();
+/// drop(session); // the connection is lost
+///
+/// let (notes, _still_connected) = sessions.resume(&id, None)?;
+/// assert_eq!(&*notes[0].text, "subscribed");
+/// assert!(sessions.resume(&id, None).is_err(), "once");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Sessions {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+/// The session of a connection; dropped with it, it is kept for a while.
+#[must_use = "a session that is dropped is lost"]
+pub struct Session {
+    sessions: Sessions,
+    id: Box<str>,
+}
+
+/// Random bytes of an id: nobody guesses one of 128 bits.
+const ID_BYTES: usize = 16;
+
+/// The most bytes of an id that is looked for.
+const MAX_ID: usize = 64;
+
+impl Sessions {
+    /// No sessions yet, by the clock of the system.
+    #[must_use]
+    pub fn new(config: SessionsConfig) -> Self {
+        Self::with_clock(config, Arc::new(SystemClock::new()))
+    }
+
+    /// No sessions yet, by this clock.
+    #[must_use]
+    pub fn with_clock(config: SessionsConfig, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                clock,
+                state: Mutex::new(State::new(config)),
+            }),
+        }
+    }
+
+    /// Opens the session of a connection.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no randomness to give.
+    pub fn open(
+        &self,
+        owner: Option<&UserId>,
+        client: ClientId,
+    ) -> Result<Session, getrandom::Error> {
+        let mut bytes = [0; ID_BYTES];
+        getrandom::fill(&mut bytes)?;
+        let id = BASE32_NOPAD.encode(&bytes).to_ascii_lowercase();
+        self.inner.state.lock().open(&id, owner.cloned(), client);
+        Ok(Session {
+            sessions: self.clone(),
+            id: id.into(),
+        })
+    }
+
+    /// Gives what a session had noted to its owner, once; and the connection that still has it,
+    /// which is to be closed.
+    ///
+    /// # Errors
+    ///
+    /// [`ResumeError`] says why not; one of another user is not touched.
+    pub fn resume(
+        &self,
+        id: &str,
+        owner: Option<&UserId>,
+    ) -> Result<(Vec<Note>, Option<ClientId>), ResumeError> {
+        if id.len() > MAX_ID {
+            return Err(ResumeError::Unknown);
+        }
+        let now = self.inner.clock.now();
+        let resumed = self.inner.state.lock().resume(id, owner, now)?;
+        Ok((resumed.notes, resumed.client))
+    }
+
+    /// How many sessions there are, and how many of them have no connection.
+    #[must_use]
+    pub fn count(&self) -> (usize, usize) {
+        self.inner.state.lock().len()
+    }
+
+    /// When to call [`Sessions::tick`] next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.inner.state.lock().first_due()
+    }
+
+    /// Forgets the sessions that were kept long enough at `now`.
+    pub fn tick(&self, now: Instant) {
+        self.inner.state.lock().expire(now);
+    }
+}
+
+impl Session {
+    /// The id, for the client alone.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Notes something; says whether there was room for it.
+    pub fn note(&self, note: Note) -> bool {
+        self.sessions.inner.state.lock().note(&self.id, note)
+    }
+
+    /// Forgets what was noted under a key.
+    pub fn forget(&self, key: &str) {
+        self.sessions.inner.state.lock().forget(&self.id, key);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let now = self.sessions.inner.clock.now();
+        self.sessions.inner.state.lock().lose(&self.id, now);
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("count", &self.count())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Session {
+    /// Without the id, which is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,39 @@
+//! Sessions: going on where a connection was lost.
+
+use crate::code::ErrorCode;
+use crate::protocol::Fault;
+
+use super::Argument;
+use super::Kind;
+use super::Method;
+use super::Operation;
+use super::Who;
+
+pub(super) const TABLE: &[Operation] = &[Operation {
+    name: "session.resume",
+    method: Method::Post,
+    path: "/sessions/resume",
+    summary: "Goes on where another connection of the client was lost: as the first command, over \
+              a connection whose URL ends in `?resume`. What was subscribed to is subscribed to \
+              again, and what was missed since the positions given comes.",
+    who: Who::Connection,
+    arguments: &[
+        Argument::optional(
+            "session_id",
+            Kind::Text,
+            "As `connected` told it over the other connection; good once, for 30 s unless set.",
+        ),
+        Argument::optional(
+            "channels",
+            Kind::Object,
+            "By channel, what was received last: `{\"sequence\": 41, \"epoch\": \"1763\"}`.",
+        ),
+        Argument::optional("rooms", Kind::Object, "The same by room."),
+    ],
+    // One that comes in time is taken before it gets here.
+    run: |_| {
+        let why =
+            "this has to be the first command of a connection that was asked for with ?resume";
+        Err(Fault::new(ErrorCode::InvalidField, why).field("type"))
+    },
+}];

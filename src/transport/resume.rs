@@ -1,0 +1,141 @@
+//! Going on where another connection was lost.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::hub::StreamPosition;
+use crate::id::ClientId;
+use crate::layers::RoomId;
+use crate::layers::UserId;
+use crate::layers::sessions::Note;
+use crate::layers::sessions::Sessions;
+use crate::operations::Answer;
+use crate::protocol::Arguments;
+use crate::protocol::Fault;
+use crate::protocol::MAX_ID;
+use crate::protocol::Since;
+use crate::protocol::invalid;
+
+/// The command.
+pub(super) const NAME: &str = "session.resume";
+
+/// What a client says that it had.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    session: Option<String>,
+    channels: HashMap<String, StreamPosition>,
+    pub(super) rooms: HashMap<RoomId, StreamPosition>,
+}
+
+/// Where a client was in a channel, as it says.
+#[derive(Deserialize)]
+struct Position {
+    sequence: u64,
+    epoch: String,
+}
+
+impl Position {
+    fn read(&self, field: &'static str) -> Result<StreamPosition, Fault> {
+        let epoch = self.epoch.parse();
+        Ok(StreamPosition {
+            offset: self.sequence,
+            epoch: epoch
+                .map_err(|_| invalid(field, "positions, with `epoch` a string of digits"))?,
+        })
+    }
+}
+
+impl Asked {
+    pub(super) fn read(arguments: &Arguments) -> Result<Self, Fault> {
+        let mut asked = Self {
+            session: arguments.text("session_id", MAX_SESSION)?,
+            ..Self::default()
+        };
+        for (name, position) in positions(arguments, "channels")? {
+            asked.channels.insert(name, position.read("channels")?);
+        }
+        for (name, position) in positions(arguments, "rooms")? {
+            let room = RoomId::parse(&name);
+            let room = room.map_err(|error| invalid("rooms", "ids of rooms").because(&error))?;
+            asked.rooms.insert(room, position.read("rooms")?);
+        }
+        Ok(asked)
+    }
+
+    /// Takes the session, if there is one to take: what to answer, the commands to be carried out
+    /// again, and the connection that still has it.
+    pub(super) fn resume(
+        &self,
+        sessions: Option<&Sessions>,
+        user: Option<&str>,
+    ) -> (Answer, Vec<String>, Option<ClientId>) {
+        let user = user.and_then(|user| UserId::parse(user).ok());
+        let (Some(sessions), Some(session)) = (sessions, &self.session) else {
+            let answer = json!({ "resumed": false, "restored": 0 });
+            return (Answer::of(&answer), Vec::new(), None);
+        };
+        match sessions.resume(session, user.as_ref()) {
+            Ok((notes, old)) => {
+                let commands: Vec<_> = notes.iter().filter_map(|note| self.command(note)).collect();
+                let answer = json!({ "resumed": true, "restored": commands.len() });
+                (Answer::of(&answer), commands, old)
+            }
+            Err(error) => {
+                let answer = json!({
+                    "resumed": false,
+                    "restored": 0,
+                    "code": error.code().as_str(),
+                    "message": error.to_string(),
+                });
+                (Answer::of(&answer), Vec::new(), None)
+            }
+        }
+    }
+
+    /// The command of a note, from the position that the client has, and with an id that says what
+    /// it brings back.
+    fn command(&self, note: &Note) -> Option<String> {
+        let mut command: Map<String, Value> = serde_json::from_str(&note.text).ok()?;
+        let channel = command.get("channel_id").and_then(Value::as_str);
+        let about = channel.unwrap_or(&note.key).to_owned();
+        if let Some(position) = self.channels.get(&about) {
+            let since = Since {
+                sequence: position.offset,
+                epoch: position.epoch,
+            };
+            let since = json!({ "sequence": since.sequence, "epoch": since.epoch.to_string() });
+            command.insert("since".to_owned(), since);
+        }
+        let id = format!("restore:{about}");
+        let short: Vec<_> = id.char_indices().map(|(at, _)| at).collect();
+        let end = short.iter().rfind(|at| **at <= MAX_ID - 4);
+        let id = if id.len() > MAX_ID {
+            &id[..*end.unwrap_or(&0)]
+        } else {
+            &id
+        };
+        command.insert("id".to_owned(), id.into());
+        Some(Value::Object(command).to_string())
+    }
+}
+
+fn positions(
+    arguments: &Arguments,
+    field: &'static str,
+) -> Result<BTreeMap<String, Position>, Fault> {
+    let positions: Option<BTreeMap<String, Position>> =
+        arguments.json(field, "an object of positions {sequence, epoch}")?;
+    let positions = positions.unwrap_or_default();
+    if positions.len() > MOST_POSITIONS {
+        return Err(invalid(field, "at most 1,024 positions"));
+    }
+    Ok(positions)
+}
+
+const MAX_SESSION: usize = 64;
+const MOST_POSITIONS: usize = 1024;

@@ -1,0 +1,231 @@
+//! Files that somebody has damaged while the server was down: it takes them up, or says what is
+//! wrong and does not start.
+
+use std::fs;
+use std::process::Command;
+
+use throng::RoomId;
+use throng::messages::MessageStore;
+use throng::messages::StoreError;
+use throng::messages::sqlite::SqliteOptions;
+use throng::messages::sqlite::SqliteStore;
+
+use super::ROOM;
+use super::any;
+use super::arguments;
+use super::folder::Folder;
+use super::ledger::Ledger;
+use super::open;
+use super::rounds;
+use super::write_and_kill;
+use crate::binary::Throng;
+
+const FILE: &str = "throng.db";
+const LOG: &str = "throng.db-wal";
+
+fn room() -> RoomId {
+    RoomId::parse(ROOM).unwrap()
+}
+
+/// A folder with messages that a kill has left, and what was acknowledged.
+fn killed(after: usize) -> (Folder, Ledger) {
+    let folder = Folder::new("damage");
+    let throng = Throng::start(&arguments(&folder, &["--sync", "normal"]));
+    let ledger = write_and_kill(throng, (ROOM, 0), after);
+    (folder, ledger)
+}
+
+/// The same, with everything in the file and nothing in the log.
+fn settled(after: usize) -> (Folder, Ledger) {
+    let (folder, ledger) = killed(after);
+    drop(open(&folder));
+    assert!(folder.read(LOG).is_empty());
+    (folder, ledger)
+}
+
+/// Starts the server on what was damaged, and gives how it went; what it refuses it explains.
+fn start(folder: &Folder) -> Option<Throng> {
+    let log = Folder::new("log");
+    fs::create_dir_all(log.path()).unwrap();
+    let file = log.path().join("stderr");
+    let started = Throng::start_logging_to(&file, &arguments(folder, &[]));
+    if let Ok(throng) = &started {
+        // Whatever is read, it does not fall over.
+        for path in [
+            "/api/v1/messages/stats",
+            "/api/v1/messages/search?query=edited&room_id=den",
+        ] {
+            assert!([200, 404, 503].contains(&throng.get(path).status));
+        }
+    }
+    let said = fs::read_to_string(&file).unwrap();
+    assert!(!said.contains("panicked"), "{said}");
+    match started {
+        Ok(throng) => Some(throng),
+        Err(status) => {
+            assert_eq!(status.code(), Some(1), "{said}");
+            let explained = said.starts_with("throng: cannot keep messages in ");
+            assert!(explained && said.contains(FILE), "{said}");
+            None
+        }
+    }
+}
+
+/// That the server refuses, or that there is something, and nothing that nobody sent.
+fn refuses_or_has_some(folder: &Folder, ledger: &Ledger, told: &str) {
+    let Some(mut throng) = start(folder) else {
+        return;
+    };
+    throng.signal("KILL");
+    throng.wait();
+    if let Ok(store) = SqliteStore::open(folder.path(), SqliteOptions::default()) {
+        let some = ledger.check_some(&store, &room());
+        // The last transactions look as if they had never been committed.
+        let few = ledger.acknowledged().saturating_sub(8);
+        assert!(some >= few, "{told}: {some} are left, and nobody was told");
+    }
+}
+
+#[test]
+fn a_torn_end_of_the_log_is_no_loss() {
+    for _ in 0..rounds() {
+        let (folder, ledger) = killed(1 + any(60));
+        let mut log = folder.read(LOG);
+        // As much as a page, or less, of what may be there after the power has ended.
+        let torn = match any(3) {
+            0 => vec![0; any(9000)],
+            1 => vec![0xa5; any(9000)],
+            _ => log[..log.len().min(any(9000))].to_vec(),
+        };
+        log.extend(torn);
+        folder.write(LOG, &log);
+        let throng = start(&folder).expect("it is taken up");
+        drop(throng);
+        ledger.check(&open(&folder), &room());
+    }
+}
+
+#[test]
+fn a_flipped_byte_in_the_log_is_survived_or_told() {
+    for _ in 0..rounds() {
+        let (folder, ledger) = killed(20 + any(60));
+        let mut log = folder.read(LOG);
+        let at = any(log.len());
+        log[at] ^= 1 << any(8);
+        folder.write(LOG, &log);
+        refuses_or_has_some(&folder, &ledger, &format!("{at} of {}", log.len()));
+    }
+}
+
+#[test]
+fn a_log_that_is_damaged_before_its_end_is_refused() {
+    let (folder, ledger) = killed(40);
+    let log = folder.read(LOG);
+    // Its own beginning; and of its first frame the salt, the checksum, and the page.
+    for at in [0, 9, 17, 25, 32 + 9, 32 + 17, 32 + 24, 32 + 24 + 4095] {
+        let copy = folder.copy();
+        let mut damaged = log.clone();
+        damaged[at] ^= 1;
+        copy.write(LOG, &damaged);
+        assert!(start(&copy).is_none(), "byte {at}");
+        assert_eq!(copy.read(LOG), damaged, "it is left as it was");
+    }
+    ledger.check(&open(&folder), &room());
+}
+
+#[test]
+fn flipped_bytes_in_the_file_are_survived_or_told() {
+    let (folder, ledger) = settled(80);
+    for _ in 0..4 * rounds() {
+        let copy = folder.copy();
+        let mut file = copy.read(FILE);
+        let at: Vec<_> = (0..=any(8)).map(|_| any(file.len())).collect();
+        for &at in &at {
+            file[at] ^= 1 << any(8);
+        }
+        copy.write(FILE, &file);
+        let told = format!("{at:?} of {}", file.len());
+        let Some(throng) = start(&copy) else {
+            continue;
+        };
+        let found = throng.get("/api/v1/messages/stats");
+        if found.status == 200 {
+            assert!(found.json()["messages"].as_u64() > Some(0), "{told}");
+        }
+        drop(throng);
+        let acknowledged = ledger.acknowledged();
+        if let Ok(store) = SqliteStore::open(copy.path(), SqliteOptions::default())
+            && let Ok(last) = store_last(&store)
+        {
+            assert!(last > 0 && acknowledged > 0, "{told}: all is gone");
+        }
+    }
+}
+
+fn store_last(store: &SqliteStore) -> Result<u64, StoreError> {
+    store.last_sequence(&room())
+}
+
+#[test]
+fn what_is_no_store_is_refused() {
+    for damage in [
+        |file: &mut Vec<u8>| file.truncate(5000),
+        |file: &mut Vec<u8>| file[..100].fill(0x5a),
+        |file: &mut Vec<u8>| file[100..].fill(0x5a),
+        |file: &mut Vec<u8>| *file = b"once upon a time".repeat(300),
+    ] {
+        let (folder, _) = settled(20);
+        let mut file = folder.read(FILE);
+        damage(&mut file);
+        folder.write(FILE, &file);
+        assert!(start(&folder).is_none());
+        assert_eq!(folder.read(FILE), file, "it is left as it was");
+    }
+}
+
+#[test]
+fn garbage_after_the_file_is_survived_or_told() {
+    let (folder, ledger) = settled(40);
+    let mut file = folder.read(FILE);
+    file.extend([0xa5; 5000]);
+    folder.write(FILE, &file);
+    if let Some(throng) = start(&folder) {
+        drop(throng);
+        ledger.check(&open(&folder), &room());
+    }
+}
+
+/// How a server ends that cannot start, and what it says.
+fn refusal(folder: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_throng"));
+    command.args(["--listen", "127.0.0.1:0", "--data", folder]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), &*output.stdout), (Some(1), &b""[..]));
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+#[test]
+fn two_servers_do_not_share_a_directory() {
+    let folder = Folder::new("two");
+    let first = Throng::start(&arguments(&folder, &[]));
+    let said = refusal(folder.as_str());
+    assert!(said.contains("is locked by another process"), "{said}");
+    let users = ["ada".to_owned()];
+    super::enter(&first, ROOM, &users);
+    drop(first);
+    drop(Throng::start(&arguments(&folder, &[])));
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_or_written_is_refused() {
+    let folder = Folder::new("unwritable");
+    fs::create_dir_all(folder.path()).unwrap();
+    folder.write("file", b"in the way");
+    let under = format!("{}/file/under", folder.as_str());
+    for (path, why) in [(&*under, "Not a directory"), ("/proc/none", "No such file")] {
+        let said = refusal(path);
+        assert!(said.contains(path) && said.contains(why), "{said}");
+    }
+}
