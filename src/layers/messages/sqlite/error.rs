@@ -7,9 +7,8 @@ use std::path::PathBuf;
 
 /// Why a [`SqliteStore`](super::SqliteStore) could not be opened.
 ///
-/// Its text says what to do about
-/// it, and the cause. Nothing was changed in the file unless it is an [`OpenError::Io`] or
-/// [`OpenError::Failed`].
+/// Its text says the cause and what to do about it. Nothing was changed in the file unless it is
+/// an [`OpenError::Io`] or [`OpenError::Failed`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {

@@ -26,6 +26,11 @@ pub(super) struct Room {
 }
 
 impl Known {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> (usize, usize) {
+        (self.rooms.len(), self.users.len())
+    }
+
     pub(super) fn put_room(&mut self, name: &RoomId, room: Room) {
         put(&mut self.rooms, name, room);
     }
@@ -40,7 +45,7 @@ impl Known {
 }
 
 /// How many are known. Beyond, all are forgotten, and asked for again.
-const MOST: usize = 8192;
+pub(super) const MOST: usize = 8192;
 
 fn put<K: Clone + Eq + Hash, V>(known: &mut HashMap<K, V>, key: &K, value: V) {
     if let Some(old) = known.get_mut(key) {

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::layers::messages::Deletion;
 use crate::layers::messages::Replies;
+use crate::layers::messages::sqlite::known::MOST;
 use crate::layers::metadata::Metadata;
 
 #[test]
@@ -178,6 +179,22 @@ fn what_is_deleted_is_marked_once_and_not_changed_again() {
         change(&store, unreact("a", 1, "bob", "+")),
         Ok(Written::Reaction(0))
     );
+}
+
+#[test]
+fn what_is_known_has_a_bound() {
+    let dir = Dir::new();
+    let store = dir.open();
+    let names = (0..MOST + 10).map(|n| format!("n {n}"));
+    let drafts = names.map(|name| Change::Save(draft(&name, &name, "x", 1)));
+    store
+        .write(drafts.collect())
+        .into_iter()
+        .for_each(|written| drop(message(written)));
+    let known = store.writer.lock().transact(|work| Ok(work.known.len()));
+    assert_eq!(known, Ok((10, 10)));
+    assert_eq!(save(&store, draft("n 0", "n 0", "x", 1)).sequence, 2);
+    assert_eq!(save(&store, draft("n 8200", "n 0", "x", 1)).sequence, 2);
 }
 
 proptest! {

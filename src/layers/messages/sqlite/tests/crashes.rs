@@ -225,6 +225,29 @@ fn a_full_disk_fails_all_of_a_list_and_nothing_else() {
 }
 
 #[test]
+fn what_fails_when_it_is_committed_is_not_known_either() {
+    let dir = Dir::new();
+    let store = dir.open();
+    fill(&store, "a", "ada", 3);
+    let failed = store.writer.lock().transact(|work| {
+        work.db.pragma_update(None, "defer_foreign_keys", true)?;
+        for to in ["a", "new"] {
+            let saved = work.save(draft(to, "eve", "text", 4));
+            assert!(matches!(saved, Ok(Written::Message(_))));
+        }
+        // A room that is not there.
+        work.execute("INSERT INTO snapshots VALUES (99, x'00')", [])?;
+        Ok(())
+    });
+    failed.unwrap_err();
+    assert_eq!(prefix(&store), 3);
+    assert_eq!(save(&store, draft("a", "eve", "text 4", 4)).sequence, 4);
+    assert_eq!(prefix(&store), 4);
+    assert_eq!(save(&store, draft("new", "eve", "text", 4)).sequence, 1);
+    assert_eq!(get(&store, "new", 1).user, Some(user("eve")));
+}
+
+#[test]
 fn one_that_fails_does_not_keep_the_others_from_being_made() {
     let dir = Dir::new();
     let store = dir.open();

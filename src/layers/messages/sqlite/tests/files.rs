@@ -141,6 +141,30 @@ fn a_newer_file_is_left_alone() {
 }
 
 #[test]
+fn what_is_refused_keeps_its_log() {
+    let dir = Dir::new();
+    let store = dir.open();
+    fill(&store, "a", "ada", 3);
+    let writer = store.writer.lock();
+    writer
+        .connection
+        .pragma_update(None, "user_version", 9)
+        .unwrap();
+    let left = dir.crash();
+    let before = (
+        fs::read(left.file()).unwrap(),
+        fs::read(left.log()).unwrap(),
+    );
+    let error = refused(&left.0);
+    assert!(matches!(error, OpenError::Newer { .. }), "{error:?}");
+    let after = (
+        fs::read(left.file()).unwrap(),
+        fs::read(left.log()).unwrap(),
+    );
+    assert!(before == after, "changed");
+}
+
+#[test]
 fn a_file_of_version_1_is_brought_up_and_read() {
     let dir = Dir::new();
     fs::create_dir_all(&dir.0).unwrap();

@@ -108,6 +108,46 @@ fn deleted_messages_are_in_pages_as_such() {
     assert_eq!(deleted.collect::<Vec<_>>(), [false, true, false]);
 }
 
+#[test]
+fn what_a_user_wrote_in_many_rooms_is_one_row() {
+    let dir = Dir::new();
+    let store = dir.open();
+    let names: Vec<_> = (0..7).map(|n| format!("room {n}")).collect();
+    // Square numbers come back to some of the rooms more often than to others.
+    let to = |n: usize| &names[n * n % 7];
+    let drafts = (1..=60).map(|n| Change::Save(draft(to(n), "ada", "x", 9)));
+    store
+        .write(drafts.collect())
+        .into_iter()
+        .for_each(|written| drop(message(written)));
+    let rooms = names.iter().map(|name| room(name)).collect();
+    let mut query = Query::new(Scope::User(user("ada"), rooms));
+    query.limit = 9;
+    for order in [Order::NewestFirst, Order::OldestFirst] {
+        query.order = order;
+        query.cursor = None;
+        let mut all = Vec::new();
+        loop {
+            let page = store.page(&query).unwrap();
+            if page.messages.is_empty() {
+                break;
+            }
+            all.extend(page.messages.iter().map(|message| message.id));
+            query.cursor = match order {
+                Order::NewestFirst => page.older,
+                Order::OldestFirst => page.newer,
+            };
+            if query.cursor.is_none() {
+                break;
+            }
+        }
+        if order == Order::NewestFirst {
+            all.reverse();
+        }
+        assert_eq!(all, (1..=60).collect::<Vec<_>>(), "{order:?}");
+    }
+}
+
 /// What a page is by definition: all that match, and the nearest of them.
 fn expected(all: &[Stored], query: &Query) -> Vec<u64> {
     let in_scope = |message: &Stored| match &query.scope {
