@@ -30,7 +30,7 @@ mod openapi;
 mod page;
 mod presence;
 mod rooms;
-mod session;
+pub(crate) mod session;
 mod typing;
 mod users;
 

@@ -4,10 +4,8 @@ mod conn;
 mod dialogue;
 pub(crate) mod fault;
 mod gateway;
-mod notes;
 mod problem;
 mod rate;
-mod resume;
 mod seat;
 #[cfg(feature = "sse")]
 mod service;

@@ -29,6 +29,8 @@ use crate::operations::Call;
 use crate::operations::Caller;
 use crate::operations::Later;
 use crate::operations::Who;
+use crate::operations::session;
+use crate::operations::session::Notes;
 use crate::protocol::Arguments;
 use crate::protocol::Command;
 use crate::protocol::Echo;
@@ -42,8 +44,6 @@ use crate::transport::fault::not_subscribed;
 use crate::transport::fault::publish_fault;
 use crate::transport::fault::reserved;
 use crate::transport::gateway::Gateway;
-use crate::transport::notes::Notes;
-use crate::transport::resume;
 use crate::transport::seat;
 
 /// What carries out the commands of one client.
@@ -127,7 +127,7 @@ impl Session {
     pub(super) fn handle(&mut self, command: Command) -> Outcome {
         if mem::take(&mut self.resumes) {
             if let Command::Operation { name, arguments } = &command
-                && **name == *resume::NAME
+                && **name == *session::RESUME
             {
                 return self.resume(arguments);
             }
@@ -193,7 +193,7 @@ impl Session {
     /// Goes on where another connection was lost: with its rooms, and with what its session had
     /// noted.
     fn resume(&self, arguments: &Arguments) -> Outcome {
-        let asked = match resume::Asked::read(arguments) {
+        let asked = match session::Asked::read(arguments) {
             Ok(asked) => asked,
             Err(fault) => {
                 self.attach(&HashMap::new());

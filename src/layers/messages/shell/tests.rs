@@ -19,6 +19,7 @@ use crate::layers::messages::MemoryLimits;
 use crate::layers::messages::MemoryStore;
 use crate::layers::messages::MessageError;
 use crate::layers::messages::MessageStore;
+use crate::layers::messages::MessageView;
 use crate::layers::messages::MessagesConfig;
 use crate::layers::messages::Page;
 use crate::layers::messages::Query;
@@ -38,6 +39,7 @@ use crate::layers::rooms::RoomOptions;
 use crate::layers::rooms::Rooms;
 use crate::layers::rooms::RoomsConfig;
 use crate::layers::stamp::Stamp;
+use crate::limits::OutboxLimits;
 use crate::message::Message;
 use crate::sync::Mutex;
 
@@ -280,8 +282,7 @@ fn messages_are_kept_and_published_in_the_order_of_their_numbers() {
     for blocks in [false, true] {
         let mut place = Place::new(blocks);
         place.outbox = {
-            let options =
-                ConnectOptions::new().outbox(crate::limits::OutboxLimits::new().messages(1 << 10));
+            let options = ConnectOptions::new().outbox(OutboxLimits::new().messages(1 << 10));
             let (client, outbox) = place.hub.connect(options).unwrap();
             client.subscribe_blocking(&place.room.channel()).unwrap();
             outbox
@@ -384,7 +385,7 @@ fn its_sender_and_moderators_delete_a_message() {
             .get(&actor("bob"), &place.room, 1)
             .wait()
             .unwrap();
-        let view = serde_json::to_value(crate::layers::messages::MessageView::of(stored)).unwrap();
+        let view = serde_json::to_value(MessageView::of(stored)).unwrap();
         assert_eq!(
             (view.get("text"), view.get("data")),
             (None, None),

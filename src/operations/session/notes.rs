@@ -13,7 +13,7 @@ use crate::protocol::Arguments;
 /// The notes of one client, if it has a session. Each is a command that brings back what it is
 /// about.
 #[derive(Clone, Debug)]
-pub(super) struct Notes(Option<Arc<Session>>);
+pub(crate) struct Notes(Option<Arc<Session>>);
 
 /// Operations that are to be carried out again, those that undo them, and which of their arguments
 /// say what they are about.
@@ -29,17 +29,17 @@ const NOTED: [(&str, &str, &[&str]); 3] = [
 ];
 
 impl Notes {
-    pub(super) fn new(session: Option<Arc<Session>>) -> Self {
+    pub(crate) fn new(session: Option<Arc<Session>>) -> Self {
         Self(session)
     }
 
     /// The id of the session.
-    pub(super) fn session(&self) -> Option<&str> {
+    pub(crate) fn session(&self) -> Option<&str> {
         self.0.as_deref().map(Session::id)
     }
 
     /// What is to be noted once this subscribe has succeeded.
-    pub(super) fn of_subscribe(
+    pub(crate) fn of_subscribe(
         &self,
         channel: &str,
         filter: Option<&str>,
@@ -62,7 +62,7 @@ impl Notes {
         })
     }
 
-    pub(super) fn put(&self, note: Option<Note>) {
+    pub(crate) fn put(&self, note: Option<Note>) {
         if let (Some(session), Some(note)) = (&self.0, note) {
             // One that there is no room for is not brought back; it is no reason to refuse it now.
             let _noted = session.note(note);
@@ -70,14 +70,14 @@ impl Notes {
     }
 
     /// A channel was left.
-    pub(super) fn left(&self, channel: &str) {
+    pub(crate) fn left(&self, channel: &str) {
         if let Some(session) = &self.0 {
             session.forget(&of_channel(channel));
         }
     }
 
     /// An operation was carried out.
-    pub(super) fn done(&self, name: &str, arguments: &Arguments) {
+    pub(crate) fn done(&self, name: &str, arguments: &Arguments) {
         let Some(session) = &self.0 else { return };
         let mut noted = NOTED.iter();
         let found = noted.find(|(does, undoes, _)| name == *does || name == *undoes);

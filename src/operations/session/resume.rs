@@ -21,15 +21,12 @@ use crate::protocol::MAX_ID;
 use crate::protocol::Since;
 use crate::protocol::invalid;
 
-/// The command.
-pub(super) const NAME: &str = "session.resume";
-
 /// What a client says that it had.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     session: Option<String>,
     channels: HashMap<String, StreamPosition>,
-    pub(super) rooms: HashMap<RoomId, StreamPosition>,
+    pub(crate) rooms: HashMap<RoomId, StreamPosition>,
 }
 
 /// Where a client was in a channel, as it says.
@@ -51,7 +48,7 @@ impl Position {
 }
 
 impl Asked {
-    pub(super) fn read(arguments: &Arguments) -> Result<Self, Fault> {
+    pub(crate) fn read(arguments: &Arguments) -> Result<Self, Fault> {
         let mut asked = Self {
             session: arguments.text("session_id", MAX_SESSION)?,
             ..Self::default()
@@ -69,7 +66,7 @@ impl Asked {
 
     /// Takes the session, if there is one to take: what to answer, the commands to be carried out
     /// again, and the connection that still has it.
-    pub(super) fn resume(
+    pub(crate) fn resume(
         &self,
         sessions: Option<&Sessions>,
         user: Option<&str>,

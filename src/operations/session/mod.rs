@@ -1,5 +1,8 @@
 //! Sessions: going on where a connection was lost.
 
+mod notes;
+mod resume;
+
 use crate::code::ErrorCode;
 use crate::protocol::Fault;
 
@@ -9,8 +12,14 @@ use super::Method;
 use super::Operation;
 use super::Who;
 
+pub(crate) use self::notes::Notes;
+pub(crate) use self::resume::Asked;
+
+/// The command that goes on where a connection was lost.
+pub(crate) const RESUME: &str = "session.resume";
+
 pub(super) const TABLE: &[Operation] = &[Operation {
-    name: "session.resume",
+    name: RESUME,
     method: Method::Post,
     path: "/sessions/resume",
     summary: "Goes on where another connection of the client was lost: as the first command, over \
