@@ -53,6 +53,11 @@ fn exists(path: &str, name: &str) -> bool {
     source.contains(&format!("\nfn {name}"))
 }
 
+/// The file of a module, or of one that has files of its own.
 fn file(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if file.exists() {
+        return file;
+    }
+    file.with_extension("").join("mod.rs")
 }
