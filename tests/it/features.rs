@@ -25,15 +25,16 @@ fn every_feature_names_tests_that_exist() {
 fn a_name_that_leads_nowhere_is_missed() {
     assert_eq!(
         test("rooms::f1_…"),
-        Some(("tests/it/rooms.rs".into(), "f1_".into()))
+        Some(("tests/it/rooms".into(), "f1_".into()))
     );
     assert_eq!(test("room.join"), None);
-    assert!(exists("tests/it/rooms.rs", "f1_"));
-    assert!(!exists("tests/it/rooms.rs", "f99_"));
-    assert!(!exists("tests/it/no_such_file.rs", "f1_"));
+    assert!(exists("tests/it/rooms", "f1_"));
+    assert!(exists("tests/it/recovery/chaos", "f2_"));
+    assert!(!exists("tests/it/rooms", "f99_"));
+    assert!(!exists("tests/it/no_such_file", "f1_"));
 }
 
-/// The file and the beginning of the name of a test, if this is one.
+/// The module and the beginning of the name of a test, if this is one.
 fn test(text: &str) -> Option<(String, String)> {
     let (path, name) = text.rsplit_once("::")?;
     let name = name.trim_end_matches('…');
@@ -44,13 +45,15 @@ fn test(text: &str) -> Option<(String, String)> {
     if !is_path(path) || !is_path(name) || path == "it" {
         return None;
     }
-    let file = format!("tests/it/{}.rs", path.replace("::", "/"));
-    Some((file, name.to_owned()))
+    let module = format!("tests/it/{}", path.replace("::", "/"));
+    Some((module, name.to_owned()))
 }
 
-fn exists(path: &str, name: &str) -> bool {
-    let source = fs::read_to_string(file(path)).unwrap_or_default();
-    source.contains(&format!("\nfn {name}"))
+fn exists(module: &str, name: &str) -> bool {
+    [".rs", "/mod.rs"].iter().any(|end| {
+        let source = fs::read_to_string(file(&format!("{module}{end}")));
+        source.is_ok_and(|source| source.contains(&format!("\nfn {name}")))
+    })
 }
 
 /// The file of a module, or of one that has files of its own.
