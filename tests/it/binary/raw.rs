@@ -111,7 +111,7 @@ impl Raw {
     }
 
     /// Sends a text.
-    pub(crate) fn say(&mut self, text: &str) {
+    pub(crate) fn say(&self, text: &str) {
         self.socket().write_all(&masked_text(text)).unwrap();
     }
 

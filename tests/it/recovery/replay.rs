@@ -118,7 +118,7 @@ fn a_place_that_is_too_old_is_told_in_numbers() {
         let told = (&joined["data"]["recovered"], &joined["data"]["start"]);
         assert_eq!(told, (&json!(recovered), &json!(start)), "{place:?}");
         assert_eq!(joined["sequence"], 20);
-        let missed = (20 - start) as usize;
+        let missed = usize::try_from(20 - start).unwrap();
         let rest: Vec<_> = (start + 1..=20).collect();
         assert_eq!(of("c", &messages(&mut client, missed)), rest);
     }
