@@ -109,7 +109,7 @@ fn a_channel_that_is_forgotten_is_given_back_unasked() {
     let _delivery = hub.publish("c", Message::text("x")).unwrap();
     let name = match told.recv_timeout(PATIENCE).unwrap() {
         ChannelChange::Made(name) => name,
-        other @ ChannelChange::Reclaimed(_) => panic!("{other:?}"),
+        gone @ ChannelChange::Reclaimed(_) => panic!("{gone:?}"),
     };
     // Nobody comes, publishes or looks.
     let gone = told.recv_timeout(PATIENCE).unwrap();

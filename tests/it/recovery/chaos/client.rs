@@ -115,7 +115,7 @@ impl Client {
         }
     }
 
-    fn connect(&mut self) -> Line {
+    fn connect(&self) -> Line {
         if self.is_stream {
             let id = [("last-event-id", self.last_event_id.as_str())];
             let headers = if self.last_event_id.is_empty() {
@@ -126,7 +126,7 @@ impl Client {
             let path = format!("/sse?channels={}", CHANNELS.join(","));
             return Line::Stream(Sse::open(self.address, &path, headers));
         }
-        let mut socket = Raw::open(self.address, None);
+        let socket = Raw::open(self.address, None);
         for (channel, book) in CHANNELS.iter().zip(&self.books) {
             socket.say(&subscribe(channel, book.place.as_ref()));
         }

@@ -28,6 +28,7 @@ use self::client::Client;
 #[test]
 fn f2_f16_clients_killed_in_a_storm_hold_all_or_were_told_exactly_what_not() {
     let policies = ["disconnect", "drop-oldest", "drop-newest"];
+    let time = seconds().div_f64(policies.len() as f64);
     let figures = Figures::default();
     for policy in policies {
         let storm = Storm::default();
@@ -43,7 +44,7 @@ fn f2_f16_clients_killed_in_a_storm_hold_all_or_were_told_exactly_what_not() {
                     Client::new(index, throng.address, may_lose).live(storm, figures);
                 });
             }
-            storm.rage(throng.ws(), seconds() / policies.len() as u32);
+            storm.rage(throng.ws(), time);
             calm = Instant::now();
         });
         // Sooner than a ping would wake a connection that was forgotten.
