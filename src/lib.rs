@@ -75,6 +75,8 @@ pub use self::limits::OutboxLimits;
 pub use self::limits::SlowConsumer;
 pub use self::message::Format;
 pub use self::message::Message;
+#[cfg(all(fuzzing, feature = "ws"))]
+pub use self::operations::session::fuzzing as fuzzing_sessions;
 #[cfg(feature = "server")]
 pub use self::server::simple::serve;
 pub use self::time::Clock;

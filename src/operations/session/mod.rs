@@ -1,5 +1,7 @@
 //! Sessions: going on where a connection was lost.
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod notes;
 mod resume;
 
