@@ -1,5 +1,5 @@
 //! What most applications build on a hub: users with their connections, rooms with members,
-//! channels with patterns and filters, presence, typing.
+//! channels with patterns and filters, presence, typing, messages that are kept, sessions.
 //!
 //! ```text
 //!        ┌────────┐ ┌────────┐ ┌──────────┐ ┌──────────┐ ┌────────┐

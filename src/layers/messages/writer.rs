@@ -41,9 +41,9 @@ pub(super) struct Threads {
 const MOST_TOGETHER: usize = 1024;
 
 impl Threads {
-    /// Starts one thread that writes, and `readers` that read.
+    /// Starts one thread that writes to a store, if there is one, and `readers` that read.
     pub(super) fn start(
-        store: &Arc<dyn MessageStore>,
+        store: Option<&Arc<dyn MessageStore>>,
         readers: usize,
         max_pending: usize,
     ) -> std::io::Result<Self> {
@@ -54,8 +54,10 @@ impl Threads {
             reads: Arc::clone(&reads),
             running: Mutex::default(),
         };
-        let store = Arc::clone(store);
-        threads.spawn("throng-write", move || write(&*store, &writes))?;
+        if let Some(store) = store {
+            let store = Arc::clone(store);
+            threads.spawn("throng-write", move || write(&*store, &writes))?;
+        }
         for _ in 0..readers.max(1) {
             let reads = Arc::clone(&reads);
             threads.spawn("throng-read", move || read(&reads))?;

@@ -7,6 +7,7 @@ mod send;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -76,6 +77,8 @@ struct Inner {
     /// If the store blocks.
     threads: Option<Threads>,
     config: MessagesConfig,
+    /// For searches, which look at much: made for the first one, where the store does not block.
+    searches: OnceLock<Option<Threads>>,
     clean_at: Mutex<Instant>,
     save_at: Mutex<Instant>,
 }
@@ -97,7 +100,7 @@ impl Messages {
         let store: Arc<dyn MessageStore> = Arc::new(store);
         let threads = store
             .blocks()
-            .then(|| Threads::start(&store, config.readers, config.max_pending))
+            .then(|| Threads::start(Some(&store), config.readers, config.max_pending))
             .transpose()?;
         let now = SystemClock::new().now();
         let clean_at = now + config.cleanup_interval;
@@ -108,6 +111,7 @@ impl Messages {
                 store,
                 threads,
                 config,
+                searches: OnceLock::new(),
                 clean_at: Mutex::new(clean_at),
                 save_at: Mutex::new(save_at),
             }),
@@ -220,6 +224,28 @@ impl Messages {
         };
         let inner = Arc::clone(&self.inner);
         match threads.read(Box::new(move || work(&inner, giver))) {
+            Ok(()) => pending,
+            Err(error) => Pending::ready(Err(MessageError::Store(error))),
+        }
+    }
+
+    /// Asks the store something that may take long even where it does not block.
+    fn look_for<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Inner) -> Result<T, MessageError> + Send + 'static,
+    ) -> Pending<Result<T, MessageError>> {
+        if self.inner.threads.is_some() {
+            return self.ask(ask);
+        }
+        let most = self.inner.config.max_pending;
+        let threads = || Threads::start(None, 1, most).ok();
+        let Some(threads) = self.inner.searches.get_or_init(threads) else {
+            // Slower for others, but no less right.
+            return Pending::ready(ask(&self.inner));
+        };
+        let (giver, pending) = Pending::later();
+        let inner = Arc::clone(&self.inner);
+        match threads.read(Box::new(move || giver.give(ask(&inner)))) {
             Ok(()) => pending,
             Err(error) => Pending::ready(Err(MessageError::Store(error))),
         }

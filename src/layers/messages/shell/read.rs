@@ -90,7 +90,7 @@ impl Messages {
                 return Pending::ready(Err(MessageError::Room(error)));
             }
         }
-        self.ask(move |inner| inner.store.search(&search).map_err(MessageError::Store))
+        self.look_for(move |inner| inner.store.search(&search).map_err(MessageError::Store))
     }
 
     /// What a message said before its edits, the oldest first. Of one that was deleted, only for
