@@ -66,6 +66,8 @@ pub(crate) struct Dialogue {
     waiting: VecDeque<Waiting>,
     /// Commands of a session that is resumed, which are carried out before any other.
     restoring: VecDeque<String>,
+    /// Whether something was begun that nobody has polled yet.
+    has_begun: bool,
     rate: Option<Box<Rate>>,
 }
 
@@ -123,6 +125,7 @@ impl Dialogue {
             held: None,
             waiting: VecDeque::new(),
             restoring: VecDeque::new(),
+            has_begun: false,
             rate,
         }
     }
@@ -173,8 +176,24 @@ impl Dialogue {
         }
     }
 
+    /// Whether something was begun that nobody has polled yet: then [`Dialogue::poll`] is to be
+    /// called, for nothing else wakes whoever calls it.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
     /// Goes on with what waits for the hub; pending when nothing waits any more, too.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, replies: Replies<'_>) {
+        loop {
+            self.has_begun = false;
+            self.poll_all(cx, replies);
+            if !self.has_begun {
+                return;
+            }
+        }
+    }
+
+    fn poll_all(&mut self, cx: &mut Context<'_>, replies: Replies<'_>) {
         if self.answer_waiting(cx, replies).is_pending() {
             // A join that came after these is answered after them.
             return;
@@ -295,8 +314,12 @@ impl Dialogue {
                 }
                 self.resume(replies);
             }
-            Outcome::Answering(future) => self.waiting.push_back(Waiting::Awaited { id, future }),
+            Outcome::Answering(future) => {
+                self.has_begun = true;
+                self.waiting.push_back(Waiting::Awaited { id, future });
+            }
             Outcome::Later { channel, future } => {
+                self.has_begun = true;
                 self.join = Some(Box::new(Join {
                     id,
                     channel,

@@ -73,7 +73,8 @@ fn send(throng: &Throng, text: &str) {
 
 #[test]
 fn rooms_channels_filters_patterns_and_what_was_missed_come_back() {
-    let throng = start(&[]);
+    // No ping wakes a connection that was forgotten.
+    let throng = start(&["--ping-interval", "600000"]);
     let mut ada = throng.ws_as("ada");
     let mut beside = Vec::new();
     let commands = [

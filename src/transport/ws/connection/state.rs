@@ -152,7 +152,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
         }
         self.drain(scratch);
         self.count(scratch);
-        let resumes = self.is_paused && self.reads();
+        let resumes = self.is_paused && self.reads() || self.dialogue.has_begun();
         if resumes || self.phase != Phase::Open || !self.output.is_empty() {
             self.output.task().wake_by_ref();
         }
@@ -216,6 +216,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
     /// Goes on with the command that a frame just written may have let begin: nobody else polls
     /// it. Says whether there is more to write for it.
     fn answers_more(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.dialogue.has_begun() {
+            return false;
+        }
         let had_written_all = self.output.is_empty();
         let output = &mut self.output;
         self.dialogue.poll(cx, &mut |reply| output.reply(reply));
