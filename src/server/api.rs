@@ -102,17 +102,11 @@ pub(super) async fn channel(
     name: Named,
 ) -> Result<Json<ChannelView>, Problem> {
     let Path(name) = name.map_err(bad_path)?;
-    let exists = app
-        .gateway
-        .hub()
-        .channels()
-        .iter()
-        .any(|channel| **channel == *name);
-    if !exists {
+    let channel = app.gateway.hub().existing_channel(&name).ok_or_else(|| {
         let why = "no channel has this name";
-        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown_channel", why));
-    }
-    Ok(Json(ChannelView::of(&channel_of(&app, &name)?)))
+        Problem::new(StatusCode::NOT_FOUND, "unknown_channel", why)
+    })?;
+    Ok(Json(ChannelView::of(&channel)))
 }
 
 #[derive(Debug, Deserialize)]

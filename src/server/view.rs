@@ -11,7 +11,9 @@ use crate::hub::ClientStats;
 use crate::hub::Hub;
 use crate::hub::SlowClient;
 use crate::id::ChannelName;
+use crate::layers::Layers;
 use crate::layers::is_reserved;
+use crate::layers::sessions::Sessions;
 use crate::protocol::MemberView;
 use crate::server::accept::AcceptStats;
 use crate::transport::ConnectionStats;
@@ -34,8 +36,17 @@ pub(super) struct StatsView {
     disconnected_slow: u64,
     history_messages: usize,
     history_bytes: u64,
+    sessions: SessionsView,
     listener: ListenerView,
     transports: BTreeMap<&'static str, TransportView>,
+}
+
+/// The sessions of clients.
+#[derive(Debug, Serialize)]
+struct SessionsView {
+    open: usize,
+    /// Their connection is lost; they are kept for a while.
+    lost: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,6 +99,18 @@ impl StatsView {
             disconnected_slow: stats.disconnected_slow,
             history_messages: stats.history_messages,
             history_bytes: stats.history_bytes,
+            sessions: SessionsView::of(gateway),
+        }
+    }
+}
+
+impl SessionsView {
+    fn of(gateway: &Gateway) -> Self {
+        let sessions = gateway.layers().and_then(Layers::sessions);
+        let (all, lost) = sessions.map_or((0, 0), Sessions::count);
+        Self {
+            open: all - lost,
+            lost,
         }
     }
 }

@@ -66,7 +66,15 @@ impl Crowd {
         if full < CLIENTS {
             println!("ONLY {full} CLIENTS, NOT {CLIENTS}: {allowed} open files are allowed");
         }
-        let throng = Throng::start(&["--ping-interval", "3600000", "--max-anonymous", "0"]);
+        let throng = Throng::start(&[
+            "--ping-interval",
+            "3600000",
+            "--max-anonymous",
+            "0",
+            // What those that vanish leave behind is to be gone in time.
+            "--session-ttl",
+            "1000",
+        ]);
         Self {
             runtime: Runtime::new().unwrap(),
             descriptors: throng.descriptors(),
@@ -136,8 +144,11 @@ impl Crowd {
 
     /// Waits until the server knows exactly so many clients, and holds no more files than they need.
     fn settled(&self, clients: usize) {
-        self.throng
-            .stats_until(|stats| stats["clients"] == clients && stats["subscriptions"] == clients);
+        self.throng.stats_until(|stats| {
+            stats["clients"] == clients
+                && stats["subscriptions"] == clients
+                && stats["sessions"] == json!({"open": clients, "lost": 0})
+        });
         self.throng.descriptors_until(self.descriptors + clients);
     }
 

@@ -128,7 +128,10 @@ fn rooms_channels_filters_patterns_and_what_was_missed_come_back() {
     });
     let mut beside = Vec::new();
     let reply = ask(&mut ada, &resume, &mut beside);
-    assert_eq!(reply["data"], json!({"resumed": true, "restored": 4}));
+    assert_eq!(
+        reply["data"],
+        json!({"resumed": true, "restored": 4, "incomplete": false})
+    );
     let seen = until(&mut ada, beside, |seen| {
         let restored = seen.iter().filter(|push| {
             push["reply_to"]
@@ -187,7 +190,10 @@ fn a_session_is_good_once_and_for_its_owner_only() {
     assert_eq!(refused("bob"), "session_not_owned");
     let mut again = resuming(&throng, "ada");
     let reply = ask_only(&mut again, &resume);
-    assert_eq!(reply["data"], json!({"resumed": true, "restored": 1}));
+    assert_eq!(
+        reply["data"],
+        json!({"resumed": true, "restored": 1, "incomplete": false})
+    );
     assert_eq!(refused("ada"), "unknown_session");
 }
 
@@ -206,6 +212,41 @@ fn a_session_is_forgotten_after_its_time() {
             break;
         }
         assert_eq!(reply["data"]["code"], "session_not_owned");
+    }
+}
+
+#[test]
+fn sessions_are_bounded_and_say_so() {
+    let throng = start(&["--max-sessions", "2", "--max-session-bytes", "100"]);
+    let lost: Vec<_> = (0..3)
+        .map(|seen| {
+            let mut eve = throng.ws_as("eve");
+            for channel in ["news.a", &"long".repeat(25)] {
+                eve.join(channel);
+            }
+            let session = session(&eve);
+            drop(eve);
+            throng.stats_until(|stats| {
+                stats["sessions"] == json!({"open": 0, "lost": 2.min(seen + 1)})
+            });
+            session
+        })
+        .collect();
+    let resumed = lost.iter().map(|session| {
+        let resume = json!({"id": 1, "type": "session.resume", "session_id": session});
+        let mut eve = resuming(&throng, "eve");
+        let reply = ask_only(&mut eve, &resume);
+        // It stays, or its own session would be one more that is lost.
+        (eve, reply)
+    });
+    let resumed: Vec<_> = resumed.collect();
+    let oldest = &resumed[0].1["data"];
+    assert_eq!(oldest["code"], "unknown_session");
+    for (_, reply) in &resumed[1..] {
+        assert_eq!(
+            reply["data"],
+            json!({"resumed": true, "restored": 1, "incomplete": true})
+        );
     }
 }
 

@@ -106,6 +106,14 @@ pub(crate) struct LayerOptions {
     #[arg(long, value_name = "N", default_value = "100000")]
     max_sessions: usize,
 
+    /// Bytes that one of them notes of what its client subscribed to; what is beyond is not brought back.
+    #[arg(long, value_name = "BYTES", default_value = "65536")]
+    max_session_bytes: usize,
+
+    /// Bytes that all of them note together.
+    #[arg(long, value_name = "BYTES", default_value = "67108864")]
+    max_sessions_bytes: usize,
+
     #[command(flatten)]
     keep: KeepOptions,
 }
@@ -146,7 +154,9 @@ impl LayerOptions {
             .max_per_room(limit(self.max_typing));
         let sessions = SessionsConfig::new()
             .ttl(self.session_ttl)
-            .max_sessions(self.max_sessions);
+            .max_sessions(self.max_sessions)
+            .max_bytes(self.max_session_bytes)
+            .max_total_bytes(self.max_sessions_bytes);
         let builder = Layers::builder(hub)
             .users(users)
             .channels((!self.no_patterns).then_some(channels))

@@ -80,6 +80,7 @@ impl<T> Pending<T> {
     reason = "polled again after it was ready, as futures panic"
 )]
 fn taken<T>(answer: Option<T>) -> T {
+    // Only a future that has ended is without one.
     answer.expect("the answer was taken already")
 }
 

@@ -49,6 +49,13 @@ impl SessionsConfig {
         self.max_bytes = bytes;
         self
     }
+
+    /// Sets [`Self::max_total_bytes`].
+    #[must_use]
+    pub const fn max_total_bytes(mut self, bytes: usize) -> Self {
+        self.max_total_bytes = bytes;
+        self
+    }
 }
 
 impl Default for SessionsConfig {

@@ -20,3 +20,4 @@ pub use self::shell::Session;
 pub use self::shell::Sessions;
 pub use self::state::Note;
 pub use self::state::ResumeError;
+pub use self::state::Resumed;

@@ -12,6 +12,7 @@ use crate::layers::name::UserId;
 use crate::layers::sessions::config::SessionsConfig;
 use crate::layers::sessions::state::Note;
 use crate::layers::sessions::state::ResumeError;
+use crate::layers::sessions::state::Resumed;
 use crate::layers::sessions::state::State;
 use crate::time::Clock;
 use crate::time::SystemClock;
@@ -30,8 +31,8 @@ use crate::time::SystemClock;
 /// let id = session.id().to_owned();
 /// drop(session); // the connection is lost
 ///
-/// let (notes, _still_connected) = sessions.resume(&id, None)?;
-/// assert_eq!(&*notes[0].text, "subscribed");
+/// let resumed = sessions.resume(&id, None)?;
+/// assert_eq!(&*resumed.notes[0].text, "subscribed");
 /// assert!(sessions.resume(&id, None).is_err(), "once");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -96,23 +97,17 @@ impl Sessions {
         })
     }
 
-    /// Gives what a session had noted to its owner, once; and the connection that still has it,
-    /// which is to be closed.
+    /// Gives what a session had noted to its owner, once.
     ///
     /// # Errors
     ///
     /// [`ResumeError`] says why not; one of another user is not touched.
-    pub fn resume(
-        &self,
-        id: &str,
-        owner: Option<&UserId>,
-    ) -> Result<(Vec<Note>, Option<ClientId>), ResumeError> {
+    pub fn resume(&self, id: &str, owner: Option<&UserId>) -> Result<Resumed, ResumeError> {
         if id.len() > MAX_ID {
             return Err(ResumeError::Unknown);
         }
         let now = self.inner.clock.now();
-        let resumed = self.inner.state.lock().resume(id, owner, now)?;
-        Ok((resumed.notes, resumed.client))
+        self.inner.state.lock().resume(id, owner, now)
     }
 
     /// How many sessions there are, and how many of them have no connection.
@@ -140,7 +135,8 @@ impl Session {
         &self.id
     }
 
-    /// Notes something; says whether there was room for it.
+    /// Notes something; says whether there was room for it. If not, whoever resumes the session is
+    /// told that it is incomplete.
     #[must_use = "what there is no room for is not brought back"]
     pub fn note(&self, note: Note) -> bool {
         self.sessions.inner.state.lock().note(&self.id, note)

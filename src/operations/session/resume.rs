@@ -18,7 +18,6 @@ use crate::operations::Answer;
 use crate::protocol::Arguments;
 use crate::protocol::Fault;
 use crate::protocol::MAX_ID;
-use crate::protocol::Since;
 use crate::protocol::invalid;
 
 /// What a client says that it had.
@@ -77,10 +76,18 @@ impl Asked {
             return (Answer::of(&answer), Vec::new(), None);
         };
         match sessions.resume(session, user.as_ref()) {
-            Ok((notes, old)) => {
-                let commands: Vec<_> = notes.iter().filter_map(|note| self.command(note)).collect();
-                let answer = json!({ "resumed": true, "restored": commands.len() });
-                (Answer::of(&answer), commands, old)
+            Ok(had) => {
+                let commands: Vec<_> = had
+                    .notes
+                    .iter()
+                    .filter_map(|note| self.command(note))
+                    .collect();
+                let answer = json!({
+                    "resumed": true,
+                    "restored": commands.len(),
+                    "incomplete": had.incomplete,
+                });
+                (Answer::of(&answer), commands, had.connected)
             }
             Err(error) => {
                 let answer = json!({
@@ -101,21 +108,13 @@ impl Asked {
         let channel = command.get("channel_id").and_then(Value::as_str);
         let about = channel.unwrap_or(&note.key).to_owned();
         if let Some(position) = self.channels.get(&about) {
-            let since = Since {
-                sequence: position.offset,
-                epoch: position.epoch,
-            };
-            let since = json!({ "sequence": since.sequence, "epoch": since.epoch.to_string() });
+            let epoch = position.epoch.to_string();
+            let since = json!({ "sequence": position.offset, "epoch": epoch });
             command.insert("since".to_owned(), since);
         }
-        let id = format!("restore:{about}");
-        let short: Vec<_> = id.char_indices().map(|(at, _)| at).collect();
-        let end = short.iter().rfind(|at| **at <= MAX_ID - 4);
-        let id = if id.len() > MAX_ID {
-            &id[..*end.unwrap_or(&0)]
-        } else {
-            &id
-        };
+        let mut id = format!("restore:{about}");
+        let end = (0..=MAX_ID).rfind(|&at| id.is_char_boundary(at));
+        id.truncate(end.unwrap_or_default());
         command.insert("id".to_owned(), id.into());
         Some(Value::Object(command).to_string())
     }

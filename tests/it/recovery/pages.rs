@@ -154,6 +154,7 @@ fn who_may_not_join_may_not_read_either() {
     for channel in ["private-c", "presence-c"] {
         member.join(channel);
         throng.publish(channel, &json!("secret"));
+        assert_eq!(member.expect("message")["data"], "secret");
         assert_eq!(refused(channel), "not_subscribed");
         assert_eq!(
             refused(&format!("{channel}-that-is-not-there")),

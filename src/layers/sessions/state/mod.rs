@@ -42,22 +42,31 @@ pub(super) struct State {
     kept_bytes: usize,
 }
 
+/// Places in the queue of sessions that are gone, beside as many as there are sessions in it.
+const QUEUE_SLACK: usize = 64;
+
 #[derive(Debug)]
 struct Kept {
     owner: Option<UserId>,
     client: ClientId,
     notes: Vec<Note>,
     bytes: usize,
+    /// There was no room for a note.
+    incomplete: bool,
     /// Which place it has in the queue, and until when it is kept; none while it is open.
     lost: Option<(u64, Instant)>,
 }
 
 /// What a resumed session was.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Resumed {
-    pub(super) notes: Vec<Note>,
-    /// The connection that still has it.
-    pub(super) client: Option<ClientId>,
+#[non_exhaustive]
+pub struct Resumed {
+    /// What was noted, the oldest first.
+    pub notes: Vec<Note>,
+    /// Whether there was once no room for a note.
+    pub incomplete: bool,
+    /// The connection that still has it, and is to be closed.
+    pub connected: Option<ClientId>,
 }
 
 /// Why a session was not resumed.
@@ -110,6 +119,7 @@ impl State {
             client,
             notes: Vec::new(),
             bytes: 0,
+            incomplete: false,
             lost: None,
         };
         self.sessions.insert(id.into(), session);
@@ -123,6 +133,7 @@ impl State {
         };
         session.forget(&note.key);
         if session.bytes + note.bytes() > max {
+            session.incomplete = true;
             return false;
         }
         session.bytes += note.bytes();
@@ -156,6 +167,7 @@ impl State {
         self.kept += 1;
         self.kept_bytes += session.bytes;
         self.queue.push_back((place, id.into()));
+        self.forget_resumed();
         while self.kept > self.config.max_sessions || self.kept_bytes > self.config.max_total_bytes
         {
             if !self.drop_oldest() {
@@ -179,7 +191,8 @@ impl State {
         }
         let session = self.remove(id).ok_or(ResumeError::Unknown)?;
         Ok(Resumed {
-            client: session.lost.is_none().then_some(session.client),
+            connected: session.lost.is_none().then_some(session.client),
+            incomplete: session.incomplete,
             notes: session.notes,
         })
     }
@@ -201,6 +214,18 @@ impl State {
             };
         }
         None
+    }
+
+    /// Those that come back and are lost again, in turn, fill the queue no further than this.
+    fn forget_resumed(&mut self) {
+        if self.queue.len() <= 2 * self.kept + QUEUE_SLACK {
+            return;
+        }
+        let sessions = &self.sessions;
+        self.queue.retain(|(place, id)| {
+            let lost = sessions.get(id).and_then(|session| session.lost);
+            lost.is_some_and(|(at, _)| at == *place)
+        });
     }
 
     fn drop_oldest(&mut self) -> bool {

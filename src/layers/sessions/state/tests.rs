@@ -43,8 +43,8 @@ fn a_session_is_resumed_once_by_its_owner() {
     );
     let resumed = state.resume("s", Some(&user("ada")), now).unwrap();
     assert_eq!(
-        (resumed.notes, resumed.client),
-        (vec![note("a", "3")], None)
+        (resumed.notes, resumed.incomplete, resumed.connected),
+        (vec![note("a", "3")], false, None)
     );
     assert_eq!(
         state.resume("s", Some(&user("ada")), now),
@@ -59,7 +59,7 @@ fn one_that_is_still_connected_is_taken_over() {
     let mut state = State::new(SessionsConfig::new());
     state.open("s", None, ClientId::new(7));
     let resumed = state.resume("s", None, now).unwrap();
-    assert_eq!(resumed.client, Some(ClientId::new(7)));
+    assert_eq!(resumed.connected, Some(ClientId::new(7)));
     // The old connection ends later: nothing is left of it.
     assert!(!state.note("s", note("a", "1")));
     state.lose("s", now);
@@ -85,8 +85,10 @@ fn it_is_forgotten_after_the_ttl() {
 #[test]
 fn every_bound_holds() {
     let now = Instant::now();
-    let mut config = SessionsConfig::new().max_sessions(2).max_bytes(4);
-    config.max_total_bytes = 6;
+    let config = SessionsConfig::new()
+        .max_sessions(2)
+        .max_bytes(4)
+        .max_total_bytes(6);
     let mut state = State::new(config);
     for id in ["a", "b", "c"] {
         state.open(id, None, ClientId::new(1));
@@ -100,6 +102,7 @@ fn every_bound_holds() {
         Err(ResumeError::Unknown),
         "the oldest"
     );
+    assert!(state.resume("b", None, now).unwrap().incomplete);
     for id in ["d", "e"] {
         state.open(id, None, ClientId::new(1));
         assert!(state.note(id, note("k", "123")));
@@ -107,6 +110,22 @@ fn every_bound_holds() {
         assert!(state.kept_bytes <= 6);
     }
     assert!(state.resume("e", None, now).is_ok());
+}
+
+#[test]
+fn one_that_is_lost_and_resumed_for_ever_takes_no_room() {
+    let now = Instant::now();
+    let mut state = State::new(SessionsConfig::new());
+    state.open("kept", None, ClientId::new(1));
+    state.lose("kept", now);
+    for round in 0..1000 {
+        let id = round.to_string();
+        state.open(&id, None, ClientId::new(1));
+        state.lose(&id, now);
+        assert!(state.resume(&id, None, now).is_ok());
+        assert!(state.queue.len() < 100, "{}", state.queue.len());
+    }
+    assert!(state.resume("kept", None, now).is_ok());
 }
 
 #[derive(Clone, Debug)]
