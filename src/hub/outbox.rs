@@ -45,9 +45,10 @@ use crate::sync::thread;
 ///
 /// # Order
 ///
-/// Messages of a channel arrive in the order of their offsets, those from its history first. Messages of different channels
-/// arrive in the order in which they were put in. Control messages (joined, left, gaps) have a
-/// small lane of their own, which data can't fill, and arrive before the data that waits.
+/// Messages of a channel arrive in the order of their offsets, those from its history first.
+/// Messages of different channels arrive in the order in which they were put in. Control messages
+/// (joined, left, gaps) have a small lane of their own, which data can't fill, and arrive before
+/// the data that waits.
 ///
 /// # Closing
 ///
@@ -63,10 +64,10 @@ use crate::sync::thread;
 /// # Progress
 ///
 /// Receiving takes no lock, but for a client that is still given what it has missed: whenever its
-/// outbox is empty, it asks its channels for more. Under a policy that evicts, a publisher may be making room at that
-/// very moment: `try_recv` and `try_recv_batch` then spin until it is done, and `recv` and its
-/// kin yield to their executor. Dropping the outbox waits for publishers that are in the middle of
-/// a push.
+/// outbox is empty, it asks its channels for more. Under a policy that evicts, a publisher may be
+/// making room at that very moment: `try_recv` and `try_recv_batch` then spin until it is done,
+/// and `recv` and its kin yield to their executor. Dropping the outbox waits for publishers that
+/// are in the middle of a push.
 ///
 /// [`SlowConsumer`]: crate::SlowConsumer
 pub struct Outbox {

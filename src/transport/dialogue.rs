@@ -7,9 +7,10 @@
 //! # Order
 //!
 //! Replies come in the order of the commands, which are carried out in theirs: one whose answer
-//! has to be waited for does not keep those after it from being carried out. While a subscribe waits for its answer, one more
-//! command is held, and no more should be read: see [`Dialogue::is_ready`]. The `joined` reply
-//! takes the place, among the pushes, of the frame that says where the subscription begins.
+//! has to be waited for does not keep those after it from being carried out. While a subscribe
+//! waits for its answer, one more command is held, and no more should be read: see
+//! [`Dialogue::is_ready`]. The `joined` reply takes the place, among the pushes, of the frame
+//! that says where the subscription begins.
 
 use std::collections::VecDeque;
 use std::mem;

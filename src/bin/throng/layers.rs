@@ -106,7 +106,8 @@ pub(crate) struct LayerOptions {
     #[arg(long, value_name = "N", default_value = "100000")]
     max_sessions: usize,
 
-    /// Bytes that one of them notes of what its client subscribed to; what is beyond is not brought back.
+    /// Bytes that one of them notes of what its client subscribed to; what is beyond is not
+    /// brought back.
     #[arg(long, value_name = "BYTES", default_value = "65536")]
     max_session_bytes: usize,
 

@@ -27,7 +27,8 @@ use std::time::Instant;
 ///
 /// A key may be in it several times; who wants to cancel ignores what comes out. Times are kept
 /// to within a *tick*: never early, less than one tick late. Any time may be said, also one that
-/// is past or never comes; all that is 2⁶⁴ ticks away or more is one time. What is due comes out tick by tick; within a tick in no order.
+/// is past or never comes; all that is 2⁶⁴ ticks away or more is one time. What is due comes out
+/// tick by tick; within a tick in no order.
 ///
 /// # Progress
 ///

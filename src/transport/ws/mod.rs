@@ -41,10 +41,11 @@
 //!
 //! # Compression
 //!
-//! permessage-deflate (RFC 7692) is off unless configured, with the feature `deflate`. It is agreed on without
-//! context takeover, both ways, so that a broadcast is compressed once for all, and an idle client
-//! has no window of its own. A client that asks for a window of fewer bits gets compressed what is
-//! no longer than that window, for which any will do, and the rest as it is.
+//! permessage-deflate (RFC 7692) is off unless configured, with the feature `deflate`. It is
+//! agreed on without context takeover, both ways, so that a broadcast is compressed once for all,
+//! and an idle client has no window of its own. A client that asks for a window of fewer bits
+//! gets compressed what is no longer than that window, for which any will do, and the rest as it
+//! is.
 //!
 //! # Closing
 //!

@@ -1,7 +1,8 @@
 //! What every store must do: one suite, run against each.
 //!
 //! A store runs it with one line in its tests, `contract!(make)`, where `make` is a function that
-//! gives a new store with nothing in it. Each case becomes a test of its own. What the docs of
+//! gives a box, or whatever else leads to one, with a new store with nothing in it. Each case
+//! becomes a test of its own. What the docs of
 //! [`MessageStore`](crate::layers::messages::store::MessageStore) leave open is settled here:
 //!
 //! * An empty page lies where its cursor was: its `older` and `newer` lead away from there, so
@@ -100,7 +101,7 @@ macro_rules! contract {
         $($(
             #[test]
             fn $case() {
-                $crate::layers::messages::contract::$area::$case(&$make());
+                $crate::layers::messages::contract::$area::$case(&*$make());
             }
         )*)*
     };

@@ -31,7 +31,7 @@ use crate::layers::messages::record::Draft;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::MessageStore;
 
-contract!(MemoryStore::default);
+contract!(Box::<MemoryStore>::default);
 
 fn numbered_in(store: &MemoryStore, of: &str) -> Vec<u64> {
     numbers(&page(store, &Query::room(room(of))))

@@ -80,9 +80,9 @@ pub(crate) use self::messages::stamped;
 ///
 /// # Locks
 ///
-/// A room's, then a user's, the directory's or that of what has changed. While a room's lock is held, the hub may be
-/// called, which never waits. Observers and the hook are called under it, too: they must neither
-/// wait nor call the rooms.
+/// A room's, then a user's, the directory's or that of what has changed. While a room's lock is
+/// held, the hub may be called, which never waits. Observers and the hook are called under it,
+/// too: they must neither wait nor call the rooms.
 ///
 /// # Memory
 ///

@@ -7,6 +7,8 @@
 mod dull;
 mod steps;
 
+use std::ops::Deref;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
@@ -20,7 +22,7 @@ use super::support::numbers;
 use crate::layers::messages::query::Query;
 use crate::layers::messages::store::MessageStore;
 
-pub(in super::super) fn agrees<S: MessageStore>(make: impl Fn() -> S) {
+pub(in super::super) fn agrees<H: Deref<Target: MessageStore + Sized>>(make: impl Fn() -> H) {
     drive(make, |store, model, step, ask| {
         apply(store, model, step)?;
         compare(store, model)?;
@@ -30,7 +32,10 @@ pub(in super::super) fn agrees<S: MessageStore>(make: impl Fn() -> S) {
 
 /// Makes the same changes to a store and its model, whatever they come to, and looks at the store
 /// after each.
-pub(in super::super) fn watch<S: MessageStore>(make: impl Fn() -> S, look: impl Fn(&S)) {
+pub(in super::super) fn watch<H: Deref<Target: MessageStore + Sized>>(
+    make: impl Fn() -> H,
+    look: impl Fn(&H::Target),
+) {
     drive(make, |store, model, step, _| {
         let _agrees = apply(store, model, step);
         look(store);
@@ -38,9 +43,9 @@ pub(in super::super) fn watch<S: MessageStore>(make: impl Fn() -> S, look: impl 
     });
 }
 
-fn drive<S: MessageStore>(
-    make: impl Fn() -> S,
-    each: impl Fn(&S, &mut Dull, Step, Ask) -> Result<(), TestCaseError>,
+fn drive<H: Deref<Target: MessageStore + Sized>>(
+    make: impl Fn() -> H,
+    each: impl Fn(&H::Target, &mut Dull, Step, Ask) -> Result<(), TestCaseError>,
 ) {
     let config = Config {
         cases: 64,

@@ -47,13 +47,16 @@ fn audit(state: &State) {
 
 #[test]
 fn the_lists_are_of_what_is_there() {
-    model::watch(MemoryStore::default, |store| audit(&store.state.read()));
+    model::watch(Box::<MemoryStore>::default, |store| {
+        audit(&store.state.read());
+    });
 }
 
 #[test]
 fn the_lists_are_of_what_is_there_when_it_is_little() {
-    let few = || MemoryStore::new(MemoryLimits::new().max_messages(5));
+    let store = |limits| Box::new(MemoryStore::new(limits));
+    let few = || store(MemoryLimits::new().max_messages(5));
     model::watch(few, |store| audit(&store.state.read()));
-    let small = || MemoryStore::new(MemoryLimits::new().max_bytes(3000));
+    let small = || store(MemoryLimits::new().max_bytes(3000));
     model::watch(small, |store| audit(&store.state.read()));
 }
