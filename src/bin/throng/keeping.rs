@@ -105,12 +105,28 @@ impl KeepOptions {
         };
         let options = SqliteOptions::default().sync(sync).check(!self.no_check);
         let store = SqliteStore::open(data, options).map_err(|error| {
-            let why = error.source().map(|why| format!(": {why}"));
-            let why = why.unwrap_or_default();
-            format!("cannot keep messages in {}: {error}{why}", data.display())
+            let (data, why) = (data.display(), chain(&error));
+            format!("cannot keep messages in {data}: {why}")
         })?;
-        Ok(builder.build_with(store)?)
+        let layers = builder.build_with(store).map_err(|error| {
+            let (data, why) = (data.display(), chain(&error));
+            format!(
+                "cannot keep messages in {data}: its throng.db was read, but not understood: {why}"
+            )
+        })?;
+        Ok(layers)
     }
+}
+
+/// An error, and what it comes from.
+fn chain(error: &dyn Error) -> String {
+    let mut said = error.to_string();
+    let mut next = error.source();
+    while let Some(why) = next {
+        said.push_str(&format!(": {why}"));
+        next = why.source();
+    }
+    said
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -167,6 +167,19 @@ fn store_last(store: &SqliteStore) -> Result<u64, StoreError> {
 }
 
 #[test]
+fn a_room_that_cannot_be_read_is_refused_by_name() {
+    let (folder, _) = settled(20);
+    let mut file = folder.read(FILE);
+    let name = br#""name":"Den""#;
+    let at = file.windows(name.len()).rposition(|bytes| bytes == name);
+    file[at.unwrap()] = b'?';
+    folder.write(FILE, &file);
+    let said = refusal(folder.as_str());
+    assert!(said.contains("room `den`"), "{said}");
+    assert!(start(&folder).is_none());
+}
+
+#[test]
 fn what_is_no_store_is_refused() {
     for damage in [
         |file: &mut Vec<u8>| file.truncate(5000),
