@@ -137,7 +137,7 @@ impl HubBuilder {
     ///     name.starts_with("news").then(|| HistoryOptions::new().messages(1000))
     /// };
     /// let hub = Hub::builder().history(news).build()?;
-    /// hub.publish("news.today", Message::text("rain"))?;
+    /// let _delivery = hub.publish("news.today", Message::text("rain"))?;
     /// let page = hub.channel("news.today")?.history(&HistoryQuery::new());
     /// assert_eq!(page.frames[0].payload(), "rain");
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -20,7 +20,7 @@ use crate::time::SystemClock;
 /// The sessions of one hub. A cheap clone.
 ///
 /// ```
-/// use throng::{ClientId, Hub, ConnectOptions};
+/// use throng::{ConnectOptions, Hub};
 /// use throng::sessions::{Note, Sessions, SessionsConfig};
 ///
 /// let hub = Hub::new();
