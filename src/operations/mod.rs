@@ -40,6 +40,7 @@ use std::sync::LazyLock;
 use ahash::HashMap;
 
 use crate::code::ErrorCode;
+use crate::layers::rooms::RoomError;
 use crate::protocol::Fault;
 
 pub(crate) use self::answer::Answer;
@@ -137,6 +138,14 @@ fn fault(code: ErrorCode, field: Option<&'static str>, error: &impl Display) -> 
     let fault = Fault::new(code, error.to_string());
     match field {
         Some(field) => fault.field(field),
+        None => fault,
+    }
+}
+
+/// The fault of a room's error, which may say after how long to try again.
+fn waiting(fault: Fault, error: &RoomError) -> Fault {
+    match error.retry_after() {
+        Some(wait) => fault.retry_after(wait),
         None => fault,
     }
 }

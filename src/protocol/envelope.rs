@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::str;
+use std::time::Duration;
 
 use data_encoding::BASE64;
 use serde::Serialize;
@@ -292,6 +293,8 @@ pub(super) struct ErrorData<'a> {
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
 }
 
 impl<'a> ErrorData<'a> {
@@ -300,8 +303,14 @@ impl<'a> ErrorData<'a> {
             code: fault.code().as_str(),
             message: fault.message(),
             field: fault.at(),
+            retry_after_ms: fault.wait().map(whole_millis),
         }
     }
+}
+
+/// Milliseconds, of which one that has begun is a whole one: who waits so long has waited enough.
+pub(super) fn whole_millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 /// What became of a message, in numbers.

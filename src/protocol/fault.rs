@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use crate::code::ErrorCode;
 
@@ -14,6 +15,7 @@ pub struct Fault {
     code: ErrorCode,
     message: Cow<'static, str>,
     field: Option<&'static str>,
+    retry_after: Option<Duration>,
     reply_to: Option<RequestId>,
 }
 
@@ -24,6 +26,7 @@ impl Fault {
             code,
             message: message.into(),
             field: None,
+            retry_after: None,
             reply_to: None,
         }
     }
@@ -32,6 +35,13 @@ impl Fault {
     #[must_use]
     pub fn field(mut self, field: &'static str) -> Self {
         self.field = Some(field);
+        self
+    }
+
+    /// Says after how long the same request may succeed.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
         self
     }
 
@@ -66,6 +76,12 @@ impl Fault {
     #[must_use]
     pub fn at(&self) -> Option<&'static str> {
         self.field
+    }
+
+    /// After how long the same request may succeed, when that is known.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The request at fault, when its id is known.

@@ -1,6 +1,10 @@
 //! What goes wrong over HTTP, on the wire: problem details, RFC 9457.
 
+use std::time::Duration;
+
 use serde::Serialize;
+
+use super::envelope::whole_millis;
 
 /// The body of a response that says what went wrong.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -14,6 +18,8 @@ pub(crate) struct ProblemDetails<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
 }
 
 impl<'a> ProblemDetails<'a> {
@@ -26,6 +32,7 @@ impl<'a> ProblemDetails<'a> {
         code: &'a str,
         detail: &'a str,
         field: Option<&'a str>,
+        retry_after: Option<Duration>,
     ) -> Self {
         Self {
             kind: "about:blank",
@@ -34,6 +41,7 @@ impl<'a> ProblemDetails<'a> {
             code,
             detail,
             field,
+            retry_after_ms: retry_after.map(whole_millis),
         }
     }
 

@@ -354,7 +354,7 @@ impl Rate {
             client.close(Disconnect::RATE_LIMITED);
         }
         let why = format!("too many commands; try again in {} ms", millis(wait).max(1));
-        Err(Fault::new(ErrorCode::RateLimited, why))
+        Err(Fault::new(ErrorCode::RateLimited, why).retry_after(wait))
     }
 }
 

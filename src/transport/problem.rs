@@ -31,6 +31,7 @@ pub struct Problem {
     code: &'static str,
     detail: Box<str>,
     field: Option<&'static str>,
+    retry_after: Option<Duration>,
     header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
@@ -43,6 +44,7 @@ impl Problem {
             code,
             detail: detail.to_string().into(),
             field: None,
+            retry_after: None,
             header: None,
         }
     }
@@ -53,9 +55,15 @@ impl Problem {
         // The standard library seeds its hash keys from the operating system.
         let after = RandomState::new().hash_one(0_u8) % seconds + 1;
         let why = "the server is going away: come back later, or to another";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", why);
+        problem.retry_after(Duration::from_secs(after))
+    }
+
+    /// With a time after which the same request may succeed.
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
         Self {
-            header: Some(Box::new((header::RETRY_AFTER, after.into()))),
-            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", why)
+            retry_after: Some(wait),
+            ..self
         }
     }
 
@@ -90,13 +98,19 @@ impl Problem {
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
         let title = self.status.canonical_reason().unwrap_or("error");
         let kind = (self.status.as_u16(), title);
-        let details = ProblemDetails::new(kind, self.code, &self.detail, self.field);
+        let details =
+            ProblemDetails::new(kind, self.code, &self.detail, self.field, self.retry_after);
         let mut response = Response::new(Bytes::from(details.to_json()).into());
         *response.status_mut() = self.status;
         let media_type = HeaderValue::from_static(ProblemDetails::MEDIA_TYPE);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, media_type);
         headers.extend(self.header.map(|header| *header));
+        if let Some(wait) = self.retry_after {
+            // The header has whole seconds: a little later is not too early.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         response
     }
 }
@@ -114,6 +128,7 @@ impl From<Fault> for Problem {
         let code = fault.code();
         Self {
             field: fault.at(),
+            retry_after: fault.wait(),
             ..Self::new(status(code), code.as_str(), fault.message())
         }
     }

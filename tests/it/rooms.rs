@@ -635,6 +635,43 @@ fn f20_errors_name_the_request_and_the_field_over_both_ways() {
 }
 
 #[test]
+fn f20_errors_say_after_how_long_to_try_again() {
+    let throng = start();
+    let mut ada = room(&throng, json!({}));
+    let mut bob = joined(&throng, "bob");
+    ada.done(json!({"type": "room.slow_mode", "room_id": "den", "slow_mode_ms": 60000}));
+    let send = json!({"type": "room.send", "room_id": "den", "text": "hello"});
+    bob.done(send.clone());
+    let too_soon = |fault: &Value, code: &str, most: u64| {
+        assert_eq!(fault["code"], code);
+        let wait = fault["retry_after_ms"].as_u64().unwrap();
+        assert!((1..=most).contains(&wait), "{wait}");
+    };
+    too_soon(&bob.fault(send.clone()), "slow_mode", 60_000);
+    let post = || {
+        let path = "/api/v1/rooms/den/messages?actor=bob";
+        throng.post(path, "application/json", r#"{"text":"hello"}"#)
+    };
+    let answer = post();
+    too_soon(&answer.json(), "slow_mode", 60_000);
+    let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert_eq!((answer.status, (1..=60).contains(&seconds)), (429, true));
+    let mute = json!({"type": "room.mute", "room_id": "den", "user_id": "bob"});
+    let mut mute_for = |duration: Value| {
+        let mut mute = mute.clone();
+        mute["duration_ms"] = duration;
+        ada.done(mute);
+    };
+    mute_for(json!(90_000));
+    too_soon(&post().json(), "muted", 90_000);
+    mute_for(json!(null));
+    let for_good = post();
+    assert_eq!(for_good.problem(), (403, "muted".into()));
+    assert_eq!(for_good.json()["retry_after_ms"], json!(null));
+    assert_eq!(for_good.header("retry-after"), None);
+}
+
+#[test]
 fn f23_who_is_kicked_off_is_told_by_a_close_code_and_a_reason() {
     let throng = start();
     let mut ada = throng.ws_as("ada");

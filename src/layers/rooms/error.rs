@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use crate::code::ErrorCode;
 use crate::hub::ChannelError;
@@ -113,6 +114,16 @@ pub enum RoomError {
 }
 
 impl RoomError {
+    /// After how long the same may be tried again, when that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Banned { for_ms } | Self::Muted { for_ms } => for_ms.map(Duration::from_millis),
+            Self::SlowMode { retry_after_ms } => Some(Duration::from_millis(*retry_after_ms)),
+            _ => None,
+        }
+    }
+
     /// The code that it has on the wire.
     #[must_use]
     pub fn code(&self) -> ErrorCode {

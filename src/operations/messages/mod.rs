@@ -37,7 +37,11 @@ pub(super) fn fault(error: MessageError) -> Fault {
         MessageError::InvalidReaction { .. } => Some("reaction"),
         _ => None,
     };
-    super::fault(error.code(), field, &error)
+    let fault = super::fault(error.code(), field, &error);
+    match &error {
+        MessageError::Room(error) => super::waiting(fault, error),
+        _ => fault,
+    }
 }
 
 /// The answer that `view` makes of what is still to come.

@@ -55,7 +55,7 @@ fn rooms<'a>(call: &Call<'a>) -> Result<&'a Rooms, Fault> {
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn fault(error: RoomError) -> Fault {
-    super::fault(error.code(), error.field(), &error)
+    super::waiting(super::fault(error.code(), error.field(), &error), &error)
 }
 
 fn reason(call: &Call<'_>) -> Result<Option<String>, Fault> {

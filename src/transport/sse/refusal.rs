@@ -44,7 +44,7 @@ pub(super) fn unavailable(error: &UserError, within: Duration) -> Problem {
     };
     let seconds = within.mul_f64(random_part()).as_secs() + 1;
     let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, in_full(error));
-    problem.with(header::RETRY_AFTER, seconds.into())
+    problem.retry_after(Duration::from_secs(seconds))
 }
 
 /// No such stream, or none of this user: whoever guesses learns nothing.
