@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::Weak;
 use std::time::Instant;
 
@@ -278,11 +279,6 @@ impl Layers {
         transport: &'static str,
     ) -> Result<(Client, Outbox, Attendance), UserError> {
         let (client, outbox, connection) = self.inner.users.connect(options, transport)?;
-        let session = self.sessions().and_then(|sessions| {
-            // Without randomness there is no session; everything else goes on.
-            let opened = sessions.open(connection.user(), client.id());
-            opened.ok().map(Arc::new)
-        });
         if let (Some(presence), Some(user)) = (self.presence(), connection.user()) {
             presence.connected(user, client.id(), presence::device_of(&client));
         }
@@ -290,7 +286,7 @@ impl Layers {
             layers: self.clone(),
             client: client.clone(),
             connection: Some(connection),
-            session,
+            session: OnceLock::new(),
         };
         Ok((client, outbox, attendance))
     }
@@ -419,14 +415,20 @@ pub struct Attendance {
     layers: Layers,
     client: Client,
     connection: Option<Connection>,
-    session: Option<Arc<Session>>,
+    session: OnceLock<Option<Arc<Session>>>,
 }
 
 impl Attendance {
-    /// The session that the connection leaves behind.
+    /// The session that the connection leaves behind: opened when it is first asked for, by those
+    /// who tell the client. `None` where there are no sessions, or no randomness for an id.
     #[must_use]
     pub fn session(&self) -> Option<Arc<Session>> {
-        self.session.clone()
+        let open = || {
+            let sessions = self.layers.sessions()?;
+            let user = self.connection.as_ref().and_then(Connection::user);
+            sessions.open(user, self.client.id()).ok().map(Arc::new)
+        };
+        self.session.get_or_init(open).clone()
     }
 
     /// The client has asked for something.

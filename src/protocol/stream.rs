@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::id::ClientId;
+use crate::layers::Subject;
 
 use super::ErrorCode;
 use super::Fault;
@@ -24,14 +25,14 @@ pub enum StreamPush<'a> {
     /// What a client that came back has missed, of one channel or, if the id it brought cannot be
     /// read, of all.
     Gap {
-        /// The channel.
+        /// The channel, of the hub: a room's has a name of its own.
         channel: Option<&'a str>,
         /// What is known of it.
         missed: Missed,
     },
-    /// A channel could not be joined.
+    /// A channel could not be joined, or a room is not the user's any more.
     Refused {
-        /// The channel.
+        /// The channel, of the hub: a room's has a name of its own.
         channel: &'a str,
         /// Why.
         fault: &'a Fault,
@@ -78,14 +79,19 @@ pub enum Missed {
 impl StreamPush<'_> {
     /// Appends the JSON text of this push to `out`.
     pub fn write(self, now: Timestamp, out: &mut Vec<u8>) {
-        let (kind, channel_id, data) = match self {
+        let (kind, channel, data) = match self {
             Self::Connected(hello) => ("connected", None, Data::connected(hello)),
             Self::Gap { channel, missed } => ("gap", channel, Data::gap(missed)),
             Self::Refused { channel, fault } => ("error", Some(channel), Data::error(fault)),
         };
+        let (channel_id, room_id) = match channel.map(Subject::of) {
+            Some(Subject::Room(room)) => (None, Some(room)),
+            _ => (channel, None),
+        };
         let envelope = Envelope {
             kind,
             channel_id,
+            room_id,
             data,
             timestamp: now,
         };
@@ -100,6 +106,8 @@ struct Envelope<'a> {
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     channel_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room_id: Option<&'a str>,
     data: Data<'a>,
     timestamp: Timestamp,
 }

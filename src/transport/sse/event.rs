@@ -12,6 +12,7 @@ use crate::hub::Frame;
 use crate::hub::StreamPosition;
 use crate::hub::Wire;
 use crate::layers::Stamp;
+use crate::layers::Subject;
 use crate::layers::is_reserved;
 use crate::message::Format;
 use crate::protocol::Push;
@@ -51,7 +52,7 @@ pub(super) fn without_id(event: &[u8]) -> &[u8] {
 
 /// The channel and the position of a frame, if it has one that a client can come back to.
 pub(super) fn place(frame: &Frame) -> Option<(&str, StreamPosition)> {
-    let channel = frame.channel().filter(|name| !is_reserved(name))?;
+    let channel = frame.channel().filter(|name| has_place(name))?;
     match frame.event() {
         Event::MemberAdded(_) | Event::MemberRemoved(_) | Event::Message(_) => {}
         _ => return None,
@@ -61,6 +62,12 @@ pub(super) fn place(frame: &Frame) -> Option<(&str, StreamPosition)> {
         epoch: frame.epoch(),
     };
     Some((channel, position))
+}
+
+/// Whether a client has a place in a channel, so that its ids name it: in what it has joined, and
+/// in the rooms of its user.
+pub(super) fn has_place(channel: &str) -> bool {
+    !is_reserved(channel) || matches!(Subject::of(channel), Subject::Room(_))
 }
 
 /// Appends the event of a push.

@@ -1,5 +1,6 @@
 //! From a request to a stream.
 
+use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -12,7 +13,9 @@ use hyper::header::HeaderName;
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 
+use crate::hub::StreamPosition;
 use crate::id::ChannelName;
+use crate::layers::RoomId;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::Missed;
@@ -43,6 +46,8 @@ use crate::transport::stats::Transport;
 struct Plan {
     cursor: Cursor,
     asks: VecDeque<Ask>,
+    /// Rooms that it had, and how far.
+    rooms: HashMap<RoomId, StreamPosition>,
     /// Channels that the client had, and that it cannot have again.
     refused: Vec<(String, Fault)>,
     resumed: Result<bool, Malformed>,
@@ -72,14 +77,25 @@ pub(super) fn open(gateway: &Gateway, request: &Parts) -> Result<Response<SseBod
         ));
     };
     let (client, outbox, registration) = gateway
-        .enter(options, Transport::Sse, true)
+        .enter(options, Transport::Sse, false)
         .map_err(|error| refusal::unavailable(&error, gateway.reconnect_within()))?;
     let Plan {
         cursor,
         asks,
-        refused,
+        rooms,
+        mut refused,
         resumed,
     } = plan;
+    if let Some(layers) = gateway.layers() {
+        layers.attach(&client, &rooms);
+    }
+    let attached = client.subscriptions();
+    for room in rooms.keys().map(RoomId::channel) {
+        if !attached.iter().any(|channel| **channel == *room) {
+            let why = "the user is not in this room any more";
+            refused.push((room, Fault::new(ErrorCode::NotMember, why)));
+        }
+    }
     let stream = Arc::new(Stream::new(id, client, outbox, registration, cursor));
     greet(gateway, &stream, resumed);
     for (channel, fault) in &refused {
@@ -107,6 +123,7 @@ impl Plan {
         let mut plan = Self {
             cursor: Cursor::new(config.max_id),
             asks: VecDeque::new(),
+            rooms: HashMap::new(),
             refused: Vec::new(),
             resumed: resumed.map_err(|malformed| *malformed),
         };
@@ -151,6 +168,9 @@ impl Plan {
             Mark::At(position) => Some(position),
             Mark::Left => return,
         };
+        if let Some((room, position)) = room_of(&channel).zip(since) {
+            return self.go_on_in(room, position, max_name);
+        }
         let fault = match channel_named(&channel, max_name) {
             Ok(name) => match self.cursor.ask(&name, since, false) {
                 Ok(()) => {
@@ -165,6 +185,28 @@ impl Plan {
         };
         self.refused.push((channel, fault.field("channel_id")));
     }
+
+    /// A room of the cursor: it is joined if the user is still in it.
+    fn go_on_in(&mut self, room: RoomId, position: StreamPosition, max_name: usize) {
+        let channel = room.channel();
+        let asked = match ChannelName::parse(&channel, max_name) {
+            Ok(name) => self.cursor.ask(&name, Some(position), false),
+            Err(error) => {
+                let fault = Fault::new(ErrorCode::InvalidRoom, error.to_string());
+                return self.refused.push((channel, fault));
+            }
+        };
+        if let Err(error) = asked {
+            let fault = Fault::new(ErrorCode::TooLarge, error.to_string());
+            return self.refused.push((channel, fault));
+        }
+        self.rooms.insert(room, position);
+    }
+}
+
+/// The room that a channel of the hub carries.
+fn room_of(channel: &str) -> Option<RoomId> {
+    RoomId::of_channel(channel).and_then(|room| RoomId::parse(room).ok())
 }
 
 /// What the header says, if it is there. What is longer than any id of ours is none.

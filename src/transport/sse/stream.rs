@@ -23,7 +23,6 @@ use crate::hub::Joined;
 use crate::hub::Outbox;
 use crate::hub::StreamPosition;
 use crate::id::ChannelName;
-use crate::layers::is_reserved;
 use crate::protocol::Fault;
 use crate::protocol::Missed;
 use crate::protocol::Push;
@@ -290,7 +289,7 @@ impl Pump {
     /// replayed. What was missed for good is told next, and only then does the id name the position
     /// of the join: who breaks off in between is told again.
     fn joined(&mut self, frame: &Frame, joined: &Joined) {
-        if is_reserved(&joined.channel) {
+        if !event::has_place(&joined.channel) {
             // Not the client's to come back to: whoever put it there does that.
             let push = Push::Frame(frame);
             return self.chunks.write(|out| event::push(out, "joined", push));

@@ -10,6 +10,7 @@
 mod chaos;
 mod pages;
 mod replay;
+mod rooms;
 mod value;
 
 use std::sync::mpsc;
