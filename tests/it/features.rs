@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
+use throng::ErrorCode;
+
 #[test]
 fn every_feature_names_tests_that_exist() {
     let page = fs::read_to_string(file("src/docs/features.md")).unwrap();
@@ -25,24 +27,25 @@ fn every_feature_names_tests_that_exist() {
 fn a_name_that_leads_nowhere_is_missed() {
     assert_eq!(
         test("rooms::f1_…"),
-        Some(("tests/it/rooms".into(), "f1_".into()))
+        Some(("tests/it/rooms".into(), "f1_…".into()))
     );
     assert_eq!(test("room.join"), None);
-    assert!(exists("tests/it/rooms", "f1_"));
-    assert!(exists("tests/it/recovery/chaos", "f2_"));
-    assert!(!exists("tests/it/rooms", "f99_"));
-    assert!(!exists("tests/it/no_such_file", "f1_"));
+    assert!(exists("tests/it/rooms", "f1_…"));
+    assert!(exists("tests/it/rooms", "f1"), "with more words behind it");
+    assert!(exists("tests/it/recovery/chaos", "f2_…"));
+    assert!(!exists("tests/it/rooms", "f99_…"));
+    assert!(!exists("tests/it/rooms", "rooms_rea"), "a word is whole");
+    assert!(!exists("tests/it/no_such_file", "f1_…"));
 }
 
 /// The module and the beginning of the name of a test, if this is one.
 fn test(text: &str) -> Option<(String, String)> {
     let (path, name) = text.rsplit_once("::")?;
-    let name = name.trim_end_matches('…');
     let is_path = |text: &str| {
         text.chars()
             .all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_' | ':'))
     };
-    if !is_path(path) || !is_path(name) || path == "it" {
+    if !is_path(path) || !is_path(name.trim_end_matches('…')) || path == "it" {
         return None;
     }
     let module = format!("tests/it/{}", path.replace("::", "/"));
@@ -52,7 +55,12 @@ fn test(text: &str) -> Option<(String, String)> {
 fn exists(module: &str, name: &str) -> bool {
     [".rs", "/mod.rs"].iter().any(|end| {
         let source = fs::read_to_string(file(&format!("{module}{end}")));
-        source.is_ok_and(|source| source.contains(&format!("\nfn {name}")))
+        source.is_ok_and(|source| match name.strip_suffix('…') {
+            Some(begins) => source.contains(&format!("\nfn {begins}")),
+            None => ["(", "_"]
+                .iter()
+                .any(|end| source.contains(&format!("\nfn {name}{end}"))),
+        })
     })
 }
 
@@ -63,4 +71,27 @@ fn file(path: &str) -> PathBuf {
         return file;
     }
     file.with_extension("").join("mod.rs")
+}
+
+#[test]
+fn every_sentinel_of_the_reference_has_a_code() {
+    let page = fs::read_to_string(file("src/docs/features.md")).unwrap();
+    let table = page.split("# Errors").nth(1).unwrap();
+    let table = table.split("\n# ").next().unwrap();
+    let rows: Vec<_> = table
+        .lines()
+        .filter(|line| line.starts_with("| `Err"))
+        .collect();
+    assert!(rows.len() > 40, "{}", rows.len());
+    let known: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    for row in rows {
+        let code = row.split('|').nth(2).unwrap().trim();
+        if let Some(code) = code.strip_prefix('`') {
+            let code = code.split('`').next().unwrap();
+            assert!(known.contains(&code), "{row}");
+        } else {
+            // Not an error here, or not of this kind: it says what instead.
+            assert!(code.len() > 10, "{row}");
+        }
+    }
 }

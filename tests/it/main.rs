@@ -54,6 +54,8 @@ mod connections;
 #[cfg(feature = "server")]
 mod crash;
 #[cfg(feature = "server")]
+mod defaults;
+#[cfg(feature = "server")]
 mod embedding;
 #[cfg(feature = "server")]
 mod messages_api;

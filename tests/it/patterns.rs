@@ -210,6 +210,21 @@ fn channels_are_declared_changed_listed_found_and_deleted() {
         put("$mine", json!({})).problem(),
         (400, "invalid_channel".into())
     );
+    let body = json!({"description": "for the Union"}).to_string();
+    let json = [("content-type", "application/json")];
+    let changed = throng.request(
+        "PATCH",
+        "/api/v1/channels/alerts.eu",
+        &json,
+        body.as_bytes(),
+    );
+    assert_eq!(changed.status, 200, "{changed:?}");
+    assert_eq!(changed.json()["description"], "for the Union");
+    assert_eq!(
+        changed.json()["metadata"],
+        json!({"tier": 1}),
+        "what is not named stays"
+    );
     put("alerts.us", json!({}));
     let mut client = throng.ws_joined("alerts.asia");
     let find = |query: &str| {

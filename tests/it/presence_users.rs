@@ -1,6 +1,7 @@
 //! Presence of users through the shipped binary, over WebSocket, server-sent events and HTTP: each
 //! of the things that others promise about presence, and what they get wrong.
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
@@ -698,6 +699,35 @@ fn f8_the_members_of_its_rooms_are_told_without_asking() {
         &json!({ "id": 2, "type": "presence.set", "status": "invisible" }),
     );
     assert_eq!(told_in_room(&mut bob, "ada")["status"], "offline");
+}
+
+#[test]
+fn f8_a_crowd_is_told_of_in_batches() {
+    let throng = start_with(&["--room-batch-from", "2", "--room-batch-window", "1000"]);
+    let mut ada = throng.ws_as("ada");
+    create(&mut ada, "lobby");
+    let names: Vec<_> = (0..12).map(|n| format!("u{n}")).collect();
+    let mut crowd: Vec<_> = names.iter().map(|name| throng.ws_as(name)).collect();
+    for member in &mut crowd {
+        join(member, "lobby");
+        acked(
+            member,
+            &json!({ "id": 2, "type": "presence.set", "status": "busy" }),
+        );
+    }
+    let (mut frames, mut busy) = (0, BTreeSet::new());
+    while busy.len() < names.len() {
+        let push = ada.push();
+        if push["type"] != "room.members" {
+            continue;
+        }
+        frames += 1;
+        let entries = push["data"]["presence"].as_array().into_iter().flatten();
+        let entries = entries.filter(|entry| entry["status"] == "busy");
+        busy.extend(entries.map(|entry| entry["user_id"].as_str().unwrap().to_owned()));
+    }
+    assert_eq!(busy, names.iter().cloned().collect());
+    assert!(frames < names.len(), "{frames} frames");
 }
 
 #[test]

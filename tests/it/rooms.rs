@@ -635,6 +635,88 @@ fn f20_errors_name_the_request_and_the_field_over_both_ways() {
 }
 
 #[test]
+fn every_change_is_told_to_the_members() {
+    let throng = start();
+    let mut ada = room(&throng, json!({}));
+    let (mut bob, _eve) = (joined(&throng, "bob"), joined(&throng, "eve"));
+    let id = ada.done(send("hello"))["message_id"].clone();
+    let eve = json!({"user_id": "eve", "reason": "enough"});
+    for (command, more, told) in [
+        (
+            "room.update",
+            json!({"description": "cosy"}),
+            "room.updated",
+        ),
+        ("room.lock", json!({}), "room.locked"),
+        ("room.unlock", json!({}), "room.unlocked"),
+        (
+            "room.slow_mode",
+            json!({"slow_mode_ms": 10}),
+            "room.slow_mode",
+        ),
+        (
+            "room.slow_mode",
+            json!({"slow_mode_ms": 0}),
+            "room.slow_mode",
+        ),
+        ("room.pin", json!({"message_id": id}), "room.message_pinned"),
+        (
+            "room.unpin",
+            json!({"message_id": id}),
+            "room.message_unpinned",
+        ),
+        (
+            "room.set_role",
+            json!({"user_id": "eve", "role": "guest"}),
+            "room.role_changed",
+        ),
+        (
+            "room.grant",
+            json!({"user_id": "eve", "permission": "pin_messages"}),
+            "room.permissions_changed",
+        ),
+        (
+            "room.revoke",
+            json!({"user_id": "eve", "permission": "pin_messages"}),
+            "room.permissions_changed",
+        ),
+        ("room.mute", eve.clone(), "room.member_muted"),
+        ("room.unmute", eve.clone(), "room.member_unmuted"),
+        ("room.kick", eve.clone(), "room.member_kicked"),
+        ("room.ban", eve.clone(), "room.member_banned"),
+        ("room.unban", eve, "room.member_unbanned"),
+        ("room.archive", json!({}), "room.archived"),
+        ("room.restore", json!({}), "room.restored"),
+        (
+            "room.transfer",
+            json!({"user_id": "bob"}),
+            "room.owner_changed",
+        ),
+    ] {
+        let mut command = merged(json!({"type": command, "room_id": "den"}), &more);
+        command["id"] = json!(1);
+        ada.done(command);
+        let push = bob.next(told);
+        assert_eq!(
+            (&push["room_id"], &push["data"]["by"]),
+            (&json!("den"), &json!("ada")),
+            "{push}"
+        );
+        if let Some(user) = more.get("user_id") {
+            assert_eq!(&push["data"]["user_id"], user, "{push}");
+        }
+    }
+}
+
+/// An object with what another has as well.
+fn merged(mut object: Value, more: &Value) -> Value {
+    for (name, value) in more.as_object().unwrap() {
+        object[name] = value.clone();
+    }
+    object
+}
+
+#[test]
 fn f20_errors_say_after_how_long_to_try_again() {
     let throng = start();
     let mut ada = room(&throng, json!({}));
@@ -647,7 +729,7 @@ fn f20_errors_say_after_how_long_to_try_again() {
         let wait = fault["retry_after_ms"].as_u64().unwrap();
         assert!((1..=most).contains(&wait), "{wait}");
     };
-    too_soon(&bob.fault(send.clone()), "slow_mode", 60_000);
+    too_soon(&bob.fault(send), "slow_mode", 60_000);
     let post = || {
         let path = "/api/v1/rooms/den/messages?actor=bob";
         throng.post(path, "application/json", r#"{"text":"hello"}"#)

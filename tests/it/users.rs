@@ -73,6 +73,15 @@ fn a_connection_knows_what_is_known_about_it() {
     let seen = get(&throng, &format!("/connections/{}", ada.id()));
     assert_eq!(seen["connected_at"], me["connected_at"]);
     assert_eq!(seen["address"], "127.0.0.1");
+    let agent = [("user-agent", "radio/2.0")];
+    let (_stream, connected) = throng.sse_with("/sse?user=bob", &agent);
+    let id = connected["data"]["client_id"].as_str().unwrap();
+    let seen = get(&throng, &format!("/connections/{id}"));
+    assert_eq!(
+        (&seen["agent"], &seen["transport"]),
+        (&json!("radio/2.0"), &json!("sse")),
+        "{seen}"
+    );
 }
 
 #[test]
