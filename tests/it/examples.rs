@@ -5,6 +5,9 @@
 mod chat;
 #[path = "../examples/presence.rs"]
 mod presence;
+#[cfg(feature = "layers")]
+#[path = "../examples/rooms.rs"]
+mod rooms;
 #[path = "../examples/ticker.rs"]
 mod ticker;
 
@@ -44,6 +47,21 @@ slow: 6 ticks, the last ones:
 conflated for it: 2994
 ";
     assert_eq!(text, expected);
+}
+
+#[cfg(feature = "layers")]
+#[test]
+fn rooms_keep_what_was_said() {
+    rooms::main().unwrap();
+    let mut out = Vec::new();
+    rooms::run(&mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let (kept, told) = text.split_at(text.find("ada is told").unwrap());
+    assert_eq!(kept, "1 ada: is anybody here?\n2 bob: I am\n");
+    assert!(
+        told.contains("is told: is anybody here?") && told.contains("is told: I am"),
+        "{told}"
+    );
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failed> {
 
 async fn measured(options: &Options) -> Result<Report, Failed> {
     let server = ws::resolve(&options.url).await?;
-    // A channel to which nothing was ever published is forgotten as soon as the last one leaves.
+    // A channel to which nothing was ever published is forgotten a minute after the last one leaves.
     publish(options, server, options.channels).await?;
     let away = leave(options, server).await?;
     publish(options, server, options.messages).await?;
