@@ -8,8 +8,8 @@
 //! * [`Authorizer`] decides who may join, [`HubBuilder::on_presence`] tells who has.
 //! * With the feature `layers`: `Layers` has users, rooms, messages, patterns, presence, typing and
 //!   sessions; with `ws`, `transport::Gateway` puts all of it on sockets; with `server`, `serve` is
-//!   a whole server. [`docs::features`] lists what there is, [`docs::protocol`] what clients say,
-//!   [`docs::operations`] what they can ask.
+//!   a whole server. `docs::features` lists what there is, `docs::protocol` what clients say,
+//!   `docs::operations` what they can ask.
 //! * [`docs::architecture`] is the map of the code, [`docs::design`] says why it is so,
 //!   [`docs::guarantees`] what holds each promise, [`docs::performance`] what it costs,
 //!   [`docs::failures`] how others have failed.
