@@ -17,6 +17,19 @@ use crate::protocol::Fault;
 use crate::protocol::invalid;
 use crate::protocol::missing;
 
+use super::Argument;
+use super::Kind;
+
+/// Which connection it is about, for operations that the API may ask for as well.
+pub(super) const CONNECTION: Argument = Argument::optional(
+    "client_id",
+    Kind::Text,
+    "The connection; default the one that asks. Over HTTP it has to be named.",
+);
+
+/// Digits of an id, and some.
+const MAX_CONNECTION: usize = 32;
+
 /// One asking for an operation: who asks, and with which arguments.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
@@ -81,6 +94,25 @@ impl<'a> Call<'a> {
                 Err(Fault::new(ErrorCode::InvalidField, why))
             }
         }
+    }
+
+    /// The connection that it is about: the one that asks, or the one that [`CONNECTION`] names; a
+    /// user can name its own alone.
+    pub(crate) fn connection(&self) -> Result<Client, Fault> {
+        let actor = match &self.caller {
+            Caller::Client(client) => return Ok(Client::clone(client)),
+            Caller::Api(actor) => actor,
+        };
+        let id = self.text(CONNECTION.name, MAX_CONNECTION)?;
+        let client = id.parse().ok().and_then(|id| self.layers.hub().client(id));
+        let is_theirs = |client: &Client| match actor {
+            Actor::Server => true,
+            Actor::User(user) => client.user() == Some(user),
+        };
+        client.filter(is_theirs).ok_or_else(|| {
+            let why = "this user has no connection of this id";
+            Fault::new(ErrorCode::UnknownConnection, why).field(CONNECTION.name)
+        })
     }
 
     /// A text that has to be there.

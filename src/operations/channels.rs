@@ -20,6 +20,7 @@ use super::Kind;
 use super::Method;
 use super::Operation;
 use super::Who;
+use super::call::CONNECTION;
 use super::page;
 
 pub(super) const CHANNEL: Argument = Argument::needed("channel_id", Kind::Text, "Which channel.");
@@ -168,8 +169,9 @@ pub(super) const TABLE: &[Operation] = &[
         method: Method::Post,
         path: "/patterns",
         summary: "Receives what is published to any channel that matches, those to come too.",
-        who: Who::Connection,
+        who: Who::Anyone,
         arguments: &[
+            CONNECTION,
             PATTERN,
             PREFIX,
             SUFFIX,
@@ -186,11 +188,11 @@ pub(super) const TABLE: &[Operation] = &[
         method: Method::Delete,
         path: "/patterns",
         summary: "Receives no more by a pattern.",
-        who: Who::Connection,
-        arguments: &[PATTERN, PREFIX, SUFFIX],
+        who: Who::Anyone,
+        arguments: &[CONNECTION, PATTERN, PREFIX, SUFFIX],
         run: |call| {
             let pattern = pattern(call)?.ok_or_else(no_pattern)?;
-            let done = channels(call)?.unsubscribe(call.client()?, &pattern);
+            let done = channels(call)?.unsubscribe(&call.connection()?, &pattern);
             done.map_err(fault)?;
             Ok(Answer::done())
         },
@@ -199,11 +201,13 @@ pub(super) const TABLE: &[Operation] = &[
         name: "pattern.list",
         method: Method::Get,
         path: "/patterns",
-        summary: "The patterns that this connection is subscribed to, each with its filter.",
-        who: Who::Connection,
-        arguments: &[],
+        summary: "The patterns that a connection is subscribed to, each with its filter.",
+        who: Who::Anyone,
+        arguments: &[CONNECTION],
         run: |call| {
-            let patterns = channels(call)?.patterns(call.client()?.id()).into_iter();
+            let patterns = channels(call)?
+                .patterns(call.connection()?.id())
+                .into_iter();
             let patterns: Vec<_> = patterns
                 .map(
                     |(pattern, filter)| json!({ "pattern": pattern.to_string(), "filter": filter }),
@@ -220,7 +224,7 @@ pub(super) const MAX_NAME: usize = 1024;
 fn subscribe(call: &Call<'_>) -> Result<Answer, Fault> {
     let pattern = pattern(call)?.ok_or_else(no_pattern)?;
     let filter: Option<Value> = call.arguments.json("filter", "an object")?;
-    let done = channels(call)?.subscribe(call.client()?, &pattern, filter.as_ref());
+    let done = channels(call)?.subscribe(&call.connection()?, &pattern, filter.as_ref());
     done.map_err(fault)?;
     Ok(Answer::of(&json!({ "pattern": pattern.to_string() })))
 }

@@ -361,6 +361,57 @@ fn f19_channels_ask_who_may_and_keep_nothing_of_who_has_gone() {
 }
 
 #[test]
+fn a_stream_has_patterns_and_filters_as_well() {
+    let throng = Throng::start(&["--authorize", "open"]);
+    let filter = "%7B%22level%22%3A%22high%22%7D";
+    let path = format!("/sse?user=ada&channels=news&filter={filter}");
+    let (mut stream, connected) = throng.sse(&path);
+    stream.expect("joined");
+    let client = connected["data"]["client_id"].as_str().unwrap();
+    let body = json!({"client_id": client, "pattern": "sport.*", "filter": {"live": true}});
+    let patterns = "/api/v1/patterns?actor=ada";
+    let subscribed = throng.post(patterns, "application/json", body.to_string());
+    assert_eq!(subscribed.status, 200, "{subscribed:?}");
+    let foreign = patterns.replace("ada", "eve");
+    let foreign = throng.post(&foreign, "application/json", body.to_string());
+    assert_eq!(foreign.problem(), (404, "unknown_connection".into()));
+    let nameless = throng.post(patterns, "application/json", r#"{"pattern":"a.*"}"#);
+    assert_eq!(nameless.problem(), (400, "missing_field".into()));
+    let list = format!("{patterns}&client_id={client}");
+    assert_eq!(
+        throng.get(&list).json()["patterns"][0]["pattern"],
+        "s:sport.*"
+    );
+    stream.expect("joined");
+
+    let mut other = throng.ws_as("bob");
+    for (channel, metadata) in [
+        ("news", json!({"level": "low"})),
+        ("news", json!({"level": "high"})),
+        ("sport.golf", json!({"live": false})),
+        ("sport.golf", json!({"live": true})),
+    ] {
+        let publish = json!({
+            "type": "publish", "channel_id": channel, "data": metadata, "metadata": metadata,
+        });
+        done(&mut other, &publish);
+    }
+    assert_eq!(stream.expect("message")["data"], json!({"level": "high"}));
+    assert_eq!(stream.expect("message")["data"], json!({"live": true}));
+
+    let gone = throng.request("DELETE", &format!("{list}&pattern=sport.*"), &[], b"");
+    assert_eq!(gone.status, 204, "{gone:?}");
+    assert_eq!(throng.get(&list).json()["patterns"], json!([]));
+    for (filter, code) in [
+        ("x", "invalid_filter"),
+        ("%7B%22a%22%3A%7B%22b%22%3A1%7D%7D", "invalid_filter"),
+    ] {
+        let refused = throng.get(&format!("/sse?channels=news&filter={filter}"));
+        assert_eq!(refused.problem(), (400, code.into()), "{filter}");
+    }
+}
+
+#[test]
 fn f19_a_pattern_is_no_way_around_the_authorizer() {
     let throng = Throng::start(&["--authorize", "open"]);
     let mut ada = throng.ws_as("ada");

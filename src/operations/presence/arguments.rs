@@ -1,15 +1,7 @@
 //! The arguments of what can be asked about presence.
 
-use crate::code::ErrorCode;
-use crate::hub::Client;
-use crate::layers::Actor;
 use crate::operations::Argument;
-use crate::operations::Call;
-use crate::operations::Caller;
 use crate::operations::Kind;
-use crate::protocol::Fault;
-
-use super::MAX_TEXT;
 
 pub(super) const USER: Argument = Argument::needed("user_id", Kind::Text, "The user.");
 
@@ -17,12 +9,6 @@ pub(super) const WHOSE: Argument = Argument::optional(
     "user_id",
     Kind::Text,
     "The user; default the one who asks. Another than that is for the server only.",
-);
-
-pub(super) const CONNECTION: Argument = Argument::optional(
-    "client_id",
-    Kind::Text,
-    "The connection; default the one that asks. Over HTTP it has to be named.",
 );
 
 pub(super) const USERS: Argument =
@@ -144,22 +130,3 @@ pub(super) const WINDOW: Argument = Argument::optional(
     Kind::Number,
     "Over which time; default as far as the history reaches.",
 );
-
-/// The connection that it is about: the one that asks, or the one that is named; a user can name
-/// its own alone.
-pub(super) fn connection(call: &Call<'_>) -> Result<Client, Fault> {
-    let actor = match &call.caller {
-        Caller::Client(client) => return Ok(Client::clone(client)),
-        Caller::Api(actor) => actor,
-    };
-    let id = call.text("client_id", MAX_TEXT)?;
-    let client = id.parse().ok().and_then(|id| call.layers.hub().client(id));
-    let is_theirs = |client: &Client| match actor {
-        Actor::Server => true,
-        Actor::User(user) => client.user() == Some(user),
-    };
-    client.filter(is_theirs).ok_or_else(|| {
-        let why = "this user has no connection of this id";
-        Fault::new(ErrorCode::UnknownConnection, why).field("client_id")
-    })
-}

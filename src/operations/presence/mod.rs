@@ -27,6 +27,7 @@ use crate::operations::Caller;
 use crate::operations::Method;
 use crate::operations::Operation;
 use crate::operations::Who;
+use crate::operations::call::CONNECTION;
 use crate::operations::disabled;
 use crate::operations::page::AFTER;
 use crate::operations::page::LIMIT;
@@ -40,7 +41,6 @@ use self::arguments::ACTIVITY_DETAIL;
 use self::arguments::AGO;
 use self::arguments::AVAILABILITY;
 use self::arguments::AVAILABLE;
-use self::arguments::CONNECTION;
 use self::arguments::CUSTOM_STATUS;
 use self::arguments::DETAILS;
 use self::arguments::DEVICE;
@@ -59,7 +59,6 @@ use self::arguments::WHICH;
 use self::arguments::WHOSE;
 use self::arguments::WINDOW;
 use self::arguments::WITHIN;
-use self::arguments::connection;
 use self::update::device;
 use self::update::status;
 use self::update::update;
@@ -393,13 +392,13 @@ fn in_room(call: &Call<'_>) -> Result<Answer, Fault> {
 
 fn watch(call: &Call<'_>) -> Result<Answer, Fault> {
     let user = call.user_named("user_id")?;
-    let seen = presence(call)?.watch(&connection(call)?, &user);
+    let seen = presence(call)?.watch(&call.connection()?, &user);
     seen.map(|seen| Answer::of(&seen)).map_err(fault)
 }
 
 fn unwatch(call: &Call<'_>) -> Result<Answer, Fault> {
     let user = call.user_named("user_id")?;
-    presence(call)?.unwatch(&connection(call)?, &user);
+    presence(call)?.unwatch(&call.connection()?, &user);
     Ok(Answer::done())
 }
 

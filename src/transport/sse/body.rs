@@ -17,6 +17,7 @@ use http_body::SizeHint;
 use tokio::time;
 use tokio::time::Sleep;
 
+use crate::hub::Filter;
 use crate::hub::StreamPosition;
 use crate::hub::SubscribeOptions;
 use crate::id::ChannelName;
@@ -59,6 +60,7 @@ pub(super) struct Live {
 pub(super) struct Ask {
     pub(super) channel: ChannelName,
     pub(super) since: Option<StreamPosition>,
+    pub(super) filter: Option<Filter>,
 }
 
 impl SseBody {
@@ -173,16 +175,22 @@ impl Live {
 
     fn next_join(&mut self) -> Option<&mut (ChannelName, Subscribing)> {
         if self.joining.is_none() {
-            let Ask { channel, since } = self.asks.pop_front()?;
+            let Ask {
+                channel,
+                since,
+                filter,
+            } = self.asks.pop_front()?;
             let client = self.stream.client.clone();
             let name = channel.clone();
             let layers = self.gateway.layers().cloned();
             let joining: Subscribing = Box::pin(async move {
-                let options = SubscribeOptions::new();
-                let options = match since {
-                    Some(position) => options.since(position),
-                    None => options,
-                };
+                let mut options = SubscribeOptions::new();
+                if let Some(position) = since {
+                    options = options.since(position);
+                }
+                if let Some(filter) = filter {
+                    options = options.filter(filter);
+                }
                 seat::join(layers.as_ref(), &client, &name, options).await
             });
             self.joining = Some((channel, joining));

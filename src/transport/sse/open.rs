@@ -13,8 +13,10 @@ use hyper::header::HeaderName;
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 
+use crate::hub::Filter;
 use crate::hub::StreamPosition;
 use crate::id::ChannelName;
+use crate::layers::Layers;
 use crate::layers::RoomId;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
@@ -23,6 +25,7 @@ use crate::protocol::StreamHello;
 use crate::protocol::StreamPush;
 use crate::transport::Problem;
 use crate::transport::fault::channel_named;
+use crate::transport::fault::channels_fault;
 use crate::transport::gateway::Gateway;
 use crate::transport::sse::SseBody;
 use crate::transport::sse::body::Ask;
@@ -128,8 +131,10 @@ impl Plan {
             resumed: resumed.map_err(|malformed| *malformed),
         };
         let resume = resume.unwrap_or_default();
+        let filter = query.filter.map(|filter| wanted(gateway, &filter));
+        let filter = filter.transpose()?;
         for channel in &query.channels {
-            plan.name(channel, resume.get(channel))?;
+            plan.name(channel, resume.get(channel), filter.as_ref())?;
         }
         for (channel, mark) in resume.entries {
             let is_named = query.channels.iter().any(|named| **named == *channel);
@@ -141,7 +146,12 @@ impl Plan {
     }
 
     /// A channel of the query.
-    fn name(&mut self, channel: &ChannelName, mark: Option<Mark>) -> Result<(), Problem> {
+    fn name(
+        &mut self,
+        channel: &ChannelName,
+        mark: Option<Mark>,
+        filter: Option<&Filter>,
+    ) -> Result<(), Problem> {
         let since = match mark {
             Some(Mark::At(position)) => Some(position),
             _ => None,
@@ -157,6 +167,7 @@ impl Plan {
             self.asks.push_back(Ask {
                 channel: channel.clone(),
                 since,
+                filter: filter.cloned(),
             });
         }
         Ok(())
@@ -177,6 +188,7 @@ impl Plan {
                     return self.asks.push_back(Ask {
                         channel: name,
                         since,
+                        filter: None,
                     });
                 }
                 Err(error) => Fault::new(ErrorCode::TooLarge, error.to_string()),
@@ -202,6 +214,17 @@ impl Plan {
         }
         self.rooms.insert(room, position);
     }
+}
+
+/// The filter that a query gives.
+fn wanted(gateway: &Gateway, filter: &str) -> Result<Filter, Fault> {
+    let channels = gateway.layers().and_then(Layers::channels);
+    let channels = channels.ok_or_else(|| {
+        let why = "this server has filters turned off";
+        Fault::new(ErrorCode::FeatureDisabled, why).field("filter")
+    })?;
+    let filter = channels.filter_of(filter).map_err(channels_fault)?;
+    Ok(filter)
 }
 
 /// The room that a channel of the hub carries.

@@ -13,6 +13,8 @@ use crate::transport::sse::percent;
 pub(crate) struct Query {
     /// Each once, in the order in which they were named.
     pub(super) channels: Vec<ChannelName>,
+    /// Which messages are wanted in them, by their metadata, as JSON.
+    pub(super) filter: Option<String>,
     /// The id of the last event that the client has seen; empty when it names none.
     pub(super) last_event_id: String,
 }
@@ -26,7 +28,7 @@ pub(crate) struct Bounds {
 }
 
 impl Query {
-    /// Reads a query: `channels=a,b`, `channel=a` once for each, and `last_event_id` or
+    /// Reads a query: `channels=a,b`, `channel=a` once for each, `filter`, and `last_event_id` or
     /// `lastEventId`. Parameters of other names are somebody else's.
     ///
     /// As in a form, `+` is a space. A name with a comma needs a `channel` of its own.
@@ -42,6 +44,12 @@ impl Query {
                     for name in names.split(',').filter(|name| !name.is_empty()) {
                         parsed.add("channels", name, bounds)?;
                     }
+                }
+                "filter" => {
+                    if parsed.filter.is_some() {
+                        return Err(invalid("filter", "the filter is given twice"));
+                    }
+                    parsed.filter = Some(decoded("filter", value)?);
                 }
                 "last_event_id" | "lastEventId" => {
                     if has_id {
