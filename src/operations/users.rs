@@ -111,7 +111,7 @@ pub(super) const TABLE: &[Operation] = &[
         name: "user.get",
         method: Method::Get,
         path: "/users/{user_id}",
-        summary: "The connections of a user, oldest first, and how many channels it takes up.",
+        summary: "The connections of a user, oldest first, and how many channels and rooms it is in.",
         who: Who::Anyone,
         arguments: &[USER],
         run: get,
@@ -242,6 +242,7 @@ fn get(call: &Call<'_>) -> Result<Answer, Fault> {
         "user_id": user,
         "connections": connections,
         "channels": channels,
+        "rooms": call.layers.rooms().map_or(0, |rooms| rooms.rooms_of(&user).len()),
     })))
 }
 

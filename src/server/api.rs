@@ -23,6 +23,8 @@ use crate::server::view::ChannelView;
 use crate::server::view::ClientView;
 use crate::server::view::SlowList;
 use crate::server::view::StatsView;
+use crate::time::Clock;
+use crate::time::SystemClock;
 use crate::transport::Problem;
 use crate::transport::fault::channel_code;
 use crate::transport::fault::in_full;
@@ -88,7 +90,10 @@ pub(super) async fn kick(State(app): State<App>, id: Named) -> Result<StatusCode
 
 /// The counters of the hub, of the transports and of the listener.
 pub(super) async fn stats(State(app): State<App>) -> Json<StatsView> {
-    Json(StatsView::of(&app.gateway, app.accepting.stats()))
+    let uptime = SystemClock::new()
+        .now()
+        .saturating_duration_since(app.since);
+    Json(StatsView::of(&app.gateway, app.accepting.stats(), uptime))
 }
 
 /// The channels there are.

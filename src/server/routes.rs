@@ -1,6 +1,7 @@
 //! Which path is what.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::Request;
@@ -28,6 +29,7 @@ pub(super) struct App {
     pub(super) accepting: Arc<Accepting>,
     pub(super) config: Arc<ServerConfig>,
     pub(super) gateway: Gateway,
+    pub(super) since: Instant,
 }
 
 pub(super) fn router(app: App) -> Router {

@@ -17,6 +17,8 @@ use crate::server::connection::Connections;
 use crate::server::http::Http;
 use crate::server::routes;
 use crate::server::routes::App;
+use crate::time::Clock;
+use crate::time::SystemClock;
 use crate::transport::Gateway;
 
 /// Serves on `listener` until `shutdown` completes, then drains and returns.
@@ -67,6 +69,7 @@ pub async fn serve(
         accepting: Arc::clone(&accepting),
         config: Arc::clone(&config),
         gateway: gateway.clone(),
+        since: SystemClock::new().now(),
     };
     let http = Http::new(routes::router(app), Arc::clone(&config), draining.clone());
     let connections = Connections::new(accepting, Arc::clone(&config), http, draining.clone());

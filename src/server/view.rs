@@ -13,6 +13,7 @@ use crate::hub::SlowClient;
 use crate::id::ChannelName;
 use crate::layers::Layers;
 use crate::layers::is_reserved;
+use crate::layers::rooms::Rooms;
 use crate::layers::sessions::Sessions;
 use crate::protocol::MemberView;
 use crate::server::accept::AcceptStats;
@@ -25,6 +26,12 @@ use crate::transport::TransportStats;
 /// The counters of the hub, of the transports and of the listener.
 #[derive(Debug, Serialize)]
 pub(super) struct StatsView {
+    uptime_ms: u64,
+    /// Users that have a connection.
+    users: usize,
+    /// Users that are online, away or busy.
+    present: usize,
+    rooms: usize,
     clients: usize,
     channels: usize,
     subscriptions: usize,
@@ -81,11 +88,17 @@ struct LatencyView {
 }
 
 impl StatsView {
-    pub(super) fn of(gateway: &Gateway, listener: AcceptStats) -> Self {
+    pub(super) fn of(gateway: &Gateway, listener: AcceptStats, uptime: Duration) -> Self {
+        let layers = gateway.layers();
+        let presence = layers.and_then(Layers::presence);
         let stats = gateway.hub().stats();
         let transports = [Transport::Other, Transport::Sse, Transport::Ws];
         let view = |kind: Transport| (kind.as_str(), TransportView::of(&gateway.stats(kind)));
         Self {
+            uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
+            users: layers.map_or(0, |layers| layers.users().user_count()),
+            present: presence.map_or(0, |presence| presence.counts().present),
+            rooms: layers.and_then(Layers::rooms).map_or(0, Rooms::count),
             listener: ListenerView::of(listener),
             transports: transports.into_iter().map(view).collect(),
             clients: stats.clients,

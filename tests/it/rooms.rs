@@ -781,6 +781,12 @@ fn f26_the_api_shows_what_there_really_is() {
     ] {
         assert_eq!(stats[what], count, "{what}");
     }
+    let all = throng.stats();
+    for (what, count) in [("rooms", 1), ("users", 2), ("present", 2)] {
+        assert_eq!(all[what], count, "{what}");
+    }
+    assert!(all["uptime_ms"].is_u64(), "{all}");
+    assert_eq!(throng.get("/api/v1/users/bob").json()["rooms"], 1);
     let members = throng.get("/api/v1/rooms/den/members").json();
     assert_eq!(members["members"][1]["presence"]["status"], "online");
     assert_eq!(
