@@ -2,6 +2,7 @@
 
 mod core;
 mod fanout;
+mod remembering;
 mod replay;
 mod roster;
 mod state;

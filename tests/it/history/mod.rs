@@ -1,5 +1,6 @@
 //! What a channel remembers, and what those get of it who come back.
 
+mod behind;
 mod runs;
 
 use std::time::Duration;
