@@ -98,7 +98,7 @@ impl State {
                 self.face.counters.replay(frames);
                 self.subscribers.go_live(index);
             }
-            Given::Some(frames) => self.face.counters.replay(frames),
+            Given::Part(frames) => self.face.counters.replay(frames),
             Given::Closed => self.subscribers.found_dead(membership),
         }
     }

@@ -3,8 +3,9 @@
 //! A subscriber that joins [since](crate::SubscribeOptions::since) some position is *behind* until
 //! it has been given everything up to the last publication; then, in the same operation of the
 //! channel, it goes live, so that nothing can come between. What it is given fills its outbox to
-//! one half at most: the other half is for what its other channels publish meanwhile. When its
-//! outbox is empty, the receiver asks for more.
+//! one half at most, whatever else is in there and however many channels it is behind in: the other
+//! half is for what is published meanwhile. When its outbox is empty, the receiver asks its channels
+//! for more, each time another one first.
 //!
 //! Should the history forget something before the subscriber was given it, the loss is counted and
 //! told as any other is; under [`SlowConsumer::Disconnect`] the client is disconnected.
@@ -87,7 +88,7 @@ pub(super) enum Given {
     /// Everything: so many publications.
     All(usize),
     /// Some, and there is more when the outbox is empty.
-    Some(usize),
+    Part(usize),
     /// The client was found closed, or has been closed.
     Closed,
 }
@@ -110,14 +111,14 @@ impl Behind {
         }
         for entry in history.after(self.after) {
             if self.wants(entry) {
-                // The first is always tried: whoever asks has an empty outbox, and says so.
-                if given > 0 && self.subscriber.client.queue.ring.is_half_full() {
-                    return Given::Some(given);
+                // An empty outbox is never half full: whoever comes again and again gets it all.
+                if self.subscriber.client.queue.ring.is_half_full() {
+                    return self.pause(given);
                 }
                 match self.put(entry, face) {
                     Put::Done => given += 1,
                     Put::Dropped => {}
-                    Put::Full => return self.wait(given),
+                    Put::Full => return self.pause(given),
                     Put::Closed => return Given::Closed,
                 }
             }
@@ -127,12 +128,13 @@ impl Behind {
     }
 
     /// Leaves the rest until the outbox is empty.
-    fn wait(&self, given: usize) -> Given {
+    fn pause(&self, given: usize) -> Given {
         if given == 0 {
-            // It may have been emptied by one who has not seen that it may ask.
+            // What fills it came from elsewhere. It may have been emptied by one who has not seen
+            // that it may ask.
             self.subscriber.client.queue.ring.call();
         }
-        Given::Some(given)
+        Given::Part(given)
     }
 
     fn wants(&self, entry: &Entry) -> bool {

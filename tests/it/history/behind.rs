@@ -13,6 +13,7 @@ use crate::support::drain;
 use crate::support::open_hub;
 
 use super::options;
+use super::remembering;
 use super::small;
 
 fn send(hub: &Hub, channel: &str, times: usize) {
@@ -56,4 +57,60 @@ fn what_the_join_itself_has_forgotten_is_not_promised() {
         // The member stays, so that nothing more is forgotten.
         kept.push(outbox);
     }
+}
+
+#[test]
+fn many_replays_at_once_leave_room_as_one_does() {
+    let hub = remembering(HistoryOptions::new()).build().unwrap();
+    let (client, mut outbox) = hub.connect(strict(8)).unwrap();
+    client.subscribe_blocking("live").unwrap();
+    for channel in ["a", "b", "c", "d"] {
+        let begin = begin(&hub, channel);
+        send(&hub, channel, 10);
+        let since = SubscribeOptions::new().since(begin);
+        let joined = client.subscribe_with(channel, since).now_or_never();
+        assert!(joined.unwrap().unwrap().recovered);
+    }
+    let (mut replayed, mut live) = (0, 0);
+    loop {
+        assert!(outbox.len() <= 5, "half of the outbox, and one");
+        send(&hub, "live", 1);
+        live += 1;
+        let frames: Vec<_> = std::iter::from_fn(|| outbox.try_recv().ok())
+            .take(3)
+            .collect();
+        let of_live = |frame: &&throng::Frame| frame.channel().unwrap().as_str() == "live";
+        let lives = frames.iter().filter(of_live).count();
+        live -= lives;
+        replayed += frames.len() - lives;
+        if frames.len() < 3 {
+            break;
+        }
+    }
+    assert_eq!((replayed, live), (40, 0));
+    assert_eq!(client.stats().dropped, 0);
+    assert_eq!(outbox.close_reason(), None);
+}
+
+#[test]
+fn no_replay_waits_for_the_end_of_another() {
+    let hub = remembering(HistoryOptions::new()).build().unwrap();
+    let (client, mut outbox) = hub.connect(small(8)).unwrap();
+    for channel in ["a", "b", "c"] {
+        let begin = begin(&hub, channel);
+        send(&hub, channel, 60);
+        let since = SubscribeOptions::new().since(begin);
+        let _joined = client.subscribe_with(channel, since).now_or_never();
+    }
+    let of = |channel: &str, frames: &[throng::Frame]| {
+        let mut frames = frames.iter();
+        frames.any(|frame| frame.channel().unwrap().as_str() == channel)
+    };
+    let first: Vec<_> = std::iter::from_fn(|| outbox.try_recv().ok())
+        .take(40)
+        .collect();
+    for channel in ["a", "b", "c"] {
+        assert!(of(channel, &first), "nothing of {channel} yet");
+    }
+    assert_eq!(first.len() + drain(&mut outbox).len(), 180);
 }
