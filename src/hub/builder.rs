@@ -13,14 +13,15 @@ use crate::hub::after::HubEvent;
 use crate::hub::after::Logger;
 use crate::hub::after::PresenceEvent;
 use crate::hub::after::PresenceHook;
+use crate::hub::agenda::Agenda;
 use crate::hub::authorize::Authorizer;
+use crate::hub::channel::Core;
 use crate::hub::common::Common;
 use crate::hub::common::HistoryRule;
 use crate::hub::error::Allowed;
 use crate::hub::error::BuildError;
 use crate::hub::history::Budget;
 use crate::hub::history::HistoryOptions;
-use crate::hub::lingering::Lingering;
 use crate::hub::stats::HubCounters;
 use crate::id::ChannelName;
 use crate::limits::Limits;
@@ -183,8 +184,9 @@ impl HubBuilder {
             clock: self.clock,
             start,
             epoch: AtomicU64::new(first_epoch()),
-            unheld: SegQueue::new(),
-            lingering: Lingering::new(),
+            changed: SegQueue::new(),
+            aging: Agenda::new(Core::aging),
+            lingering: Agenda::new(Core::lingering),
             history: self.history,
             history_budget: Arc::new(Budget::new(self.limits.max_history_bytes)),
         };

@@ -10,6 +10,7 @@
 //! No runtime, no thread and no I/O is in here: whoever calls does the work.
 
 mod after;
+mod agenda;
 mod authorize;
 mod backlog;
 mod batch;
@@ -22,7 +23,6 @@ mod error;
 mod filter;
 mod frame;
 mod history;
-mod lingering;
 mod membership;
 mod outbox;
 mod policy;
@@ -286,9 +286,10 @@ impl Hub {
         self.shared.common.router.set(Box::new(router)).is_ok()
     }
 
-    /// Does what is due: reclaims the channels that nobody holds and that have forgotten all. So
-    /// does everything that connects, leaves or looks; a hub on which nothing happens is to be
-    /// called from time to time, as a gateway does.
+    /// Does what is due: has channels forget what is too old, and reclaims those that nobody holds
+    /// and that have forgotten all. So does everything that connects, leaves or looks; a hub on
+    /// which nothing happens is to be called from time to time, as a gateway does. Looks at those
+    /// channels only that something is due with.
     pub fn tick(&self) {
         self.shared.sweep();
         self.shared.common.serve();

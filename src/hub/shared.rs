@@ -54,7 +54,7 @@ impl Shared {
     pub(super) fn new(common: Common, shards: usize) -> Self {
         let common = Arc::new(common);
         Self {
-            everyone: Arc::new(Core::new(None, Arc::clone(&common))),
+            everyone: Core::new(None, Arc::clone(&common)),
             common,
             shards: (0..shards).map(|_| CachePadded::default()).collect(),
             hasher: RandomState::new(),
@@ -133,7 +133,7 @@ impl Shared {
             self.channels.fetch_sub(1, Ordering::Relaxed);
             return Err(ChannelError::TooManyChannels { limit });
         }
-        let core = Arc::new(Core::new(Some(name.clone()), Arc::clone(&self.common)));
+        let core = Core::new(Some(name.clone()), Arc::clone(&self.common));
         let channel = self.held(&core);
         let told = || ChannelChange::Made(name.clone());
         self.common.tell_channel(told);
@@ -206,20 +206,47 @@ impl Shared {
         }
     }
 
-    /// Takes the channels that nobody holds any more out of the table.
+    /// Does what is due: has channels forget what is too old, and takes those that nobody holds any
+    /// more, and that remember nothing, out of the table.
     pub(super) fn sweep(&self) {
-        while let Some(channel) = self.common.unheld.pop() {
-            if !self.common.linger(&channel, channel.keeps_for()) {
-                self.reclaim(&channel);
+        let common = &self.common;
+        let mut expired = false;
+        loop {
+            if let Some(channel) = common.changed.pop() {
+                channel.note_looked_at();
+                self.look_at(&channel);
+            } else if let Some(channel) = common.aging.next(|| common.millis()) {
+                channel.expire();
+                expired = true;
+            } else if let Some(channel) = common.lingering.next(|| common.millis()) {
+                self.look_at(&channel);
+            } else {
+                break;
             }
         }
-        while let Some((channel, now)) = self.common.forgotten() {
-            let longer = channel.keeps_until().saturating_sub(now);
-            if !self.common.linger(&channel, longer) {
-                self.reclaim(&channel);
-            }
+        if expired {
+            common.serve();
+        } else {
+            self.serve_told();
         }
-        self.serve_told();
+    }
+
+    /// Has a channel wait for what is to be done with it, or reclaims it.
+    fn look_at(&self, channel: &Arc<Core>) {
+        self.common.aging.add(channel, channel.ages_at());
+        if !channel.is_unheld() {
+            return;
+        }
+        if self.stays(channel) {
+            self.common.lingering.add(channel, channel.stays_until());
+        } else {
+            self.reclaim(channel);
+        }
+    }
+
+    /// Whether a channel stays although nobody holds it.
+    fn stays(&self, channel: &Core) -> bool {
+        channel.stays_for() > 0 && channel.stays_until() >= self.common.millis()
     }
 
     /// Has told who wants to know what channels have come and gone; here no lock is held.
@@ -235,7 +262,8 @@ impl Shared {
         let is_there = channels
             .get(name)
             .is_some_and(|there| Arc::ptr_eq(there, channel));
-        if !is_there || !channel.is_unheld() {
+        // Whoever has come and gone meanwhile has had it looked at again.
+        if !is_there || !channel.is_unheld() || self.stays(channel) {
             return;
         }
         let removed = channels.remove(name);
@@ -280,6 +308,5 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // What is still to be reclaimed holds on to what it is queued in.
         self.sweep();
-        self.common.lingering.clear();
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::hub::agenda::NEVER;
 use crate::hub::channel::replay::Given;
 use crate::hub::channel::replay::is_remembered;
 use crate::hub::channel::state::State;
@@ -22,10 +23,30 @@ impl State {
         };
         if is_remembered(&frame.0.what, history.mode()) {
             let now = self.face.common.millis();
+            let was_empty = history.ages_at() == NEVER;
             history.push(self.position.offset, frame, except, now);
-            self.face.keep_until(history.keeps_until(now));
+            self.face.set_forgets_at(history.forgets_at(now));
+            self.face.counters.remember(history.size());
+            if was_empty {
+                self.await_age();
+            }
+        }
+    }
+
+    /// Forgets what is too old.
+    pub(super) fn expire(&mut self) {
+        if let Some(history) = &mut self.history {
+            history.expire(self.face.common.millis());
             self.face.counters.remember(history.size());
         }
+    }
+
+    /// Has somebody come when the oldest that is remembered is too old; until then the oldest may
+    /// have become another one, and that is seen then.
+    pub(super) fn await_age(&self) {
+        let history = self.history.as_ref();
+        let ages_at = history.map_or(NEVER, |history| history.ages_at());
+        self.face.set_ages_at(ages_at);
     }
 
     pub(super) fn remember(&mut self, options: Option<HistoryOptions>) {
@@ -38,18 +59,23 @@ impl State {
             ))
         };
         match (options, &mut self.history) {
-            (Some(options), Some(history)) => history.set(options),
+            (Some(options), Some(history)) => {
+                let now = self.face.common.millis();
+                history.set(options, now);
+                self.face.forget_by(history.forgets_at(now));
+            }
             (Some(options), history) => *history = Some(made(options)),
             (None, history) => {
                 *history = None;
-                self.face.keep_until(0);
+                self.face.set_forgets_at(0);
             }
         }
         let history = self.history.as_ref();
         let size = history.map_or((0, 0), |history| history.size());
         self.face.counters.remember(size);
         let age = history.map_or(0, |history| history.max_age_ms());
-        self.face.keep_for(age);
+        self.face.set_age(age);
+        self.await_age();
     }
 
     pub(super) fn page(&mut self, query: &HistoryQuery) -> HistoryPage {
@@ -58,9 +84,8 @@ impl State {
             floor: self.position.offset,
             ..HistoryPage::default()
         };
-        if let Some(history) = &mut self.history {
-            history.expire(self.face.common.millis());
-            self.face.counters.remember(history.size());
+        self.expire();
+        if let Some(history) = &self.history {
             (page.frames, page.more) = history.page(query);
             page.floor = history.floor();
         }
@@ -75,23 +100,14 @@ impl State {
         let Some(index) = membership.index() else {
             return;
         };
+        self.expire();
         let Some(behind) = self.subscribers.behind(index) else {
             return;
         };
-        let given = match &mut self.history {
-            Some(history) => {
-                history.expire(self.face.common.millis());
-                behind.give(history, &self.face)
-            }
-            // Forgotten meanwhile: what it has not been given is lost.
-            None => {
-                let budget = Arc::clone(&self.face.common.history_budget);
-                let options = HistoryOptions::new();
-                behind.give(
-                    &History::new(options, self.position.offset, budget),
-                    &self.face,
-                )
-            }
+        let given = match &self.history {
+            Some(history) => behind.give(history, &self.face),
+            // Forgotten meanwhile.
+            None => behind.lose_all(self.position.offset, &self.face),
         };
         match given {
             Given::All(frames) => {

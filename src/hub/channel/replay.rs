@@ -99,15 +99,8 @@ impl Behind {
         // First, so that a client which receives what is put in below may ask for more.
         self.subscriber.membership.let_ask();
         let mut given = 0;
-        if self.after < history.floor() {
-            let lost = Lost {
-                first: self.after + 1,
-                last: history.floor(),
-            };
-            self.after = history.floor();
-            if self.lose(lost, face) {
-                return Given::Closed;
-            }
+        if self.lose_up_to(history.floor(), face) {
+            return Given::Closed;
         }
         for entry in history.after(self.after) {
             if self.wants(entry) {
@@ -125,6 +118,25 @@ impl Behind {
             self.after = entry.number;
         }
         Given::All(given)
+    }
+
+    /// Gives up what it has not been given, up to the last publication at `position`.
+    pub(super) fn lose_all(&mut self, position: u64, face: &Face) -> Given {
+        if self.lose_up_to(position, face) {
+            Given::Closed
+        } else {
+            Given::All(0)
+        }
+    }
+
+    /// What it has not been given up to `last` is gone. Says whether the client is closed for it.
+    fn lose_up_to(&mut self, last: u64, face: &Face) -> bool {
+        if self.after >= last {
+            return false;
+        }
+        let first = self.after + 1;
+        self.after = last;
+        self.lose(Lost { first, last }, face)
     }
 
     /// Leaves the rest until the outbox is empty.

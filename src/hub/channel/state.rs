@@ -57,6 +57,8 @@ pub(crate) enum Op {
     Leave(Arc<Membership>),
     /// Gives a subscriber that is behind more of what it has missed.
     CatchUp(Arc<Membership>),
+    /// Forgets what is too old.
+    Expire,
     History(HistoryQuery, Reply<HistoryPage>),
     /// Sets what is remembered.
     Remember(Option<HistoryOptions>),
@@ -112,6 +114,11 @@ impl Machine for State {
             }
             Op::CatchUp(membership) => {
                 self.catch_up(&membership);
+                Output::Replied
+            }
+            Op::Expire => {
+                self.expire();
+                self.await_age();
                 Output::Replied
             }
             Op::History(query, reply) => {
@@ -227,10 +234,7 @@ impl State {
         if !membership.is_wanted() {
             return Err(SubscribeError::Unsubscribed);
         }
-        if let Some(history) = &mut self.history {
-            history.expire(self.face.common.millis());
-            self.face.counters.remember(history.size());
-        }
+        self.expire();
         let before = self.position;
         if let Some(member) = membership.member() {
             self.admit(member)?;
