@@ -82,11 +82,17 @@ impl Agenda {
         if next >= now {
             return None;
         }
-        self.take(|first| first.due < now)
+        let (channel, _) = self.take(|first| first.due < now)?;
+        Some(channel)
+    }
+
+    /// The channel that is due first, and when.
+    pub(super) fn first(&self) -> Option<(Arc<Core>, u64)> {
+        self.take(|_| true)
     }
 
     /// The first, if `is_wanted`; those that do not wait for that any more are passed over.
-    fn take(&self, is_wanted: impl Fn(&Waiting) -> bool) -> Option<Arc<Core>> {
+    fn take(&self, is_wanted: impl Fn(&Waiting) -> bool) -> Option<(Arc<Core>, u64)> {
         // Dropped after the lock: with the last owner of a channel goes what it remembers.
         let mut passed_over = Vec::new();
         let mut waiting = self.waiting.lock();
@@ -97,7 +103,7 @@ impl Agenda {
                 continue;
             };
             if self.strike(&channel, first.due) {
-                found = Some(channel);
+                found = Some((channel, first.due));
             } else {
                 passed_over.push(channel);
             }

@@ -127,8 +127,10 @@ impl HubBuilder {
         self
     }
 
-    /// Which channels remember their last publications, and how many: asked once for each channel
-    /// that is made, outside of it, so it should be quick. Without it none does, unless it is
+    /// Which channels remember their last publications, and how many. Asked before a channel is
+    /// made, and by each [publish by name](crate::Hub::publish) to one that is not there, so it
+    /// should be quick; outside of every lock, so it may look into the hub. A panic in it reaches
+    /// that call. Without it no channel remembers anything, unless it is
     /// [told to](crate::Channel::set_history).
     ///
     /// ```

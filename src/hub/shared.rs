@@ -19,6 +19,7 @@ use crate::hub::common::Common;
 use crate::hub::delivery::Delivery;
 use crate::hub::error::ChannelError;
 use crate::hub::error::PublishError;
+use crate::hub::history::HistoryOptions;
 use crate::id::ChannelName;
 use crate::id::ClientId;
 use crate::id::InvalidName;
@@ -54,7 +55,7 @@ impl Shared {
     pub(super) fn new(common: Common, shards: usize) -> Self {
         let common = Arc::new(common);
         Self {
-            everyone: Core::new(None, Arc::clone(&common)),
+            everyone: Core::new(None, None, Arc::clone(&common)),
             common,
             shards: (0..shards).map(|_| CachePadded::default()).collect(),
             hasher: RandomState::new(),
@@ -114,26 +115,42 @@ impl Shared {
 
     /// The channel of this name, made if it is not there.
     pub(super) fn channel(self: &Arc<Self>, name: ChannelName) -> Result<Channel, ChannelError> {
+        if let Some(channel) = self.existing(&name)
+            && !self.is_closed()
+        {
+            return Ok(channel);
+        }
+        // Asked outside of every lock: the rule may look into the hub, and may panic.
+        let options = self.common.remembers(&name);
+        self.make(name, options)
+    }
+
+    /// The channel of this name, made to remember so much if it is not there.
+    pub(super) fn make(
+        self: &Arc<Self>,
+        name: ChannelName,
+        options: Option<HistoryOptions>,
+    ) -> Result<Channel, ChannelError> {
         if self.is_closed() {
             return Err(ChannelError::Closed);
         }
-        if let Some(channel) = self.existing(&name) {
-            return Ok(channel);
-        }
         // What closed clients held may be all that fills the table.
         self.sweep();
-        let mut channels = self.shard_of_channel(&name).channels.write();
-        if let Some(core) = channels.get(&name) {
-            return Ok(self.held(core));
-        }
-        let limit = self.common.limits.max_channels;
-        // Relaxed: a bound by count; the read-modify-write alone makes it strict.
-        if self.channels.fetch_add(1, Ordering::Relaxed) >= limit {
-            // Relaxed: as above.
-            self.channels.fetch_sub(1, Ordering::Relaxed);
-            return Err(ChannelError::TooManyChannels { limit });
-        }
-        let core = Core::new(Some(name.clone()), Arc::clone(&self.common));
+        let mut channels = loop {
+            let channels = self.shard_of_channel(&name).channels.write();
+            if let Some(core) = channels.get(&name) {
+                return Ok(self.held(core));
+            }
+            if self.count_channel() {
+                break channels;
+            }
+            drop(channels);
+            if !self.reclaim_early() {
+                let limit = self.common.limits.max_channels;
+                return Err(ChannelError::TooManyChannels { limit });
+            }
+        };
+        let core = Core::new(Some(name.clone()), options, Arc::clone(&self.common));
         let channel = self.held(&core);
         let told = || ChannelChange::Made(name.clone());
         self.common.tell_channel(told);
@@ -141,6 +158,18 @@ impl Shared {
         drop(channels);
         self.serve_told();
         Ok(channel)
+    }
+
+    /// Counts one more channel, unless there are as many as there may be.
+    fn count_channel(&self) -> bool {
+        let limit = self.common.limits.max_channels;
+        // Relaxed: a bound by count; the read-modify-write alone makes it strict.
+        let counted = self.channels.fetch_add(1, Ordering::Relaxed) < limit;
+        if !counted {
+            // Relaxed: as above.
+            self.channels.fetch_sub(1, Ordering::Relaxed);
+        }
+        counted
     }
 
     /// The channel of this name, if it is there.
@@ -238,7 +267,7 @@ impl Shared {
             return;
         }
         if self.stays(channel) {
-            self.common.lingering.add(channel, channel.stays_until());
+            self.common.lingering.add(channel, channel.lingers_until());
         } else {
             self.reclaim(channel);
         }
@@ -256,24 +285,49 @@ impl Shared {
         }
     }
 
+    /// Reclaims the channel that stays least long of those that nobody holds, though it stays.
+    /// `false` if there is none.
+    fn reclaim_early(&self) -> bool {
+        while let Some((channel, due)) = self.common.lingering.first() {
+            let lingers_until = channel.lingers_until();
+            if lingers_until > due {
+                // Somebody has held it meanwhile.
+                self.common.lingering.add(&channel, lingers_until);
+            } else if self.reclaim_if(&channel, || true) {
+                self.serve_told();
+                return true;
+            }
+        }
+        false
+    }
+
     fn reclaim(&self, channel: &Arc<Core>) {
-        let Some(name) = channel.name() else { return };
+        // Whoever has come and gone meanwhile has had it looked at again.
+        self.reclaim_if(channel, || !self.stays(channel));
+    }
+
+    /// Takes a channel that nobody holds out of the table; `false` if it is held, or is not there, or
+    /// is not to be.
+    fn reclaim_if(&self, channel: &Arc<Core>, is_to_be: impl FnOnce() -> bool) -> bool {
+        let Some(name) = channel.name() else {
+            return false;
+        };
         let mut channels = self.shard_of_channel(name).channels.write();
         let is_there = channels
             .get(name)
             .is_some_and(|there| Arc::ptr_eq(there, channel));
-        // Whoever has come and gone meanwhile has had it looked at again.
-        if !is_there || !channel.is_unheld() || self.stays(channel) {
-            return;
+        if !is_there || !channel.is_unheld() || !is_to_be() {
+            return false;
         }
         let removed = channels.remove(name);
         let told = || ChannelChange::Reclaimed(name.clone());
         self.common.tell_channel(told);
         drop(channels);
         self.common.counters.retire(&channel.counters().read());
-        // Relaxed: a bound by count, see `channel`.
+        // Relaxed: a bound by count, see `count_channel`.
         self.channels.fetch_sub(1, Ordering::Relaxed);
         drop(removed);
+        true
     }
 
     fn shard_of_client(&self, id: ClientId) -> &Shard {

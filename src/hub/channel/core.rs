@@ -10,6 +10,7 @@ use crate::hub::channel::state::Output;
 use crate::hub::channel::state::State;
 use crate::hub::common::Common;
 use crate::hub::frame::Frame;
+use crate::hub::history::HistoryOptions;
 use crate::hub::policy::PolicyCell;
 use crate::hub::stats::ChannelCounters;
 use crate::id::ChannelKind;
@@ -102,7 +103,11 @@ impl Face {
 const MOST_EMPTY: u64 = 60_000;
 
 impl Core {
-    pub(crate) fn new(name: Option<ChannelName>, common: Arc<Common>) -> Arc<Self> {
+    pub(crate) fn new(
+        name: Option<ChannelName>,
+        options: Option<HistoryOptions>,
+        common: Arc<Common>,
+    ) -> Arc<Self> {
         Arc::new_cyclic(|core| {
             let epoch = common.next_epoch();
             let face = Arc::new(Face {
@@ -116,7 +121,7 @@ impl Core {
                 core: Weak::clone(core),
                 common,
             });
-            let state = Combiner::new(State::new(Arc::clone(&face), epoch));
+            let state = Combiner::new(State::new(Arc::clone(&face), epoch, options));
             Self {
                 face,
                 holds: AtomicUsize::new(0),
@@ -190,6 +195,11 @@ impl Core {
         // Relaxed: see `let_go`.
         let stays_until = self.stays_until.load(Ordering::Relaxed);
         stays_until.max(self.forgets_at())
+    }
+
+    /// Like [`Core::stays_until`], but it may come to an end early.
+    pub(crate) fn lingers_until(&self) -> u64 {
+        self.stays_until().min(NEVER - 1)
     }
 
     fn forgets_at(&self) -> u64 {

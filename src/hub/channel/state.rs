@@ -148,12 +148,8 @@ impl Machine for State {
 }
 
 impl State {
-    pub(super) fn new(face: Arc<Face>, epoch: u64) -> Self {
+    pub(super) fn new(face: Arc<Face>, epoch: u64, options: Option<HistoryOptions>) -> Self {
         let kind = face.name.as_ref().map(ChannelName::kind);
-        let options = face
-            .name
-            .as_ref()
-            .and_then(|name| face.common.remembers(name));
         let mut state = Self {
             face,
             subscribers: Subscribers::default(),

@@ -3,6 +3,7 @@
 mod ages;
 mod behind;
 mod runs;
+mod table;
 
 use std::time::Duration;
 
