@@ -115,7 +115,10 @@ impl State {
                 self.subscribers.go_live(index);
             }
             Given::Part(frames) => self.face.counters.replay(frames),
-            Given::Closed => self.subscribers.found_dead(membership),
+            Given::Closed(frames) => {
+                self.face.counters.replay(frames);
+                self.subscribers.found_dead(membership);
+            }
         }
     }
 }

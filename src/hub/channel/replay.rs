@@ -8,13 +8,13 @@
 //! for more, each time another one first.
 //!
 //! Should the history forget something before the subscriber was given it, the loss is counted and
-//! told as any other is; under [`SlowConsumer::Disconnect`] the client is disconnected.
+//! told as any other is; under [`SlowConsumer::Disconnect`] the client is disconnected, after the
+//! grace if it has one.
 //!
 //! [`SlowConsumer::Disconnect`]: crate::SlowConsumer::Disconnect
 
 use std::sync::Arc;
 
-use crate::disconnect::Disconnect;
 use crate::hub::after::Effect;
 use crate::hub::channel::core::Face;
 use crate::hub::channel::fanout::Behind;
@@ -26,9 +26,8 @@ use crate::hub::history::Entry;
 use crate::hub::history::History;
 use crate::hub::history::HistoryMode;
 use crate::hub::membership::Lost;
-use crate::hub::queue::Closing;
 use crate::hub::queue::Controlled;
-use crate::limits::SlowConsumer;
+use crate::hub::queue::Losing;
 use crate::raw::ring::Weigh;
 use crate::raw::ring::Why;
 
@@ -89,8 +88,8 @@ pub(super) enum Given {
     All(usize),
     /// Some, and there is more when the outbox is empty.
     Part(usize),
-    /// The client was found closed, or has been closed.
-    Closed,
+    /// So many, and then the client was found closed, or has been closed.
+    Closed(usize),
 }
 
 impl Behind {
@@ -100,7 +99,7 @@ impl Behind {
         self.subscriber.membership.let_ask();
         let mut given = 0;
         if self.lose_up_to(history.floor(), face) {
-            return Given::Closed;
+            return Given::Closed(0);
         }
         for entry in history.after(self.after) {
             if self.wants(entry) {
@@ -112,7 +111,7 @@ impl Behind {
                     Put::Done => given += 1,
                     Put::Dropped => {}
                     Put::Full => return self.pause(given),
-                    Put::Closed => return Given::Closed,
+                    Put::Closed => return Given::Closed(given),
                 }
             }
             self.after = entry.number;
@@ -123,7 +122,7 @@ impl Behind {
     /// Gives up what it has not been given, up to the last publication at `position`.
     pub(super) fn lose_all(&mut self, position: u64, face: &Face) -> Given {
         if self.lose_up_to(position, face) {
-            Given::Closed
+            Given::Closed(0)
         } else {
             Given::All(0)
         }
@@ -180,14 +179,21 @@ impl Behind {
         let common = &face.common;
         let policy = client.policy.get().or_else(|| face.policy.get());
         let policy = policy.unwrap_or(common.slow_consumer);
-        client.queue.count_dropped(lost.count());
-        if matches!(policy, SlowConsumer::Disconnect { .. }) {
-            if client.queue.close(Disconnect::SLOW) == Closing::First {
+        match client.queue.lose(lost.count(), policy, common.millis()) {
+            Losing::Closed => true,
+            Losing::Disconnected => {
+                face.counters.lose(lost.count(), true);
                 common.after(Effect::Retire(Arc::clone(client)));
+                true
             }
-            return true;
+            Losing::Dropped { first } => {
+                face.counters.lose(lost.count(), false);
+                if first {
+                    client.report_drop(face.name.as_ref());
+                }
+                tell_loss(&self.subscriber, lost, face) == Controlled::Disconnected
+            }
         }
-        tell_loss(&self.subscriber, lost, face) == Controlled::Disconnected
     }
 }
 
