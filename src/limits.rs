@@ -121,7 +121,9 @@ pub struct Limits {
     pub max_backlog: usize,
     /// Bytes in a channel's name. Default 164 (Pusher's); 1 to 65,535.
     pub max_channel_name: usize,
-    /// Channels at a time. Default 1,000,000; at least 1. About 600 bytes each.
+    /// Channels at a time. Default 1,000,000; at least 1. About 600 bytes each. One that nobody
+    /// holds, and that is only there for what it remembers, makes way for a new one: the one that
+    /// was to go first.
     pub max_channels: usize,
     /// Clients at a time. Default 1,000,000; at least 1. Under 1 KiB each while idle.
     pub max_clients: usize,

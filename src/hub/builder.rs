@@ -13,14 +13,15 @@ use crate::hub::after::HubEvent;
 use crate::hub::after::Logger;
 use crate::hub::after::PresenceEvent;
 use crate::hub::after::PresenceHook;
+use crate::hub::agenda::Agenda;
 use crate::hub::authorize::Authorizer;
+use crate::hub::channel::Core;
 use crate::hub::common::Common;
 use crate::hub::common::HistoryRule;
 use crate::hub::error::Allowed;
 use crate::hub::error::BuildError;
 use crate::hub::history::Budget;
 use crate::hub::history::HistoryOptions;
-use crate::hub::lingering::Lingering;
 use crate::hub::stats::HubCounters;
 use crate::id::ChannelName;
 use crate::limits::Limits;
@@ -126,8 +127,10 @@ impl HubBuilder {
         self
     }
 
-    /// Which channels remember their last publications, and how many: asked once for each channel
-    /// that is made, outside of it, so it should be quick. Without it none does, unless it is
+    /// Which channels remember their last publications, and how many. Asked before a channel is
+    /// made, and by each [publish by name](crate::Hub::publish) to one that is not there, so it
+    /// should be quick; outside of every lock, so it may look into the hub. A panic in it reaches
+    /// that call. Without it no channel remembers anything, unless it is
     /// [told to](crate::Channel::set_history).
     ///
     /// ```
@@ -183,8 +186,9 @@ impl HubBuilder {
             clock: self.clock,
             start,
             epoch: AtomicU64::new(first_epoch()),
-            unheld: SegQueue::new(),
-            lingering: Lingering::new(),
+            changed: SegQueue::new(),
+            aging: Agenda::new(Core::aging),
+            lingering: Agenda::new(Core::lingering),
             history: self.history,
             history_budget: Arc::new(Budget::new(self.limits.max_history_bytes)),
         };

@@ -11,11 +11,11 @@ use crate::hub::after::After;
 use crate::hub::after::ChannelChange;
 use crate::hub::after::ChannelHook;
 use crate::hub::after::Effect;
+use crate::hub::agenda::Agenda;
 use crate::hub::authorize::Authorizer;
 use crate::hub::channel::Core;
 use crate::hub::history::Budget;
 use crate::hub::history::HistoryOptions;
-use crate::hub::lingering::Lingering;
 use crate::hub::queue::millis;
 use crate::hub::router::Router;
 use crate::hub::stats::HubCounters;
@@ -43,10 +43,13 @@ pub(crate) struct Common {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) start: Instant,
     pub(super) epoch: AtomicU64,
-    /// Channels that nobody holds, perhaps to be reclaimed.
-    pub(super) unheld: SegQueue<Arc<Core>>,
-    /// Those of them that still remember something.
-    pub(super) lingering: Lingering,
+    /// Channels to be looked at, each once: nobody holds them any more, or they have begun to
+    /// remember something.
+    pub(super) changed: SegQueue<Arc<Core>>,
+    /// Channels that remember something, by when the oldest of it is too old.
+    pub(super) aging: Agenda,
+    /// Channels that nobody held when last looked at, by until when they stay.
+    pub(super) lingering: Agenda,
     /// Which channels remember how much.
     pub(super) history: Option<HistoryRule>,
     pub(super) history_budget: Arc<Budget>,
@@ -101,22 +104,6 @@ impl Common {
     /// How much a channel of this name is to remember.
     pub(super) fn remembers(&self, name: &ChannelName) -> Option<HistoryOptions> {
         self.history.as_ref().and_then(|rule| rule(name))
-    }
-
-    /// Has a channel that nobody holds wait so long, in milliseconds, before it is reclaimed; not
-    /// if that is zero, or the channel is held again.
-    pub(super) fn linger(&self, channel: &Arc<Core>, millis: u64) -> bool {
-        if millis == 0 || !channel.is_unheld() {
-            return false;
-        }
-        self.lingering
-            .add(channel, self.millis().saturating_add(millis));
-        true
-    }
-
-    /// A channel that has waited long enough, and the time.
-    pub(super) fn forgotten(&self) -> Option<(Arc<Core>, u64)> {
-        self.lingering.next(|| self.millis())
     }
 
     /// Milliseconds since the hub began.

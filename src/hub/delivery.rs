@@ -4,7 +4,9 @@ use crate::hub::frame::StreamPosition;
 
 /// What became of one publish: `delivered + dropped = addressed`.
 ///
-/// *Delivered* means: put into the client's outbox.
+/// *Delivered* means: put into the client's outbox. Subscribers that are still given what they have
+/// [missed](crate::SubscribeOptions::since) are not addressed: they get the message from the history,
+/// and what becomes of it is in the figures of the channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "a delivery says how much was lost"]
 pub struct Delivery {

@@ -237,6 +237,14 @@ pub enum PublishError {
         /// [`Limits::max_payload`](crate::Limits::max_payload).
         limit: usize,
     },
+    /// The channel is to remember what is published to it, or to pass it on, but is not there, and
+    /// the hub has as many channels as it may.
+    TooManyChannels {
+        /// The message.
+        message: Message,
+        /// [`Limits::max_channels`](crate::Limits::max_channels).
+        limit: usize,
+    },
 }
 
 impl PublishError {
@@ -247,7 +255,8 @@ impl PublishError {
             Self::Backlogged(message)
             | Self::Closed(message)
             | Self::Name(message, _)
-            | Self::TooLarge { message, .. } => message,
+            | Self::TooLarge { message, .. }
+            | Self::TooManyChannels { message, .. } => message,
         }
     }
 }
@@ -262,6 +271,7 @@ impl fmt::Display for PublishError {
                 let len = message.payload().len();
                 write!(f, "payload of {len} bytes, at most {limit} are allowed")
             }
+            Self::TooManyChannels { limit, .. } => write!(f, "the hub has its {limit} channels"),
         }
     }
 }

@@ -10,6 +10,7 @@
 //! No runtime, no thread and no I/O is in here: whoever calls does the work.
 
 mod after;
+mod agenda;
 mod authorize;
 mod backlog;
 mod batch;
@@ -22,7 +23,6 @@ mod error;
 mod filter;
 mod frame;
 mod history;
-mod lingering;
 mod membership;
 mod outbox;
 mod policy;
@@ -213,7 +213,8 @@ impl Hub {
     /// Publishes to a channel by its name: one look into a table, then as [`Channel::publish`].
     /// A channel that is not there is not made, and the message reaches nobody, unless the channel
     /// is to have a [history](HubBuilder::history), or a [`Router`] sends the message further:
-    /// then it lives for as long as that takes.
+    /// then it lives for as long as that takes. Should the hub be full, the channel that nobody holds
+    /// and that is to be reclaimed first makes way.
     ///
     /// # Errors
     ///
@@ -245,19 +246,24 @@ impl Hub {
         if let Err(error) = self.shared.check_name(channel) {
             return Err(PublishError::Name(message, error));
         }
-        match self
-            .shared
-            .existing(channel)
-            .or_else(|| self.remembering(channel))
-        {
-            Some(channel) => self.shared.publish(channel.core(), message, except),
-            None => self.shared.check(message).map(|_| Delivery::nobody()),
+        if let Some(channel) = self.shared.existing(channel) {
+            return self.shared.publish(channel.core(), message, except);
+        }
+        let message = self.shared.check(message)?;
+        match self.remembering(channel) {
+            Some(Ok(channel)) => self.shared.publish(channel.core(), message, except),
+            Some(Err(ChannelError::TooManyChannels { limit })) => {
+                Err(PublishError::TooManyChannels { message, limit })
+            }
+            Some(Err(ChannelError::Name(error))) => Err(PublishError::Name(message, error)),
+            Some(Err(ChannelError::Closed)) => Err(PublishError::Closed(message)),
+            None => Ok(Delivery::nobody()),
         }
     }
 
     /// The channel of this name, made anew, if it is to remember its publications, or they go
     /// further.
-    fn remembering(&self, channel: &str) -> Option<Channel> {
+    fn remembering(&self, channel: &str) -> Option<Result<Channel, ChannelError>> {
         let common = &self.shared.common;
         if common.router.get().is_none() && !common.may_remember() {
             return None;
@@ -265,11 +271,11 @@ impl Hub {
         let name = ChannelName::parse(channel, common.limits.max_channel_name).ok()?;
         let router = common.router.get();
         let is_routed = || router.is_some_and(|router| !router.routes(&name).is_empty());
-        if common.remembers(&name).is_none() && !is_routed() {
+        let options = common.remembers(&name);
+        if options.is_none() && !is_routed() {
             return None;
         }
-        // An error: the hub is full or closed, and the message reaches nobody.
-        self.shared.channel(name).ok()
+        Some(self.shared.make(name, options))
     }
 
     /// Has `hook` called whenever a channel has come to be or has gone, for one channel in that
@@ -286,9 +292,10 @@ impl Hub {
         self.shared.common.router.set(Box::new(router)).is_ok()
     }
 
-    /// Does what is due: reclaims the channels that nobody holds and that have forgotten all. So
-    /// does everything that connects, leaves or looks; a hub on which nothing happens is to be
-    /// called from time to time, as a gateway does.
+    /// Does what is due: has channels forget what is too old, and reclaims those that nobody holds
+    /// and that have forgotten all. So does everything that connects, leaves or looks; a hub on
+    /// which nothing happens is to be called from time to time, as a gateway does. Looks at those
+    /// channels only that something is due with.
     pub fn tick(&self) {
         self.shared.sweep();
         self.shared.common.serve();

@@ -6,6 +6,7 @@
 //! dropped instead and counted.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 use std::time::Instant;
 
 use crate::disconnect::Disconnect;
@@ -82,6 +83,16 @@ pub(super) enum Overflow {
     Stored { evicted: usize },
 }
 
+/// What became of a client that has lost what it was still to get.
+pub(super) enum Losing {
+    /// Somebody else has closed it.
+    Closed,
+    /// It is disconnected for it.
+    Disconnected,
+    /// It goes on; perhaps this is the first loss since it had last emptied its queue.
+    Dropped { first: bool },
+}
+
 impl Queue {
     pub(super) fn new(limits: OutboxLimits, policy: SlowConsumer, max_losses: u32) -> Self {
         let bytes = limits.max_bytes as u64;
@@ -109,13 +120,32 @@ impl Queue {
             SlowConsumer::Disconnect { grace } if grace.is_zero() => self.disconnect_slow(item),
             SlowConsumer::Disconnect { grace } => {
                 let now = now();
-                let behind = u128::from(now.saturating_sub(self.behind_since(now)));
-                if behind < grace.as_millis() {
+                if self.is_in_grace(grace, now) {
                     return self.drop_newest(item, 0, || now);
                 }
                 self.disconnect_slow(item)
             }
         }
+    }
+
+    /// What to do as so many messages, which were still to be put in, are there no more.
+    pub(super) fn lose(&self, messages: u64, policy: SlowConsumer, now: u64) -> Losing {
+        if let SlowConsumer::Disconnect { grace } = policy
+            && !self.is_in_grace(grace, now)
+        {
+            if self.close(Disconnect::SLOW) == Closing::Again {
+                return Losing::Closed;
+            }
+            self.count_dropped(messages);
+            return Losing::Disconnected;
+        }
+        self.count_dropped(messages);
+        let first = self.fall_behind(|| now);
+        Losing::Dropped { first }
+    }
+
+    fn is_in_grace(&self, grace: Duration, now: u64) -> bool {
+        u128::from(now.saturating_sub(self.behind_since(now))) < grace.as_millis()
     }
 
     /// When the first message since the client had last emptied its queue did not fit.
@@ -135,17 +165,23 @@ impl Queue {
         now: impl FnOnce() -> u64,
     ) -> Overflow {
         count(&self.counters.dropped);
+        Overflow::Dropped {
+            item,
+            evicted,
+            first: self.fall_behind(now),
+        }
+    }
+
+    /// Notes that something did not get in, and says whether it is the first since the client had
+    /// last emptied its queue.
+    fn fall_behind(&self, now: impl FnOnce() -> u64) -> bool {
         let first = !self.ring.is_overflown();
         if first {
             // Relaxed: as in `behind_since`.
             self.behind_since.store(now(), Ordering::Relaxed);
             self.ring.note_overflow();
         }
-        Overflow::Dropped {
-            item,
-            evicted,
-            first,
-        }
+        first
     }
 
     fn disconnect_slow(&self, item: Shared<Body>) -> Overflow {
@@ -235,7 +271,7 @@ impl Queue {
     }
 
     /// Counts messages that will not come.
-    pub(super) fn count_dropped(&self, messages: u64) {
+    fn count_dropped(&self, messages: u64) {
         // Relaxed: a figure for people.
         self.counters.dropped.fetch_add(messages, Ordering::Relaxed);
     }

@@ -19,6 +19,7 @@ use crate::hub::common::Common;
 use crate::hub::delivery::Delivery;
 use crate::hub::error::ChannelError;
 use crate::hub::error::PublishError;
+use crate::hub::history::HistoryOptions;
 use crate::id::ChannelName;
 use crate::id::ClientId;
 use crate::id::InvalidName;
@@ -54,7 +55,7 @@ impl Shared {
     pub(super) fn new(common: Common, shards: usize) -> Self {
         let common = Arc::new(common);
         Self {
-            everyone: Arc::new(Core::new(None, Arc::clone(&common))),
+            everyone: Core::new(None, None, Arc::clone(&common)),
             common,
             shards: (0..shards).map(|_| CachePadded::default()).collect(),
             hasher: RandomState::new(),
@@ -114,26 +115,42 @@ impl Shared {
 
     /// The channel of this name, made if it is not there.
     pub(super) fn channel(self: &Arc<Self>, name: ChannelName) -> Result<Channel, ChannelError> {
+        if let Some(channel) = self.existing(&name)
+            && !self.is_closed()
+        {
+            return Ok(channel);
+        }
+        // Asked outside of every lock: the rule may look into the hub, and may panic.
+        let options = self.common.remembers(&name);
+        self.make(name, options)
+    }
+
+    /// The channel of this name, made to remember so much if it is not there.
+    pub(super) fn make(
+        self: &Arc<Self>,
+        name: ChannelName,
+        options: Option<HistoryOptions>,
+    ) -> Result<Channel, ChannelError> {
         if self.is_closed() {
             return Err(ChannelError::Closed);
         }
-        if let Some(channel) = self.existing(&name) {
-            return Ok(channel);
-        }
         // What closed clients held may be all that fills the table.
         self.sweep();
-        let mut channels = self.shard_of_channel(&name).channels.write();
-        if let Some(core) = channels.get(&name) {
-            return Ok(self.held(core));
-        }
-        let limit = self.common.limits.max_channels;
-        // Relaxed: a bound by count; the read-modify-write alone makes it strict.
-        if self.channels.fetch_add(1, Ordering::Relaxed) >= limit {
-            // Relaxed: as above.
-            self.channels.fetch_sub(1, Ordering::Relaxed);
-            return Err(ChannelError::TooManyChannels { limit });
-        }
-        let core = Arc::new(Core::new(Some(name.clone()), Arc::clone(&self.common)));
+        let mut channels = loop {
+            let channels = self.shard_of_channel(&name).channels.write();
+            if let Some(core) = channels.get(&name) {
+                return Ok(self.held(core));
+            }
+            if self.count_channel() {
+                break channels;
+            }
+            drop(channels);
+            if !self.reclaim_early() {
+                let limit = self.common.limits.max_channels;
+                return Err(ChannelError::TooManyChannels { limit });
+            }
+        };
+        let core = Core::new(Some(name.clone()), options, Arc::clone(&self.common));
         let channel = self.held(&core);
         let told = || ChannelChange::Made(name.clone());
         self.common.tell_channel(told);
@@ -141,6 +158,18 @@ impl Shared {
         drop(channels);
         self.serve_told();
         Ok(channel)
+    }
+
+    /// Counts one more channel, unless there are as many as there may be.
+    fn count_channel(&self) -> bool {
+        let limit = self.common.limits.max_channels;
+        // Relaxed: a bound by count; the read-modify-write alone makes it strict.
+        let counted = self.channels.fetch_add(1, Ordering::Relaxed) < limit;
+        if !counted {
+            // Relaxed: as above.
+            self.channels.fetch_sub(1, Ordering::Relaxed);
+        }
+        counted
     }
 
     /// The channel of this name, if it is there.
@@ -206,20 +235,47 @@ impl Shared {
         }
     }
 
-    /// Takes the channels that nobody holds any more out of the table.
+    /// Does what is due: has channels forget what is too old, and takes those that nobody holds any
+    /// more, and that remember nothing, out of the table.
     pub(super) fn sweep(&self) {
-        while let Some(channel) = self.common.unheld.pop() {
-            if !self.common.linger(&channel, channel.keeps_for()) {
-                self.reclaim(&channel);
+        let common = &self.common;
+        let mut expired = false;
+        loop {
+            if let Some(channel) = common.changed.pop() {
+                channel.note_looked_at();
+                self.look_at(&channel);
+            } else if let Some(channel) = common.aging.next(|| common.millis()) {
+                channel.expire();
+                expired = true;
+            } else if let Some(channel) = common.lingering.next(|| common.millis()) {
+                self.look_at(&channel);
+            } else {
+                break;
             }
         }
-        while let Some((channel, now)) = self.common.forgotten() {
-            let longer = channel.keeps_until().saturating_sub(now);
-            if !self.common.linger(&channel, longer) {
-                self.reclaim(&channel);
-            }
+        if expired {
+            common.serve();
+        } else {
+            self.serve_told();
         }
-        self.serve_told();
+    }
+
+    /// Has a channel wait for what is to be done with it, or reclaims it.
+    fn look_at(&self, channel: &Arc<Core>) {
+        self.common.aging.add(channel, channel.ages_at());
+        if !channel.is_unheld() {
+            return;
+        }
+        if self.stays(channel) {
+            self.common.lingering.add(channel, channel.lingers_until());
+        } else {
+            self.reclaim(channel);
+        }
+    }
+
+    /// Whether a channel stays although nobody holds it.
+    fn stays(&self, channel: &Core) -> bool {
+        channel.stays_for() > 0 && channel.stays_until() >= self.common.millis()
     }
 
     /// Has told who wants to know what channels have come and gone; here no lock is held.
@@ -229,23 +285,49 @@ impl Shared {
         }
     }
 
+    /// Reclaims the channel that stays least long of those that nobody holds, though it stays.
+    /// `false` if there is none.
+    fn reclaim_early(&self) -> bool {
+        while let Some((channel, due)) = self.common.lingering.first() {
+            let lingers_until = channel.lingers_until();
+            if lingers_until > due {
+                // Somebody has held it meanwhile.
+                self.common.lingering.add(&channel, lingers_until);
+            } else if self.reclaim_if(&channel, || true) {
+                self.serve_told();
+                return true;
+            }
+        }
+        false
+    }
+
     fn reclaim(&self, channel: &Arc<Core>) {
-        let Some(name) = channel.name() else { return };
+        // Whoever has come and gone meanwhile has had it looked at again.
+        self.reclaim_if(channel, || !self.stays(channel));
+    }
+
+    /// Takes a channel that nobody holds out of the table; `false` if it is held, or is not there, or
+    /// is not to be.
+    fn reclaim_if(&self, channel: &Arc<Core>, is_to_be: impl FnOnce() -> bool) -> bool {
+        let Some(name) = channel.name() else {
+            return false;
+        };
         let mut channels = self.shard_of_channel(name).channels.write();
         let is_there = channels
             .get(name)
             .is_some_and(|there| Arc::ptr_eq(there, channel));
-        if !is_there || !channel.is_unheld() {
-            return;
+        if !is_there || !channel.is_unheld() || !is_to_be() {
+            return false;
         }
         let removed = channels.remove(name);
         let told = || ChannelChange::Reclaimed(name.clone());
         self.common.tell_channel(told);
         drop(channels);
         self.common.counters.retire(&channel.counters().read());
-        // Relaxed: a bound by count, see `channel`.
+        // Relaxed: a bound by count, see `count_channel`.
         self.channels.fetch_sub(1, Ordering::Relaxed);
         drop(removed);
+        true
     }
 
     fn shard_of_client(&self, id: ClientId) -> &Shard {
@@ -280,6 +362,5 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // What is still to be reclaimed holds on to what it is queued in.
         self.sweep();
-        self.common.lingering.clear();
     }
 }

@@ -20,7 +20,8 @@ pub struct HubStats {
     /// Clients ever.
     pub connected: u64,
     /// Messages dropped because the client was behind and the policy drops the newest, or
-    /// because it was disconnected for them.
+    /// because it was disconnected for them, or because a channel had forgotten them before
+    /// a client that has come back was given them.
     pub dropped: u64,
     /// Messages put into outboxes.
     pub delivered: u64,
@@ -46,7 +47,8 @@ pub struct ChannelStats {
     pub delivered: u64,
     /// Clients disconnected because they were behind.
     pub disconnected_slow: u64,
-    /// Messages dropped because a client was behind.
+    /// Messages dropped because a client was behind, or forgotten before one that has come back was
+    /// given them.
     pub dropped: u64,
     /// Waiting messages dropped or conflated for newer ones.
     pub evicted: u64,
@@ -68,7 +70,8 @@ pub struct ChannelStats {
 pub struct ClientStats {
     /// Waiting messages replaced by newer ones of the same key.
     pub conflated: u64,
-    /// Messages dropped because the outbox was full.
+    /// Messages dropped because the outbox was full, or [forgotten](crate::SubscribeOptions::since)
+    /// before they could be given.
     pub dropped: u64,
     /// Waiting messages dropped for newer ones.
     pub evicted: u64,
@@ -138,6 +141,13 @@ impl ChannelCounters {
     /// Counts publications that were given to one who had missed them.
     pub(super) fn replay(&self, messages: usize) {
         add(&self.delivered, messages as u64);
+    }
+
+    /// Counts publications that one who had missed them is not given any more, perhaps as the
+    /// client was disconnected for it.
+    pub(super) fn lose(&self, messages: u64, disconnected: bool) {
+        add(&self.dropped, messages);
+        add(&self.disconnected, u64::from(disconnected));
     }
 
     pub(super) fn advance(&self, offset: u64) {

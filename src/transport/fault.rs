@@ -70,6 +70,7 @@ pub(crate) fn publish_fault(error: &PublishError) -> Fault {
         PublishError::Closed(_) => return Fault::new(ErrorCode::Closed, error.to_string()),
         PublishError::Name(..) => (ErrorCode::InvalidChannel, "channel_id"),
         PublishError::TooLarge { .. } => (ErrorCode::TooLarge, "data"),
+        PublishError::TooManyChannels { .. } => (ErrorCode::TooManyChannels, "channel_id"),
     };
     Fault::new(code, in_full(error)).field(field)
 }

@@ -19,6 +19,7 @@
 //! | a slow consumer is not retired | `a_slow_consumer_..` |
 //! | `Ring::park`: although CLOSED | `close_races_recv`, `a_slow_consumer_..` |
 //! | `Ring::park`: although CALLED | `losses_race_their_notices` |
+//! | `Shared::reclaim`: a channel that stays is not looked for under the lock | `reclaiming_races_..` |
 //! | `Combiner::elect`: claims an owned word | all that publish, subscribe, or connect in a race |
 //!
 //! Green were: `State::join` without its look whether the client is closed (`is_wanted` decides
@@ -39,6 +40,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use loom::future;
@@ -51,8 +53,10 @@ use throng::ConnectOptions;
 use throng::Disconnect;
 use throng::Event;
 use throng::HistoryOptions;
+use throng::HistoryQuery;
 use throng::Hub;
 use throng::Joined;
+use throng::ManualClock;
 use throng::Message;
 use throng::Outbox;
 use throng::OutboxLimits;
@@ -262,6 +266,27 @@ fn a_replay_races_leave() {
         let all = [received, rest].concat();
         assert_eq!(all, [1, 2][..all.len()], "no hole");
         assert_eq!(channel.subscriber_count(), 0);
+    });
+}
+
+#[test]
+fn reclaiming_races_publish_by_name() {
+    model(|| {
+        let clock = ManualClock::new();
+        let options = HistoryOptions::new().age(Duration::from_millis(1));
+        let hub = Hub::builder().shards(1).clock(clock.clone());
+        let hub = hub.history(move |_| Some(options.clone()));
+        let hub = hub.build().expect("the settings are in range");
+        let publish = |hub: &Hub| hub.publish("c", Message::static_text("x"));
+        let _first = publish(&hub).expect("the hub is open");
+        // The channel is to be reclaimed, but for the one who comes.
+        clock.advance(Duration::from_millis(10));
+        let other = hub.clone();
+        let publisher = thread::spawn(move || publish(&other).expect("the hub is open"));
+        hub.tick();
+        let _second = publisher.join().expect("no panic");
+        let page = hub.existing_channel("c").expect("it remembers something");
+        assert_eq!(page.history(&HistoryQuery::new()).frames.len(), 1);
     });
 }
 

@@ -1,12 +1,16 @@
 //! What a channel is made of.
 
 use std::sync::Arc;
+use std::sync::Weak;
 
+use crate::hub::agenda::Due;
+use crate::hub::agenda::NEVER;
 use crate::hub::channel::state::Op;
 use crate::hub::channel::state::Output;
 use crate::hub::channel::state::State;
 use crate::hub::common::Common;
 use crate::hub::frame::Frame;
+use crate::hub::history::HistoryOptions;
 use crate::hub::policy::PolicyCell;
 use crate::hub::stats::ChannelCounters;
 use crate::id::ChannelKind;
@@ -26,8 +30,14 @@ use crate::sync::atomic::Ordering;
 pub(crate) struct Core {
     face: Arc<Face>,
     holds: AtomicUsize,
-    /// Whether it waits to be reclaimed later.
-    lingers: AtomicBool,
+    /// Whether it is among those to be looked at.
+    queued: AtomicBool,
+    /// Until when it stays for those who have held it.
+    stays_until: AtomicU64,
+    /// When what it remembers is to be looked at.
+    aging: Due,
+    /// When it is to be reclaimed.
+    lingering: Due,
     state: Combiner<State>,
 }
 
@@ -39,11 +49,15 @@ pub(super) struct Face {
     pub(super) counters: ChannelCounters,
     /// Publications of other channels that were not passed on, since too many waited.
     missed: AtomicU64,
-    /// Until when something is remembered, in milliseconds since the hub began; zero if nothing
-    /// ever was.
-    keeps_until: AtomicU64,
-    /// For how long what is published is remembered, in milliseconds.
-    keeps_for: AtomicU64,
+    /// For how long what is published is remembered, in milliseconds; zero if it is not.
+    age: AtomicU64,
+    /// When the newest publication is too old, in milliseconds since the hub began; zero if there
+    /// never was one.
+    forgets_at: AtomicU64,
+    /// When the oldest publication is too old, or before that; [`NEVER`] if nothing is remembered.
+    ages_at: AtomicU64,
+    /// The channel itself.
+    core: Weak<Core>,
     pub(super) common: Arc<Common>,
 }
 
@@ -54,16 +68,33 @@ impl Face {
         self.missed.swap(0, Ordering::Relaxed)
     }
 
-    /// Notes until when something is remembered.
-    pub(super) fn keep_until(&self, millis: u64) {
+    /// Notes for how long what is published is remembered.
+    pub(super) fn set_age(&self, millis: u64) {
         // Relaxed: one who reclaims has seen all holders leave, and what they did before.
-        self.keeps_until.store(millis, Ordering::Relaxed);
+        self.age.store(millis, Ordering::Relaxed);
     }
 
-    /// Notes for how long what is published is remembered.
-    pub(super) fn keep_for(&self, millis: u64) {
+    /// Notes when the newest publication is too old.
+    pub(super) fn set_forgets_at(&self, millis: u64) {
         // Relaxed: as above.
-        self.keeps_for.store(millis, Ordering::Relaxed);
+        self.forgets_at.store(millis, Ordering::Relaxed);
+    }
+
+    /// Notes that no publication so far is remembered for longer than that.
+    pub(super) fn forget_by(&self, millis: u64) {
+        // Relaxed: as above.
+        self.forgets_at.fetch_min(millis, Ordering::Relaxed);
+    }
+
+    /// Notes when the oldest publication is too old, and has somebody come then.
+    pub(super) fn set_ages_at(&self, millis: u64) {
+        // Relaxed: published by the queue that the channel is put into.
+        self.ages_at.store(millis, Ordering::Relaxed);
+        if millis != NEVER
+            && let Some(core) = self.core.upgrade()
+        {
+            core.have_looked_at();
+        }
     }
 }
 
@@ -72,24 +103,35 @@ impl Face {
 const MOST_EMPTY: u64 = 60_000;
 
 impl Core {
-    pub(crate) fn new(name: Option<ChannelName>, common: Arc<Common>) -> Self {
-        let epoch = common.next_epoch();
-        let face = Arc::new(Face {
-            name,
-            policy: PolicyCell::new(None),
-            counters: ChannelCounters::new(epoch),
-            missed: AtomicU64::new(0),
-            keeps_until: AtomicU64::new(0),
-            keeps_for: AtomicU64::new(0),
-            common,
-        });
-        let state = Combiner::new(State::new(Arc::clone(&face), epoch));
-        Self {
-            face,
-            holds: AtomicUsize::new(0),
-            lingers: AtomicBool::new(false),
-            state,
-        }
+    pub(crate) fn new(
+        name: Option<ChannelName>,
+        options: Option<HistoryOptions>,
+        common: Arc<Common>,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|core| {
+            let epoch = common.next_epoch();
+            let face = Arc::new(Face {
+                name,
+                policy: PolicyCell::new(None),
+                counters: ChannelCounters::new(epoch),
+                missed: AtomicU64::new(0),
+                age: AtomicU64::new(0),
+                forgets_at: AtomicU64::new(0),
+                ages_at: AtomicU64::new(NEVER),
+                core: Weak::clone(core),
+                common,
+            });
+            let state = Combiner::new(State::new(Arc::clone(&face), epoch, options));
+            Self {
+                face,
+                holds: AtomicUsize::new(0),
+                queued: AtomicBool::new(false),
+                stays_until: AtomicU64::new(0),
+                aging: Due::default(),
+                lingering: Due::default(),
+                state,
+            }
+        })
     }
 
     /// Counts a holder. The caller has another, or the lock of the table.
@@ -100,10 +142,32 @@ impl Core {
 
     /// Counts a holder off; after the last, the channel is a candidate for reclaiming.
     pub(crate) fn let_go(self: &Arc<Self>) {
+        let stays_for = self.stays_for();
+        if stays_for > 0 {
+            let until = self.face.common.millis().saturating_add(stays_for);
+            // Relaxed: published by what follows. It comes first: whoever finds that nobody holds
+            // the channel, not even for a moment, knows until when it stays.
+            self.stays_until.fetch_max(until, Ordering::Relaxed);
+        }
         // AcqRel: what holders did comes before what the one who reclaims does.
         if self.holds.fetch_sub(1, Ordering::AcqRel) == 1 && self.name().is_some() {
-            self.face.common.unheld.push(Arc::clone(self));
+            self.have_looked_at();
         }
+    }
+
+    /// Has the channel looked at by whoever sweeps next.
+    fn have_looked_at(self: &Arc<Self>) {
+        // AcqRel: either this finds that it is queued, and the one who takes it down afterwards
+        // sees what was done before; or it queues it.
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.face.common.changed.push(Arc::clone(self));
+        }
+    }
+
+    /// Takes down that it is to be looked at, before it is.
+    pub(crate) fn note_looked_at(&self) {
+        // AcqRel: see `have_looked_at`.
+        self.queued.swap(false, Ordering::AcqRel);
     }
 
     /// Whether nobody holds it; settled under the table's lock, without which no first holder
@@ -113,29 +177,55 @@ impl Core {
         self.holds.load(Ordering::Acquire) == 0
     }
 
-    /// Until when something is remembered, in milliseconds since the hub began.
-    pub(crate) fn keeps_until(&self) -> u64 {
-        // Relaxed: see `Face::keep_until`.
-        self.face.keeps_until.load(Ordering::Relaxed)
-    }
-
-    /// For how long it is kept after the last holder has gone, in milliseconds: as long as what
-    /// it remembers, so that who was there may come back to the same life of it; not that long if
-    /// nothing was ever remembered, for such channels cost nothing to make.
-    pub(crate) fn keeps_for(&self) -> u64 {
-        // Relaxed: see `Face::keep_until`.
-        let millis = self.face.keeps_for.load(Ordering::Relaxed);
-        if self.keeps_until() == 0 {
-            millis.min(MOST_EMPTY)
+    /// For how long it stays after a holder has gone, in milliseconds: as long as what it remembers,
+    /// so that who was there may come back to the same life of it; not that long if nothing was
+    /// ever remembered, for such channels cost nothing to make. Zero if it remembers nothing at all.
+    pub(crate) fn stays_for(&self) -> u64 {
+        // Relaxed: see `Face::set_age`.
+        let age = self.face.age.load(Ordering::Relaxed);
+        if self.forgets_at() == 0 {
+            age.min(MOST_EMPTY)
         } else {
-            millis
+            age
         }
     }
 
-    /// Notes whether it waits to be reclaimed later, and says whether it did.
-    pub(crate) fn set_lingering(&self, lingers: bool) -> bool {
-        // Relaxed: both that set it have the lock of those that linger.
-        self.lingers.swap(lingers, Ordering::Relaxed)
+    /// Until when it stays although nobody holds it, in milliseconds since the hub began.
+    pub(crate) fn stays_until(&self) -> u64 {
+        // Relaxed: see `let_go`.
+        let stays_until = self.stays_until.load(Ordering::Relaxed);
+        stays_until.max(self.forgets_at())
+    }
+
+    /// Like [`Core::stays_until`], but it may come to an end early.
+    pub(crate) fn lingers_until(&self) -> u64 {
+        self.stays_until().min(NEVER - 1)
+    }
+
+    fn forgets_at(&self) -> u64 {
+        // Relaxed: see `Face::set_age`.
+        self.face.forgets_at.load(Ordering::Relaxed)
+    }
+
+    /// When the oldest publication is too old, or before that, in milliseconds since the hub began.
+    pub(crate) fn ages_at(&self) -> u64 {
+        // Relaxed: see `Face::set_ages_at`.
+        self.face.ages_at.load(Ordering::Relaxed)
+    }
+
+    /// Forgets what is too old. Callbacks are left to the caller.
+    pub(crate) fn expire(&self) {
+        // Relaxed: the operation comes after it, and notes it anew.
+        self.face.ages_at.store(NEVER, Ordering::Relaxed);
+        self.run_quietly(Op::Expire);
+    }
+
+    pub(crate) fn aging(&self) -> &Due {
+        &self.aging
+    }
+
+    pub(crate) fn lingering(&self) -> &Due {
+        &self.lingering
     }
 
     pub(crate) fn name(&self) -> Option<&ChannelName> {

@@ -142,7 +142,7 @@ impl Subscribers {
         };
         membership.set_index(None);
         self.len -= 1;
-        if membership.catch_up() {
+        if membership.end_behind() {
             self.take_behind(index);
             return true;
         }
@@ -194,7 +194,7 @@ impl Subscribers {
     /// Has the one at this index get what is published from now on.
     pub(super) fn go_live(&mut self, index: usize) {
         let subscriber = self.take_behind(index);
-        let _was_behind = subscriber.membership.catch_up();
+        let _was_behind = subscriber.membership.end_behind();
         self.len -= 1;
         self.insert(subscriber);
     }
@@ -204,7 +204,7 @@ impl Subscribers {
         if let Some(moved) = self.behind.get(index) {
             moved.subscriber.membership.set_index(Some(index));
         }
-        taken.subscriber.client.catch_up();
+        taken.subscriber.client.end_behind();
         taken.subscriber
     }
 

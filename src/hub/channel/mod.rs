@@ -2,6 +2,7 @@
 
 mod core;
 mod fanout;
+mod remembering;
 mod replay;
 mod roster;
 mod state;
@@ -283,6 +284,7 @@ pub(super) fn backlogged(op: Op) -> PublishError {
     match op {
         Op::Publish { message, .. } => PublishError::Backlogged(message),
         Op::CatchUp(_)
+        | Op::Expire
         | Op::History(..)
         | Op::Join { .. }
         | Op::Leave(_)

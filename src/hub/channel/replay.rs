@@ -3,17 +3,18 @@
 //! A subscriber that joins [since](crate::SubscribeOptions::since) some position is *behind* until
 //! it has been given everything up to the last publication; then, in the same operation of the
 //! channel, it goes live, so that nothing can come between. What it is given fills its outbox to
-//! one half at most: the other half is for what its other channels publish meanwhile. When its
-//! outbox is empty, the receiver asks for more.
+//! one half at most, whatever else is in there and however many channels it is behind in: the other
+//! half is for what is published meanwhile. When its outbox is empty, the receiver asks its channels
+//! for more, each time another one first.
 //!
 //! Should the history forget something before the subscriber was given it, the loss is counted and
-//! told as any other is; under [`SlowConsumer::Disconnect`] the client is disconnected.
+//! told as any other is; under [`SlowConsumer::Disconnect`] the client is disconnected, after the
+//! grace if it has one.
 //!
 //! [`SlowConsumer::Disconnect`]: crate::SlowConsumer::Disconnect
 
 use std::sync::Arc;
 
-use crate::disconnect::Disconnect;
 use crate::hub::after::Effect;
 use crate::hub::channel::core::Face;
 use crate::hub::channel::fanout::Behind;
@@ -25,9 +26,8 @@ use crate::hub::history::Entry;
 use crate::hub::history::History;
 use crate::hub::history::HistoryMode;
 use crate::hub::membership::Lost;
-use crate::hub::queue::Closing;
 use crate::hub::queue::Controlled;
-use crate::limits::SlowConsumer;
+use crate::hub::queue::Losing;
 use crate::raw::ring::Weigh;
 use crate::raw::ring::Why;
 
@@ -87,9 +87,9 @@ pub(super) enum Given {
     /// Everything: so many publications.
     All(usize),
     /// Some, and there is more when the outbox is empty.
-    Some(usize),
-    /// The client was found closed, or has been closed.
-    Closed,
+    Part(usize),
+    /// So many, and then the client was found closed, or has been closed.
+    Closed(usize),
 }
 
 impl Behind {
@@ -98,27 +98,20 @@ impl Behind {
         // First, so that a client which receives what is put in below may ask for more.
         self.subscriber.membership.let_ask();
         let mut given = 0;
-        if self.after < history.floor() {
-            let lost = Lost {
-                first: self.after + 1,
-                last: history.floor(),
-            };
-            self.after = history.floor();
-            if self.lose(lost, face) {
-                return Given::Closed;
-            }
+        if self.lose_up_to(history.floor(), face) {
+            return Given::Closed(0);
         }
         for entry in history.after(self.after) {
             if self.wants(entry) {
-                // The first is always tried: whoever asks has an empty outbox, and says so.
-                if given > 0 && self.subscriber.client.queue.ring.is_half_full() {
-                    return Given::Some(given);
+                // An empty outbox is never half full: whoever comes again and again gets it all.
+                if self.subscriber.client.queue.ring.is_half_full() {
+                    return self.pause(given);
                 }
                 match self.put(entry, face) {
                     Put::Done => given += 1,
                     Put::Dropped => {}
-                    Put::Full => return self.wait(given),
-                    Put::Closed => return Given::Closed,
+                    Put::Full => return self.pause(given),
+                    Put::Closed => return Given::Closed(given),
                 }
             }
             self.after = entry.number;
@@ -126,13 +119,33 @@ impl Behind {
         Given::All(given)
     }
 
+    /// Gives up what it has not been given, up to the last publication at `position`.
+    pub(super) fn lose_all(&mut self, position: u64, face: &Face) -> Given {
+        if self.lose_up_to(position, face) {
+            Given::Closed(0)
+        } else {
+            Given::All(0)
+        }
+    }
+
+    /// What it has not been given up to `last` is gone. Says whether the client is closed for it.
+    fn lose_up_to(&mut self, last: u64, face: &Face) -> bool {
+        if self.after >= last {
+            return false;
+        }
+        let first = self.after + 1;
+        self.after = last;
+        self.lose(Lost { first, last }, face)
+    }
+
     /// Leaves the rest until the outbox is empty.
-    fn wait(&self, given: usize) -> Given {
+    fn pause(&self, given: usize) -> Given {
         if given == 0 {
-            // It may have been emptied by one who has not seen that it may ask.
+            // What fills it came from elsewhere. It may have been emptied by one who has not seen
+            // that it may ask.
             self.subscriber.client.queue.ring.call();
         }
-        Given::Some(given)
+        Given::Part(given)
     }
 
     fn wants(&self, entry: &Entry) -> bool {
@@ -166,14 +179,21 @@ impl Behind {
         let common = &face.common;
         let policy = client.policy.get().or_else(|| face.policy.get());
         let policy = policy.unwrap_or(common.slow_consumer);
-        client.queue.count_dropped(lost.count());
-        if matches!(policy, SlowConsumer::Disconnect { .. }) {
-            if client.queue.close(Disconnect::SLOW) == Closing::First {
+        match client.queue.lose(lost.count(), policy, common.millis()) {
+            Losing::Closed => true,
+            Losing::Disconnected => {
+                face.counters.lose(lost.count(), true);
                 common.after(Effect::Retire(Arc::clone(client)));
+                true
             }
-            return true;
+            Losing::Dropped { first } => {
+                face.counters.lose(lost.count(), false);
+                if first {
+                    client.report_drop(face.name.as_ref());
+                }
+                tell_loss(&self.subscriber, lost, face) == Controlled::Disconnected
+            }
         }
-        tell_loss(&self.subscriber, lost, face) == Controlled::Disconnected
     }
 }
 

@@ -9,9 +9,7 @@ use crate::hub::channel::core::Face;
 use crate::hub::channel::fanout::Sending;
 use crate::hub::channel::fanout::Subscriber;
 use crate::hub::channel::fanout::Subscribers;
-use crate::hub::channel::replay::Given;
 use crate::hub::channel::replay::Start;
-use crate::hub::channel::replay::is_remembered;
 use crate::hub::channel::roster::Roster;
 use crate::hub::channel::roster::Standing;
 use crate::hub::client::ClientCore;
@@ -40,10 +38,10 @@ use crate::raw::combiner::Machine;
 
 /// The state of a channel. Only the owner of its combiner has it.
 pub(crate) struct State {
-    face: Arc<Face>,
-    subscribers: Subscribers,
-    position: StreamPosition,
-    history: Option<Box<History>>,
+    pub(super) face: Arc<Face>,
+    pub(super) subscribers: Subscribers,
+    pub(super) position: StreamPosition,
+    pub(super) history: Option<Box<History>>,
     routes: Routes,
     roster: Option<Roster>,
 }
@@ -59,6 +57,8 @@ pub(crate) enum Op {
     Leave(Arc<Membership>),
     /// Gives a subscriber that is behind more of what it has missed.
     CatchUp(Arc<Membership>),
+    /// Forgets what is too old.
+    Expire,
     History(HistoryQuery, Reply<HistoryPage>),
     /// Sets what is remembered.
     Remember(Option<HistoryOptions>),
@@ -116,6 +116,11 @@ impl Machine for State {
                 self.catch_up(&membership);
                 Output::Replied
             }
+            Op::Expire => {
+                self.expire();
+                self.await_age();
+                Output::Replied
+            }
             Op::History(query, reply) => {
                 reply.give(self.page(&query));
                 Output::Replied
@@ -143,12 +148,8 @@ impl Machine for State {
 }
 
 impl State {
-    pub(super) fn new(face: Arc<Face>, epoch: u64) -> Self {
+    pub(super) fn new(face: Arc<Face>, epoch: u64, options: Option<HistoryOptions>) -> Self {
         let kind = face.name.as_ref().map(ChannelName::kind);
-        let options = face
-            .name
-            .as_ref()
-            .and_then(|name| face.common.remembers(name));
         let mut state = Self {
             face,
             subscribers: Subscribers::default(),
@@ -217,94 +218,6 @@ impl State {
         self.face.counters.publish(&delivery);
     }
 
-    /// Remembers the last publication, if it is of a kind that is.
-    fn keep(&mut self, frame: Frame, except: Option<ClientId>) {
-        let Some(history) = &mut self.history else {
-            return;
-        };
-        if is_remembered(&frame.0.what, history.mode()) {
-            let now = self.face.common.millis();
-            history.push(self.position.offset, frame, except, now);
-            self.face.keep_until(history.keeps_until(now));
-            self.face.counters.remember(history.size());
-        }
-    }
-
-    fn remember(&mut self, options: Option<HistoryOptions>) {
-        let budget = &self.face.common.history_budget;
-        let made = |options| {
-            Box::new(History::new(
-                options,
-                self.position.offset,
-                Arc::clone(budget),
-            ))
-        };
-        match (options, &mut self.history) {
-            (Some(options), Some(history)) => history.set(options),
-            (Some(options), history) => *history = Some(made(options)),
-            (None, history) => {
-                *history = None;
-                self.face.keep_until(0);
-            }
-        }
-        let history = self.history.as_ref();
-        let size = history.map_or((0, 0), |history| history.size());
-        self.face.counters.remember(size);
-        let age = history.map_or(0, |history| history.max_age_ms());
-        self.face.keep_for(age);
-    }
-
-    fn page(&mut self, query: &HistoryQuery) -> HistoryPage {
-        let mut page = HistoryPage {
-            position: self.position,
-            floor: self.position.offset,
-            ..HistoryPage::default()
-        };
-        if let Some(history) = &mut self.history {
-            history.expire(self.face.common.millis());
-            self.face.counters.remember(history.size());
-            (page.frames, page.more) = history.page(query);
-            page.floor = history.floor();
-        }
-        page
-    }
-
-    /// Gives a subscriber that is behind as much of what it has missed as there is room for.
-    fn catch_up(&mut self, membership: &Arc<Membership>) {
-        if !membership.is_behind() {
-            return;
-        }
-        let Some(index) = membership.index() else {
-            return;
-        };
-        let Some(behind) = self.subscribers.behind(index) else {
-            return;
-        };
-        let given = match &mut self.history {
-            Some(history) => {
-                history.expire(self.face.common.millis());
-                behind.give(history, &self.face)
-            }
-            // Forgotten meanwhile: what it has not been given is lost.
-            None => {
-                let budget = Arc::clone(&self.face.common.history_budget);
-                let options = HistoryOptions::new();
-                behind.give(
-                    &History::new(options, self.position.offset, budget),
-                    &self.face,
-                )
-            }
-        };
-        match given {
-            Given::All(frames) => {
-                self.face.counters.replay(frames);
-                self.subscribers.go_live(index);
-            }
-            Given::Some(frames) => self.face.counters.replay(frames),
-            Given::Closed => self.subscribers.found_dead(membership),
-        }
-    }
-
     fn join(
         &mut self,
         client: &Arc<ClientCore>,
@@ -317,17 +230,15 @@ impl State {
         if !membership.is_wanted() {
             return Err(SubscribeError::Unsubscribed);
         }
-        if let Some(history) = &mut self.history {
-            history.expire(self.face.common.millis());
-            self.face.counters.remember(history.size());
-        }
-        let mut start = Start::of(since, self.position, self.history.as_deref());
-        let misses_nothing = start.after == self.position.offset;
+        self.expire();
+        let before = self.position;
         if let Some(member) = membership.member() {
             self.admit(member)?;
         }
-        if misses_nothing {
-            // Its own coming it is told of by the join itself.
+        // Only now: what its own coming has had the history forget is not there to be promised.
+        let mut start = Start::of(since, before, self.history.as_deref());
+        if start.after == before.offset {
+            // It misses nothing: its own coming it is told of by the join itself.
             start.after = self.position.offset;
         }
         if self.face.policy.get().is_some_and(evicts) {

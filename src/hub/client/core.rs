@@ -24,7 +24,7 @@ use crate::hub::stats::read;
 use crate::id::ChannelName;
 use crate::id::ClientId;
 use crate::sync::Mutex;
-use crate::sync::atomic::AtomicUsize;
+use crate::sync::atomic::AtomicU32;
 use crate::sync::atomic::Ordering;
 use crate::sync::atomic::fence;
 
@@ -41,7 +41,9 @@ pub(crate) struct ClientCore {
     /// The channels the client is in or about to be in.
     subscriptions: Mutex<Subscriptions>,
     /// How many of them have still to give it what it has missed.
-    behind: AtomicUsize,
+    behind: AtomicU32,
+    /// How often they were asked to: another one is asked first each time.
+    rounds: AtomicU32,
     pub(in crate::hub) common: Arc<Common>,
 }
 
@@ -72,7 +74,8 @@ impl ClientCore {
             identity,
             join_notices,
             subscriptions: Mutex::default(),
-            behind: AtomicUsize::new(0),
+            behind: AtomicU32::new(0),
+            rounds: AtomicU32::new(0),
             common,
         }
     }
@@ -168,7 +171,7 @@ impl ClientCore {
     }
 
     /// One channel has given it all that it had missed, or was left.
-    pub(in crate::hub) fn catch_up(&self) {
+    pub(in crate::hub) fn end_behind(&self) {
         // Relaxed: a client that still looks finds nothing to ask for.
         self.behind.fetch_sub(1, Ordering::Relaxed);
     }
@@ -184,7 +187,13 @@ impl ClientCore {
     #[cold]
     fn ask_channels(&self) -> bool {
         let mut any = false;
-        for membership in self.memberships() {
+        let mut memberships = self.memberships();
+        // Relaxed: whose turn it is; the one that receives comes alone.
+        let round = self.rounds.fetch_add(1, Ordering::Relaxed) as usize;
+        // The first may take all the room that there is.
+        let first = round % memberships.len().max(1);
+        memberships.rotate_left(first);
+        for membership in memberships {
             if membership.ask() {
                 any = true;
                 let channel = Arc::clone(membership.channel());

@@ -20,6 +20,7 @@ mod page;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::hub::agenda::NEVER;
 use crate::hub::frame::Frame;
 use crate::id::ClientId;
 use crate::raw::ring::Weigh;
@@ -71,14 +72,14 @@ impl History {
         }
     }
 
-    /// Sets other bounds, which hold at once but for the age.
-    pub(super) fn set(&mut self, options: HistoryOptions) {
+    /// Sets other bounds, which hold at once.
+    pub(super) fn set(&mut self, options: HistoryOptions, now: u64) {
         self.max_age_ms = u64::try_from(options.max_age.as_millis()).unwrap_or(u64::MAX);
         self.options = options;
         while self.is_too_much() {
             self.pop();
         }
-        self.count();
+        self.expire(now);
     }
 
     pub(super) fn mode(&self) -> HistoryMode {
@@ -90,9 +91,15 @@ impl History {
         self.max_age_ms
     }
 
-    /// Until when what came at `now` is remembered.
-    pub(super) fn keeps_until(&self, now: u64) -> u64 {
+    /// When what comes at `now` is too old.
+    pub(super) fn forgets_at(&self, now: u64) -> u64 {
         now.saturating_add(self.max_age_ms)
+    }
+
+    /// When the oldest entry is too old; never if there is none.
+    pub(super) fn ages_at(&self) -> u64 {
+        let oldest = self.entries.front();
+        oldest.map_or(NEVER, |oldest| self.forgets_at(oldest.at))
     }
 
     /// Remembers a publication, and forgets what is beyond the bounds.

@@ -12,8 +12,10 @@ pub struct HistoryOptions {
     /// Payload bytes that are kept; an empty payload counts as one. Default 1 MiB. A message that
     /// is larger is not kept, nor is anything before it then.
     pub max_bytes: usize,
-    /// For how long a publication is kept. Default 5 minutes. So long, too, a channel is kept after
-    /// its last holder has gone, and with it its epoch; but at most a minute if it never had
+    /// For how long a publication is kept, whether anybody is in the channel or not. Default
+    /// 5 minutes. Nobody is given what is older; its memory is given back by the next
+    /// [tick](crate::Hub::tick), or by what does the same. So long, too, a channel is kept after
+    /// each holder has gone, and with it its epoch; but at most a minute if it never had
     /// a publication.
     pub max_age: Duration,
     /// What is kept for whom. Default [`HistoryMode::Stream`].

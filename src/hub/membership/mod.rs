@@ -131,7 +131,7 @@ impl Membership {
     }
 
     /// Ends that it is behind, and says whether it was.
-    pub(super) fn catch_up(&self) -> bool {
+    pub(super) fn end_behind(&self) -> bool {
         // Relaxed: a client that still asks is told nothing, and needs nothing.
         self.replay.swap(LIVE, Ordering::Relaxed) != LIVE
     }

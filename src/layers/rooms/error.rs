@@ -190,6 +190,7 @@ impl From<PublishError> for RoomError {
             PublishError::Closed(_) => ErrorCode::Closed,
             PublishError::TooLarge { .. } => ErrorCode::TooLarge,
             PublishError::Name(..) => ErrorCode::InvalidField,
+            PublishError::TooManyChannels { .. } => ErrorCode::TooManyChannels,
         };
         Self::Publish {
             code,
