@@ -30,6 +30,7 @@ use crate::hub::Frame;
 use crate::layers::sessions;
 use crate::operations::Answer;
 use crate::operations::Later;
+use crate::operations::session::Restored;
 use crate::protocol::Command;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
@@ -66,7 +67,7 @@ pub(crate) struct Dialogue {
     /// Replies in the order of their commands, of which the first is waited for.
     waiting: VecDeque<Waiting>,
     /// Commands of a session that is resumed, which are carried out before any other.
-    restoring: VecDeque<String>,
+    restoring: VecDeque<Restored>,
     /// Whether something was begun that nobody has polled yet.
     has_begun: bool,
     rate: Option<Box<Rate>>,
@@ -76,6 +77,8 @@ pub(crate) struct Dialogue {
 struct Join {
     id: Option<RequestId>,
     channel: String,
+    /// What it brings back, by its note.
+    restores: Option<Box<str>>,
     /// `None` once the hub has agreed.
     future: Option<Subscribing>,
     /// Whether the frame has come.
@@ -207,6 +210,9 @@ impl Dialogue {
             match result {
                 Ok(()) => self.settle(replies),
                 Err(fault) => {
+                    if let Some(key) = &join.restores {
+                        self.session.not_restored(key, &fault);
+                    }
                     let fault = fault.reply_to(join.id.take());
                     self.join = None;
                     replies(framing::text(Push::Error(&fault)));
@@ -275,8 +281,8 @@ impl Dialogue {
 
     fn resume(&mut self, replies: Replies<'_>) {
         while self.join.is_none() {
-            if let Some(text) = self.restoring.pop_front() {
-                self.carry_out(&text, replies);
+            if let Some(restored) = self.restoring.pop_front() {
+                self.carry_out(restored, replies);
             } else if let Some(text) = mem::take(&mut self.held) {
                 self.start(&text, replies);
             } else {
@@ -295,18 +301,28 @@ impl Dialogue {
         {
             return self.refuse(&fault.reply_to(id), replies);
         }
-        self.handle(id, command, replies);
+        self.handle(id, command, None, replies);
     }
 
     /// Carries out a command of a session that is resumed: one that was carried out before.
-    fn carry_out(&mut self, text: &str, replies: Replies<'_>) {
-        match Request::parse(text) {
-            Ok(Request { id, command }) => self.handle(id, command, replies),
-            Err(fault) => self.refuse(&fault, replies),
+    fn carry_out(&mut self, restored: Restored, replies: Replies<'_>) {
+        match Request::parse(&restored.text) {
+            Ok(Request { id, command }) => self.handle(id, command, Some(restored.key), replies),
+            Err(fault) => {
+                self.session.not_restored(&restored.key, &fault);
+                self.refuse(&fault, replies);
+            }
         }
     }
 
-    fn handle(&mut self, id: Option<RequestId>, command: Command, replies: Replies<'_>) {
+    /// `restores` is the key of the note that it brings back, if it does.
+    fn handle(
+        &mut self,
+        id: Option<RequestId>,
+        command: Command,
+        restores: Option<Box<str>>,
+        replies: Replies<'_>,
+    ) {
         match self.session.handle(command) {
             Outcome::Resumed { answer, commands } => {
                 self.restoring = commands.into();
@@ -324,6 +340,7 @@ impl Dialogue {
                 self.join = Some(Box::new(Join {
                     id,
                     channel,
+                    restores,
                     future: Some(future),
                     announced: false,
                 }));
@@ -333,7 +350,12 @@ impl Dialogue {
                     self.reply(framing::text(push), replies);
                 }
             }
-            Outcome::Now(Err(fault)) => self.refuse(&fault.reply_to(id), replies),
+            Outcome::Now(Err(fault)) => {
+                if let Some(key) = restores {
+                    self.session.not_restored(&key, &fault);
+                }
+                self.refuse(&fault.reply_to(id), replies);
+            }
         }
     }
 

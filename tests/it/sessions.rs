@@ -1,9 +1,25 @@
 //! Sessions over the shipped binary: a client that has lost its connection goes on over another.
 
 use std::collections::BTreeMap;
+use std::future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
+use futures_util::SinkExt;
+use futures_util::StreamExt;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use serde_json::json;
+use throng::AuthRequest;
+use throng::Authorization;
+use throng::Gateway;
+use throng::Hub;
+use throng::Layers;
+use tokio::io::DuplexStream;
+use tokio::task;
+use tokio_tungstenite::WebSocketStream;
 
 use crate::binary::Throng;
 use crate::binary::Ws;
@@ -286,6 +302,126 @@ fn who_says_resume_and_then_something_else_has_its_rooms_all_the_same() {
     until(&mut ada, Vec::new(), |seen| {
         texts(seen, "room_id", "den") == ["hello"]
     });
+}
+
+#[test]
+fn a_second_loss_in_the_middle_of_a_resume_loses_nothing() {
+    let throng = start(&[]);
+    let mut ada = throng.ws_as("ada");
+    for channel in CHANNELS {
+        let subscribe = json!({"id": channel, "type": "subscribe", "channel_id": channel});
+        assert_eq!(ask_only(&mut ada, &subscribe)["type"], "joined");
+    }
+    let mut lost = session(&ada);
+    drop(ada);
+    for _ in 0..2 {
+        throng.stats_until(|stats| stats["clients"] == 0);
+        let mut ada = resuming(&throng, "ada");
+        let resume = json!({"id": 1, "type": "session.resume", "session_id": lost});
+        // Gone before it has read anything, and found to be gone when it was heard.
+        ada.say(&resume.to_string());
+        lost = session(&ada);
+    }
+    throng.stats_until(|stats| stats["clients"] == 0);
+    let resume = json!({"id": 1, "type": "session.resume", "session_id": lost});
+    let reply = ask_only(&mut resuming(&throng, "ada"), &resume);
+    assert_eq!(reply["data"]["restored"], CHANNELS.len(), "{reply}");
+}
+
+#[tokio::test]
+async fn what_the_authorizer_has_not_answered_is_noted_for_the_next_time() {
+    let (answers, refuses) = (
+        Arc::new(AtomicBool::new(true)),
+        Arc::<AtomicBool>::default(),
+    );
+    let authorizer = {
+        let (answers, refuses) = (Arc::clone(&answers), Arc::clone(&refuses));
+        move |request: &AuthRequest| {
+            if !answers.load(Ordering::Relaxed) {
+                return Authorization::later(future::pending());
+            }
+            if refuses.load(Ordering::Relaxed) && request.channel().as_str() == "private-a" {
+                return Authorization::deny("not any more");
+            }
+            Authorization::Allow
+        }
+    };
+    let hub = Hub::builder().authorizer(authorizer).build().unwrap();
+    let layers = Layers::new(&hub);
+    let gateway = Gateway::builder(hub).layers(layers.clone()).build();
+    let lost = async || {
+        while layers.sessions().unwrap().count() != (1, 1) {
+            task::yield_now().await;
+        }
+    };
+    let resume =
+        |session: &Value| json!({"id": 0, "type": "session.resume", "session_id": session});
+    let restored = |reply: &Value| reply["data"]["restored"].clone();
+
+    let (mut first, connected) = connect(&gateway, "/ws").await;
+    for channel in ["private-a", "private-b", "private-c"] {
+        let subscribe = json!({"id": channel, "type": "subscribe", "channel_id": channel});
+        assert_eq!(told(&mut first, &subscribe).await["type"], "joined");
+    }
+    drop(first);
+    lost().await;
+
+    answers.store(false, Ordering::Relaxed);
+    let (mut second, again) = connect(&gateway, "/ws?resume").await;
+    let reply = told(&mut second, &resume(&connected["data"]["session_id"])).await;
+    assert_eq!(restored(&reply), 3, "{reply}");
+    drop(second);
+    lost().await;
+
+    // One that is refused is not asked for again.
+    answers.store(true, Ordering::Relaxed);
+    refuses.store(true, Ordering::Relaxed);
+    let (mut third, once_more) = connect(&gateway, "/ws?resume").await;
+    let reply = told(&mut third, &resume(&again["data"]["session_id"])).await;
+    assert_eq!(restored(&reply), 3, "{reply}");
+    let ping = json!({"id": "all", "type": "ping"});
+    assert_eq!(told(&mut third, &ping).await["type"], "pong");
+    drop(third);
+    lost().await;
+
+    refuses.store(false, Ordering::Relaxed);
+    let (mut last, _) = connect(&gateway, "/ws?resume").await;
+    let reply = told(&mut last, &resume(&once_more["data"]["session_id"])).await;
+    assert_eq!(restored(&reply), 2, "{reply}");
+}
+
+const CHANNELS: [&str; 5] = ["news.a", "news.b", "news.c", "news.d", "news.e"];
+
+type Socket = WebSocketStream<DuplexStream>;
+
+/// A client over memory, and its `connected`.
+async fn connect(gateway: &Gateway, path: &str) -> (Socket, Value) {
+    let (client, server) = tokio::io::duplex(64 << 10);
+    let connection = http1::Builder::new()
+        .serve_connection(TokioIo::new(server), gateway.service())
+        .with_upgrades();
+    tokio::spawn(connection);
+    let opened = tokio_tungstenite::client_async(format!("ws://x{path}"), client).await;
+    let (mut socket, _) = opened.unwrap();
+    let connected = push(&mut socket).await;
+    assert_eq!(connected["type"], "connected");
+    (socket, connected)
+}
+
+async fn push(socket: &mut Socket) -> Value {
+    let message = socket.next().await.unwrap().unwrap();
+    serde_json::from_str(message.to_text().unwrap()).unwrap()
+}
+
+/// The reply to a command.
+async fn told(socket: &mut Socket, command: &Value) -> Value {
+    socket.send(command.to_string().into()).await.unwrap();
+    loop {
+        let push = push(socket).await;
+        if push["reply_to"] == command["id"] {
+            return push;
+        }
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::layers::UserId;
 use crate::layers::sessions::Note;
 use crate::layers::sessions::Sessions;
 use crate::operations::Answer;
+use crate::operations::session::Notes;
 use crate::protocol::Arguments;
 use crate::protocol::Fault;
 use crate::protocol::MAX_ID;
@@ -26,6 +27,14 @@ pub(crate) struct Asked {
     session: Option<String>,
     channels: HashMap<String, StreamPosition>,
     pub(crate) rooms: HashMap<RoomId, StreamPosition>,
+}
+
+/// A command that a session had noted, to be carried out again.
+#[derive(Debug)]
+pub(crate) struct Restored {
+    /// Under which it is noted, until it is refused.
+    pub(crate) key: Box<str>,
+    pub(crate) text: String,
 }
 
 /// Where a client was in a channel, as it says.
@@ -64,12 +73,14 @@ impl Asked {
     }
 
     /// Takes the session, if there is one to take: what to answer, the commands to be carried out
-    /// again, and the connection that still has it.
+    /// again, and the connection that still has it. All of it is in `notes` from now on: a
+    /// connection may be lost before the first of the commands is done.
     pub(crate) fn resume(
         &self,
         sessions: Option<&Sessions>,
         user: Option<&str>,
-    ) -> (Answer, Vec<String>, Option<ClientId>) {
+        notes: &Notes,
+    ) -> (Answer, Vec<Restored>, Option<ClientId>) {
         let user = user.and_then(|user| UserId::parse(user).ok());
         let (Some(sessions), Some(session)) = (sessions, &self.session) else {
             let answer = json!({ "resumed": false, "restored": 0 });
@@ -77,6 +88,7 @@ impl Asked {
         };
         match sessions.resume(session, user.as_ref()) {
             Ok(had) => {
+                notes.take_over(&had);
                 let commands: Vec<_> = had
                     .notes
                     .iter()
@@ -103,7 +115,7 @@ impl Asked {
 
     /// The command of a note, from the position that the client has, and with an id that says what
     /// it brings back.
-    fn command(&self, note: &Note) -> Option<String> {
+    fn command(&self, note: &Note) -> Option<Restored> {
         let mut command: Map<String, Value> = serde_json::from_str(&note.text).ok()?;
         let channel = command.get("channel_id").and_then(Value::as_str);
         let about = channel.unwrap_or(&note.key).to_owned();
@@ -116,7 +128,10 @@ impl Asked {
         let end = (0..=MAX_ID).rfind(|&at| id.is_char_boundary(at));
         id.truncate(end.unwrap_or_default());
         command.insert("id".to_owned(), id.into());
-        Some(Value::Object(command).to_string())
+        Some(Restored {
+            key: note.key.clone(),
+            text: Value::Object(command).to_string(),
+        })
     }
 }
 
