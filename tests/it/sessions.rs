@@ -146,7 +146,12 @@ fn rooms_channels_filters_patterns_and_what_was_missed_come_back() {
     let reply = ask(&mut ada, &resume, &mut beside);
     assert_eq!(
         reply["data"],
-        json!({"resumed": true, "restored": 4, "incomplete": false})
+        json!({"resumed": true, "restored": 4, "incomplete": false, "commands": [
+            {"type": "subscribe", "channel_id": "news.a"},
+            {"type": "subscribe", "channel_id": "news.b"},
+            {"type": "pattern.subscribe", "pattern": "sport.*"},
+            {"type": "presence.watch", "user_id": "bob"},
+        ]})
     );
     let seen = until(&mut ada, beside, |seen| {
         let restored = seen.iter().filter(|push| {
@@ -208,9 +213,42 @@ fn a_session_is_good_once_and_for_its_owner_only() {
     let reply = ask_only(&mut again, &resume);
     assert_eq!(
         reply["data"],
-        json!({"resumed": true, "restored": 1, "incomplete": false})
+        json!({
+            "resumed": true, "restored": 1, "incomplete": false,
+            "commands": [{"type": "subscribe", "channel_id": "news.a"}],
+        })
     );
     assert_eq!(refused("ada"), "unknown_session");
+}
+
+#[test]
+fn what_is_brought_back_is_told_apart_however_long_its_name() {
+    let throng = start(&[]);
+    let mut ada = throng.ws_as("ada");
+    let long = |last: &str| format!("private-{}{last}", "x".repeat(120));
+    let channels = ["a", "b"].map(long);
+    for channel in &channels {
+        let subscribe =
+            json!({"id": 0, "type": "subscribe", "channel_id": channel, "auth": "secret"});
+        assert_eq!(ask_only(&mut ada, &subscribe)["type"], "joined");
+    }
+    let resume = json!({"id": 1, "type": "session.resume", "session_id": session(&ada)});
+    drop(ada);
+    throng.stats_until(|stats| stats["clients"] == 0);
+    let mut ada = resuming(&throng, "ada");
+    let reply = ask_only(&mut ada, &resume);
+    let subscribe = |channel: &String| json!({"type": "subscribe", "channel_id": channel});
+    assert_eq!(
+        reply["data"]["commands"],
+        json!(channels.each_ref().map(subscribe))
+    );
+    for (number, channel) in channels.iter().enumerate() {
+        let id = json!(format!("restore:{number}"));
+        let seen = until(&mut ada, Vec::new(), |seen| {
+            seen.iter().any(|push| push["reply_to"] == id)
+        });
+        assert_eq!(seen.last().unwrap()["channel_id"], json!(channel));
+    }
 }
 
 #[test]
@@ -259,9 +297,10 @@ fn sessions_are_bounded_and_say_so() {
     let oldest = &resumed[0].1["data"];
     assert_eq!(oldest["code"], "unknown_session");
     for (_, reply) in &resumed[1..] {
+        let data = &reply["data"];
         assert_eq!(
-            reply["data"],
-            json!({"resumed": true, "restored": 1, "incomplete": true})
+            (&data["restored"], &data["incomplete"]),
+            (&json!(1), &json!(true))
         );
     }
 }
@@ -280,7 +319,7 @@ fn a_connection_that_is_still_there_gives_way() {
     assert_eq!(reply["data"]["resumed"], true);
     throng.stats_until(|stats| stats["clients"] == 1);
     let seen = until(&mut new, Vec::new(), |seen| {
-        seen.iter().any(|push| push["reply_to"] == "restore:news.a")
+        seen.iter().any(|push| push["reply_to"] == "restore:0")
     });
     drop(seen);
     throng.publish("news.a", &json!("x"));
