@@ -9,6 +9,7 @@ use crate::id::ChannelKind;
 use crate::layers::channels::ChannelOptions;
 use crate::layers::channels::Channels;
 use crate::layers::channels::ChannelsError;
+use crate::layers::channels::Known;
 use crate::layers::channels::Pattern;
 use crate::protocol::Fault;
 
@@ -131,8 +132,9 @@ pub(super) const TABLE: &[Operation] = &[
         run: |call| {
             let (limit, after) = call.page()?;
             let pattern = pattern(call)?;
-            let (mut found, next) = channels(call)?.find(pattern.as_ref(), after.as_deref(), limit);
-            found.retain(|channel| may_know(call, &channel.channel_id));
+            let (pattern, after) = (pattern.as_ref(), after.as_deref());
+            let page = channels(call)?.page(&known_to(call), pattern, false, after, limit);
+            let (found, next) = page;
             Ok(Answer::of(&json!({ "channels": found, "next": next })))
         },
     },
@@ -145,8 +147,8 @@ pub(super) const TABLE: &[Operation] = &[
         arguments: &[page::LIMIT, page::AFTER],
         run: |call| {
             let (limit, after) = call.page()?;
-            let (mut found, next) = channels(call)?.declared(after.as_deref(), limit);
-            found.retain(|channel| may_know(call, &channel.channel_id));
+            let after = after.as_deref();
+            let (found, next) = channels(call)?.page(&known_to(call), None, true, after, limit);
             Ok(Answer::of(&json!({ "channels": found, "next": next })))
         },
     },
@@ -237,6 +239,14 @@ pub(super) fn may_know(call: &Call<'_>, channel: &str) -> bool {
     };
     ChannelKind::of(channel) == ChannelKind::Public
         || client.subscriptions().iter().any(|name| **name == *channel)
+}
+
+/// As [`may_know`], of all channels.
+fn known_to(call: &Call<'_>) -> Known {
+    match call.caller {
+        Caller::Api(_) => Known::All,
+        Caller::Client(client) => Known::PublicAnd(client.subscriptions().into_iter().collect()),
+    }
 }
 
 /// The channel that is named, if whoever asks may know of it.

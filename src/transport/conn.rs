@@ -16,6 +16,7 @@ use crate::hub::Closed;
 use crate::hub::ConnectOptions;
 use crate::hub::Outbox;
 use crate::transport::dialogue::Dialogue;
+use crate::transport::dialogue::Replies;
 use crate::transport::dialogue::Rules;
 use crate::transport::fault::refusal;
 use crate::transport::gateway::Gateway;
@@ -89,7 +90,8 @@ impl Gateway {
     ///
     /// # Memory
     ///
-    /// Besides the outbox, at most 256 texts on their way, shared with other clients.
+    /// Besides the outbox, at most 256 texts on their way, shared with other clients; and of replies
+    /// 16 that wait for one before them, those and what is on its way 64 KiB each and one reply more.
     pub fn serve_conn<C: Conn>(
         &self,
         conn: C,
@@ -118,7 +120,10 @@ impl Gateway {
                         outbox,
                         dialogue,
                         batch: Batch::new(),
-                        waiting: VecDeque::from([greeting]),
+                        waiting: Texts {
+                            frames: VecDeque::from([greeting]),
+                            owed: 0,
+                        },
                         max_message: config.max_message,
                         registration,
                     }
@@ -157,13 +162,32 @@ impl<C: Conn> Line<C> {
     }
 }
 
+/// Texts that are sent next, as WebSocket frames. All of them are before the dialogue is polled
+/// again.
+#[derive(Default)]
+struct Texts {
+    frames: VecDeque<Bytes>,
+    /// Bytes of replies.
+    owed: usize,
+}
+
+impl Replies for Texts {
+    fn give(&mut self, reply: Bytes) {
+        self.owed += reply.len();
+        self.frames.push_back(reply);
+    }
+
+    fn has_room(&self) -> bool {
+        self.owed < MAX_OWED
+    }
+}
+
 /// What is served over a connection.
 struct Serving {
     outbox: Outbox,
     dialogue: Dialogue,
     batch: Batch,
-    /// What is sent next, as WebSocket frames.
-    waiting: VecDeque<Bytes>,
+    waiting: Texts,
     max_message: usize,
     registration: Registration,
 }
@@ -205,8 +229,9 @@ impl Serving {
         } = self;
         let is_ready = dialogue.is_ready();
         let replied = future::poll_fn(|cx| {
-            dialogue.poll(cx, &mut |reply| waiting.push_back(reply));
-            if waiting.is_empty() {
+            dialogue.poll(cx, waiting);
+            // Those that wanted no reply make room for commands, too.
+            if waiting.frames.is_empty() && dialogue.is_ready() == is_ready {
                 Poll::Pending
             } else {
                 Poll::Ready(())
@@ -230,9 +255,7 @@ impl Serving {
             return self.dialogue.client().close(Disconnect::TOO_LARGE);
         }
         self.registration.touch();
-        let waiting = &mut self.waiting;
-        self.dialogue
-            .command(text, &mut |reply| waiting.push_back(reply));
+        self.dialogue.command(text, &mut self.waiting);
     }
 
     /// Takes over what was in the outbox.
@@ -241,19 +264,19 @@ impl Serving {
         for frame in &self.batch {
             let personal = self.dialogue.personal(frame);
             let bytes = personal.unwrap_or_else(|| encoding.of(frame).clone());
-            self.waiting.push_back(bytes);
+            self.waiting.frames.push_back(bytes);
         }
         self.batch.clear();
-        let waiting = &mut self.waiting;
-        self.dialogue.settle(&mut |reply| waiting.push_back(reply));
+        self.dialogue.settle(&mut self.waiting);
     }
 
     async fn write<C: Conn>(&mut self, line: &mut Line<C>) -> io::Result<()> {
-        if self.waiting.is_empty() {
+        if self.waiting.frames.is_empty() {
             return Ok(());
         }
-        let (mut bytes, frames) = (0, self.waiting.len());
-        while let Some(frame) = self.waiting.pop_front() {
+        let (mut bytes, frames) = (0, self.waiting.frames.len());
+        self.waiting.owed = 0;
+        while let Some(frame) = self.waiting.frames.pop_front() {
             let text = framing::text_of(&frame);
             bytes += text.len();
             line.send(text).await?;
@@ -271,7 +294,7 @@ impl Serving {
             .gateway()
             .retry_after(self.dialogue.client().id());
         let farewell = Dialogue::farewell(why, retry_after);
-        self.waiting.push_back(farewell);
+        self.waiting.frames.push_back(farewell);
         self.registration.closed(why.code());
         if self.write(line).await.is_ok() {
             line.close(why).await;
@@ -299,3 +322,6 @@ impl Serving {
 
 /// How many frames are taken out of the outbox at once.
 const MAX_BATCH: usize = 256;
+
+/// How many bytes of replies are sent before there are more.
+const MAX_OWED: usize = 64 * 1024;

@@ -31,6 +31,7 @@ use crate::operations::Later;
 use crate::operations::Who;
 use crate::operations::session;
 use crate::operations::session::Notes;
+use crate::operations::session::Restored;
 use crate::protocol::Arguments;
 use crate::protocol::Command;
 use crate::protocol::Echo;
@@ -78,7 +79,7 @@ pub(super) enum Outcome {
     /// A session was resumed, or not: these commands are to be carried out again.
     Resumed {
         answer: Answer,
-        commands: Vec<String>,
+        commands: Vec<Restored>,
     },
     /// A subscribe, which may wait for the authorizer. Dropped early, it has not joined.
     Later {
@@ -202,11 +203,19 @@ impl Session {
         };
         self.attach(&asked.rooms);
         let sessions = self.layers.as_ref().and_then(Layers::sessions);
-        let (answer, commands, old) = asked.resume(sessions, self.client.user());
+        let (answer, commands, old) = asked.resume(sessions, self.client.user(), &self.notes);
         if let Some(old) = old.and_then(|old| self.hub.client(old)) {
             old.close(Disconnect::GONE);
         }
         Outcome::Resumed { answer, commands }
+    }
+
+    /// A command of the session that was resumed is refused: it is not to be asked for again. When
+    /// the client is closed, everything is.
+    pub(super) fn not_restored(&self, key: &str, fault: &Fault) {
+        if fault.code() != ErrorCode::Closed {
+            self.notes.forget(key);
+        }
     }
 
     fn operate(&self, name: &str, arguments: &Arguments) -> Result<Answer, Fault> {

@@ -88,4 +88,6 @@ mod typing;
 #[cfg(feature = "server")]
 mod users;
 #[cfg(feature = "server")]
+mod waiting;
+#[cfg(feature = "server")]
 mod websocket;

@@ -437,6 +437,50 @@ fn f19_a_pattern_is_no_way_around_the_authorizer() {
 }
 
 #[test]
+fn f19_no_page_tells_the_name_of_a_private_channel() {
+    let throng = Throng::start(&["--authorize", "open"]);
+    let mut ada = throng.ws_as("ada");
+    let hidden = ["presence-board", "private-acquisition", "private-merger"];
+    for channel in hidden.iter().chain(&["price", "quote"]) {
+        ada.join(channel);
+    }
+    let declare = json!({"description": "secret"}).to_string();
+    let declared = "/api/v1/channels/private-declared";
+    let put = throng.request(
+        "PUT",
+        declared,
+        &[("content-type", "application/json")],
+        declare.as_bytes(),
+    );
+    assert_eq!(put.status, 200, "{put:?}");
+    let mut eve = throng.ws_as("eve");
+    eve.join("private-merger");
+    let mut pages = |command: &Value| {
+        let mut names: Vec<String> = Vec::new();
+        let mut command = command.clone();
+        loop {
+            let page = done(&mut eve, &command);
+            let channels = page["channels"].as_array().unwrap().iter();
+            names.extend(channels.map(|it| it["channel_id"].as_str().unwrap().to_owned()));
+            let Some(next) = page["next"].as_str() else {
+                return names;
+            };
+            let told = names.iter().any(|name| name == next);
+            assert!(told, "{next} is told by a cursor");
+            command["after"] = json!(next);
+        }
+    };
+    let find = json!({"type": "channel.find", "limit": 1});
+    assert_eq!(pages(&find), ["price", "private-merger", "quote"]);
+    let find = json!({"type": "channel.find", "limit": 1, "prefix": "private-"});
+    assert_eq!(pages(&find), ["private-merger"]);
+    let list = json!({"type": "channel.list", "limit": 1});
+    assert_eq!(pages(&list), [""; 0]);
+    let all = throng.get("/api/v1/channels/find").json();
+    assert_eq!(all["channels"].as_array().unwrap().len(), 6, "{all}");
+}
+
+#[test]
 fn private_channels_are_the_authorizers_to_give() {
     let throng = Throng::start(&[]);
     let mut client = throng.ws();

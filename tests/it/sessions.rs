@@ -1,9 +1,25 @@
 //! Sessions over the shipped binary: a client that has lost its connection goes on over another.
 
 use std::collections::BTreeMap;
+use std::future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
+use futures_util::SinkExt;
+use futures_util::StreamExt;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use serde_json::json;
+use throng::AuthRequest;
+use throng::Authorization;
+use throng::Gateway;
+use throng::Hub;
+use throng::Layers;
+use tokio::io::DuplexStream;
+use tokio::task;
+use tokio_tungstenite::WebSocketStream;
 
 use crate::binary::Throng;
 use crate::binary::Ws;
@@ -130,7 +146,12 @@ fn rooms_channels_filters_patterns_and_what_was_missed_come_back() {
     let reply = ask(&mut ada, &resume, &mut beside);
     assert_eq!(
         reply["data"],
-        json!({"resumed": true, "restored": 4, "incomplete": false})
+        json!({"resumed": true, "restored": 4, "incomplete": false, "commands": [
+            {"type": "subscribe", "channel_id": "news.a"},
+            {"type": "subscribe", "channel_id": "news.b"},
+            {"type": "pattern.subscribe", "pattern": "sport.*"},
+            {"type": "presence.watch", "user_id": "bob"},
+        ]})
     );
     let seen = until(&mut ada, beside, |seen| {
         let restored = seen.iter().filter(|push| {
@@ -192,9 +213,42 @@ fn a_session_is_good_once_and_for_its_owner_only() {
     let reply = ask_only(&mut again, &resume);
     assert_eq!(
         reply["data"],
-        json!({"resumed": true, "restored": 1, "incomplete": false})
+        json!({
+            "resumed": true, "restored": 1, "incomplete": false,
+            "commands": [{"type": "subscribe", "channel_id": "news.a"}],
+        })
     );
     assert_eq!(refused("ada"), "unknown_session");
+}
+
+#[test]
+fn what_is_brought_back_is_told_apart_however_long_its_name() {
+    let throng = start(&[]);
+    let mut ada = throng.ws_as("ada");
+    let long = |last: &str| format!("private-{}{last}", "x".repeat(120));
+    let channels = ["a", "b"].map(long);
+    for channel in &channels {
+        let subscribe =
+            json!({"id": 0, "type": "subscribe", "channel_id": channel, "auth": "secret"});
+        assert_eq!(ask_only(&mut ada, &subscribe)["type"], "joined");
+    }
+    let resume = json!({"id": 1, "type": "session.resume", "session_id": session(&ada)});
+    drop(ada);
+    throng.stats_until(|stats| stats["clients"] == 0);
+    let mut ada = resuming(&throng, "ada");
+    let reply = ask_only(&mut ada, &resume);
+    let subscribe = |channel: &String| json!({"type": "subscribe", "channel_id": channel});
+    assert_eq!(
+        reply["data"]["commands"],
+        json!(channels.each_ref().map(subscribe))
+    );
+    for (number, channel) in channels.iter().enumerate() {
+        let id = json!(format!("restore:{number}"));
+        let seen = until(&mut ada, Vec::new(), |seen| {
+            seen.iter().any(|push| push["reply_to"] == id)
+        });
+        assert_eq!(seen.last().unwrap()["channel_id"], json!(channel));
+    }
 }
 
 #[test]
@@ -243,9 +297,10 @@ fn sessions_are_bounded_and_say_so() {
     let oldest = &resumed[0].1["data"];
     assert_eq!(oldest["code"], "unknown_session");
     for (_, reply) in &resumed[1..] {
+        let data = &reply["data"];
         assert_eq!(
-            reply["data"],
-            json!({"resumed": true, "restored": 1, "incomplete": true})
+            (&data["restored"], &data["incomplete"]),
+            (&json!(1), &json!(true))
         );
     }
 }
@@ -264,7 +319,7 @@ fn a_connection_that_is_still_there_gives_way() {
     assert_eq!(reply["data"]["resumed"], true);
     throng.stats_until(|stats| stats["clients"] == 1);
     let seen = until(&mut new, Vec::new(), |seen| {
-        seen.iter().any(|push| push["reply_to"] == "restore:news.a")
+        seen.iter().any(|push| push["reply_to"] == "restore:0")
     });
     drop(seen);
     throng.publish("news.a", &json!("x"));
@@ -286,6 +341,126 @@ fn who_says_resume_and_then_something_else_has_its_rooms_all_the_same() {
     until(&mut ada, Vec::new(), |seen| {
         texts(seen, "room_id", "den") == ["hello"]
     });
+}
+
+#[test]
+fn a_second_loss_in_the_middle_of_a_resume_loses_nothing() {
+    let throng = start(&[]);
+    let mut ada = throng.ws_as("ada");
+    for channel in CHANNELS {
+        let subscribe = json!({"id": channel, "type": "subscribe", "channel_id": channel});
+        assert_eq!(ask_only(&mut ada, &subscribe)["type"], "joined");
+    }
+    let mut lost = session(&ada);
+    drop(ada);
+    for _ in 0..2 {
+        throng.stats_until(|stats| stats["clients"] == 0);
+        let mut ada = resuming(&throng, "ada");
+        let resume = json!({"id": 1, "type": "session.resume", "session_id": lost});
+        // Gone before it has read anything, and found to be gone when it was heard.
+        ada.say(&resume.to_string());
+        lost = session(&ada);
+    }
+    throng.stats_until(|stats| stats["clients"] == 0);
+    let resume = json!({"id": 1, "type": "session.resume", "session_id": lost});
+    let reply = ask_only(&mut resuming(&throng, "ada"), &resume);
+    assert_eq!(reply["data"]["restored"], CHANNELS.len(), "{reply}");
+}
+
+#[tokio::test]
+async fn what_the_authorizer_has_not_answered_is_noted_for_the_next_time() {
+    let (answers, refuses) = (
+        Arc::new(AtomicBool::new(true)),
+        Arc::<AtomicBool>::default(),
+    );
+    let authorizer = {
+        let (answers, refuses) = (Arc::clone(&answers), Arc::clone(&refuses));
+        move |request: &AuthRequest| {
+            if !answers.load(Ordering::Relaxed) {
+                return Authorization::later(future::pending());
+            }
+            if refuses.load(Ordering::Relaxed) && request.channel().as_str() == "private-a" {
+                return Authorization::deny("not any more");
+            }
+            Authorization::Allow
+        }
+    };
+    let hub = Hub::builder().authorizer(authorizer).build().unwrap();
+    let layers = Layers::new(&hub);
+    let gateway = Gateway::builder(hub).layers(layers.clone()).build();
+    let lost = async || {
+        while layers.sessions().unwrap().count() != (1, 1) {
+            task::yield_now().await;
+        }
+    };
+    let resume =
+        |session: &Value| json!({"id": 0, "type": "session.resume", "session_id": session});
+    let restored = |reply: &Value| reply["data"]["restored"].clone();
+
+    let (mut first, connected) = connect(&gateway, "/ws").await;
+    for channel in ["private-a", "private-b", "private-c"] {
+        let subscribe = json!({"id": channel, "type": "subscribe", "channel_id": channel});
+        assert_eq!(told(&mut first, &subscribe).await["type"], "joined");
+    }
+    drop(first);
+    lost().await;
+
+    answers.store(false, Ordering::Relaxed);
+    let (mut second, again) = connect(&gateway, "/ws?resume").await;
+    let reply = told(&mut second, &resume(&connected["data"]["session_id"])).await;
+    assert_eq!(restored(&reply), 3, "{reply}");
+    drop(second);
+    lost().await;
+
+    // One that is refused is not asked for again.
+    answers.store(true, Ordering::Relaxed);
+    refuses.store(true, Ordering::Relaxed);
+    let (mut third, once_more) = connect(&gateway, "/ws?resume").await;
+    let reply = told(&mut third, &resume(&again["data"]["session_id"])).await;
+    assert_eq!(restored(&reply), 3, "{reply}");
+    let ping = json!({"id": "all", "type": "ping"});
+    assert_eq!(told(&mut third, &ping).await["type"], "pong");
+    drop(third);
+    lost().await;
+
+    refuses.store(false, Ordering::Relaxed);
+    let (mut last, _) = connect(&gateway, "/ws?resume").await;
+    let reply = told(&mut last, &resume(&once_more["data"]["session_id"])).await;
+    assert_eq!(restored(&reply), 2, "{reply}");
+}
+
+const CHANNELS: [&str; 5] = ["news.a", "news.b", "news.c", "news.d", "news.e"];
+
+type Socket = WebSocketStream<DuplexStream>;
+
+/// A client over memory, and its `connected`.
+async fn connect(gateway: &Gateway, path: &str) -> (Socket, Value) {
+    let (client, server) = tokio::io::duplex(64 << 10);
+    let connection = http1::Builder::new()
+        .serve_connection(TokioIo::new(server), gateway.service())
+        .with_upgrades();
+    tokio::spawn(connection);
+    let opened = tokio_tungstenite::client_async(format!("ws://x{path}"), client).await;
+    let (mut socket, _) = opened.unwrap();
+    let connected = push(&mut socket).await;
+    assert_eq!(connected["type"], "connected");
+    (socket, connected)
+}
+
+async fn push(socket: &mut Socket) -> Value {
+    let message = socket.next().await.unwrap().unwrap();
+    serde_json::from_str(message.to_text().unwrap()).unwrap()
+}
+
+/// The reply to a command.
+async fn told(socket: &mut Socket, command: &Value) -> Value {
+    socket.send(command.to_string().into()).await.unwrap();
+    loop {
+        let push = push(socket).await;
+        if push["reply_to"] == command["id"] {
+            return push;
+        }
+    }
 }
 
 #[test]

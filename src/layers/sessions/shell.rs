@@ -142,6 +142,16 @@ impl Session {
         self.sessions.inner.state.lock().note(&self.id, note)
     }
 
+    /// Notes all that a session that was resumed had noted, as [`Session::note`] does: should this
+    /// connection be lost too, before any of it has come back, the next one has it.
+    pub fn take_over(&self, resumed: &Resumed) {
+        self.sessions
+            .inner
+            .state
+            .lock()
+            .take_over(&self.id, resumed);
+    }
+
     /// Forgets what was noted under a key.
     pub fn forget(&self, key: &str) {
         self.sessions.inner.state.lock().forget(&self.id, key);

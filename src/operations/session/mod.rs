@@ -16,6 +16,7 @@ use super::Who;
 
 pub(crate) use self::notes::Notes;
 pub(crate) use self::resume::Asked;
+pub(crate) use self::resume::Restored;
 
 /// The command that goes on where a connection was lost.
 pub(crate) const RESUME: &str = "session.resume";

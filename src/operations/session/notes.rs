@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::layers::sessions::Note;
+use crate::layers::sessions::Resumed;
 use crate::layers::sessions::Session;
 use crate::protocol::Arguments;
 
@@ -69,11 +70,23 @@ impl Notes {
         }
     }
 
+    /// Notes all that a session had noted that was resumed.
+    pub(crate) fn take_over(&self, resumed: &Resumed) {
+        if let Some(session) = &self.0 {
+            session.take_over(resumed);
+        }
+    }
+
+    /// What was noted under this key does not come back any more.
+    pub(crate) fn forget(&self, key: &str) {
+        if let Some(session) = &self.0 {
+            session.forget(key);
+        }
+    }
+
     /// A channel was left.
     pub(crate) fn left(&self, channel: &str) {
-        if let Some(session) = &self.0 {
-            session.forget(&of_channel(channel));
-        }
+        self.forget(&of_channel(channel));
     }
 
     /// An operation was carried out.

@@ -15,9 +15,9 @@ use crate::layers::UserId;
 use crate::layers::sessions::Note;
 use crate::layers::sessions::Sessions;
 use crate::operations::Answer;
+use crate::operations::session::Notes;
 use crate::protocol::Arguments;
 use crate::protocol::Fault;
-use crate::protocol::MAX_ID;
 use crate::protocol::invalid;
 
 /// What a client says that it had.
@@ -26,6 +26,14 @@ pub(crate) struct Asked {
     session: Option<String>,
     channels: HashMap<String, StreamPosition>,
     pub(crate) rooms: HashMap<RoomId, StreamPosition>,
+}
+
+/// A command that a session had noted, to be carried out again.
+#[derive(Debug)]
+pub(crate) struct Restored {
+    /// Under which it is noted, until it is refused.
+    pub(crate) key: Box<str>,
+    pub(crate) text: String,
 }
 
 /// Where a client was in a channel, as it says.
@@ -64,12 +72,14 @@ impl Asked {
     }
 
     /// Takes the session, if there is one to take: what to answer, the commands to be carried out
-    /// again, and the connection that still has it.
+    /// again, and the connection that still has it. All of it is in `notes` from now on: a
+    /// connection may be lost before the first of the commands is done.
     pub(crate) fn resume(
         &self,
         sessions: Option<&Sessions>,
         user: Option<&str>,
-    ) -> (Answer, Vec<String>, Option<ClientId>) {
+        notes: &Notes,
+    ) -> (Answer, Vec<Restored>, Option<ClientId>) {
         let user = user.and_then(|user| UserId::parse(user).ok());
         let (Some(sessions), Some(session)) = (sessions, &self.session) else {
             let answer = json!({ "resumed": false, "restored": 0 });
@@ -77,17 +87,22 @@ impl Asked {
         };
         match sessions.resume(session, user.as_ref()) {
             Ok(had) => {
-                let commands: Vec<_> = had
-                    .notes
-                    .iter()
-                    .filter_map(|note| self.command(note))
-                    .collect();
+                notes.take_over(&had);
+                let read = had.notes.iter().filter_map(read);
+                let (told, restored): (Vec<_>, Vec<_>) = read
+                    .enumerate()
+                    .map(|(number, (key, command))| {
+                        let text = self.again(command.clone(), number);
+                        (shown(command), Restored { key, text })
+                    })
+                    .unzip();
                 let answer = json!({
                     "resumed": true,
-                    "restored": commands.len(),
+                    "restored": told.len(),
                     "incomplete": had.incomplete,
+                    "commands": told,
                 });
-                (Answer::of(&answer), commands, had.connected)
+                (Answer::of(&answer), restored, had.connected)
             }
             Err(error) => {
                 let answer = json!({
@@ -101,23 +116,32 @@ impl Asked {
         }
     }
 
-    /// The command of a note, from the position that the client has, and with an id that says what
-    /// it brings back.
-    fn command(&self, note: &Note) -> Option<String> {
-        let mut command: Map<String, Value> = serde_json::from_str(&note.text).ok()?;
+    /// The text of a command, from the position that the client has, and with an id that says
+    /// which it is of those that the answer lists.
+    fn again(&self, mut command: Map<String, Value>, number: usize) -> String {
         let channel = command.get("channel_id").and_then(Value::as_str);
-        let about = channel.unwrap_or(&note.key).to_owned();
-        if let Some(position) = self.channels.get(&about) {
+        if let Some(position) = channel.and_then(|channel| self.channels.get(channel)) {
             let epoch = position.epoch.to_string();
             let since = json!({ "sequence": position.offset, "epoch": epoch });
             command.insert("since".to_owned(), since);
         }
-        let mut id = format!("restore:{about}");
-        let end = (0..=MAX_ID).rfind(|&at| id.is_char_boundary(at));
-        id.truncate(end.unwrap_or_default());
-        command.insert("id".to_owned(), id.into());
-        Some(Value::Object(command).to_string())
+        command.insert("id".to_owned(), format!("restore:{number}").into());
+        Value::Object(command).to_string()
     }
+}
+
+/// The key and the command of a note.
+fn read(note: &Note) -> Option<(Box<str>, Map<String, Value>)> {
+    let command = serde_json::from_str(&note.text).ok()?;
+    Some((note.key.clone(), command))
+}
+
+/// A command as the answer lists it: what it is about, without what the client need not be told.
+fn shown(mut command: Map<String, Value>) -> Map<String, Value> {
+    for unneeded in ["auth", "filter", "id"] {
+        command.remove(unneeded);
+    }
+    command
 }
 
 fn positions(

@@ -27,6 +27,7 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 
 use crate::hub::Frame;
+use crate::transport::dialogue::Replies;
 use crate::transport::stats::Tally;
 use crate::transport::ws::framing::Encoding;
 
@@ -88,20 +89,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> Output<IO> {
         self.waiting.push_back(frame);
     }
 
-    /// Adds a frame that the client asked for by sending one.
-    pub(super) fn reply(&mut self, frame: Bytes) {
-        self.owed += frame.len();
-        self.push(frame);
-    }
-
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
-    }
-
-    /// Whether the client may ask for more before it has taken what it asked for.
-    pub(super) fn takes_requests(&self) -> bool {
-        self.owed < MAX_OWED
     }
 
     /// Reads from the socket.
@@ -242,6 +232,19 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> Output<IO> {
             *slice = IoSlice::new(encoding.of(frame));
         }
         io.poll_write_vectored(cx, &slices[..frames.len()])
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> Replies for Output<IO> {
+    /// Adds a frame that the client asked for by sending one.
+    fn give(&mut self, frame: Bytes) {
+        self.owed += frame.len();
+        self.push(frame);
+    }
+
+    /// Whether the client may ask for more before it has taken what it asked for.
+    fn has_room(&self) -> bool {
+        self.owed < MAX_OWED
     }
 }
 

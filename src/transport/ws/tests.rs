@@ -23,6 +23,7 @@ use crate::protocol::Fault;
 use crate::protocol::Push;
 use crate::time::Clock;
 use crate::time::SystemClock;
+use crate::transport::dialogue::Replies;
 use crate::transport::ws::WsConfig;
 use crate::transport::ws::framing;
 use crate::transport::ws::framing::Encoding;
@@ -153,7 +154,7 @@ async fn output_is_written_whole_however_little_the_socket_takes() {
     for room in [1, 7, 64, 100_000] {
         let (writer, mut reader) = tokio::io::duplex(room);
         let mut output = Output::new(writer);
-        frames.iter().cloned().for_each(|frame| output.reply(frame));
+        frames.iter().cloned().for_each(|frame| output.give(frame));
         let written = async {
             write_all(&mut output).await;
             assert!(output.is_empty());
@@ -233,9 +234,9 @@ fn replies_that_are_not_taken_hold_up_commands() {
     let mut output = Output::new(writer);
     output.push(Bytes::from(vec![0; 1 << 20]));
     assert!(
-        output.takes_requests(),
+        output.has_room(),
         "what the client did not ask for does not count"
     );
-    output.reply(Bytes::from(vec![0; 64 * 1024]));
-    assert!(!output.takes_requests());
+    output.give(Bytes::from(vec![0; 64 * 1024]));
+    assert!(!output.has_room());
 }

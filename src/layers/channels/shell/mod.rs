@@ -25,6 +25,7 @@ use crate::layers::channels::error::ChannelsError;
 use crate::layers::channels::filter::Interned;
 use crate::layers::channels::filter::MetadataFilter;
 use crate::layers::channels::names::ChannelView;
+use crate::layers::channels::names::Known;
 use crate::layers::channels::names::Names;
 use crate::layers::channels::pattern::Pattern;
 use crate::layers::name::PATTERN_PREFIX;
@@ -252,8 +253,7 @@ impl Channels {
         after: Option<&str>,
         limit: usize,
     ) -> (Vec<ChannelView>, Option<String>) {
-        let names = self.shared.names.read();
-        names.page(pattern, false, after, limit)
+        self.page(&Known::All, pattern, false, after, limit)
     }
 
     /// Declared channels, as [`Channels::find`] gives all.
@@ -263,7 +263,20 @@ impl Channels {
         after: Option<&str>,
         limit: usize,
     ) -> (Vec<ChannelView>, Option<String>) {
-        self.shared.names.read().page(None, true, after, limit)
+        self.page(&Known::All, None, true, after, limit)
+    }
+
+    /// [`Channels::find`], or [`Channels::declared`], for who may not know of all.
+    pub(crate) fn page(
+        &self,
+        known: &Known,
+        pattern: Option<&Pattern>,
+        declared_only: bool,
+        after: Option<&str>,
+        limit: usize,
+    ) -> (Vec<ChannelView>, Option<String>) {
+        let names = self.shared.names.read();
+        names.page(known, pattern, declared_only, after, limit)
     }
 
     /// Whether clients may use a channel of this name.

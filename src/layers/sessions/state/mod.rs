@@ -141,6 +141,17 @@ impl State {
         true
     }
 
+    /// Notes in an open session what another has left.
+    pub(super) fn take_over(&mut self, id: &str, resumed: &Resumed) {
+        for note in &resumed.notes {
+            // One that there is no room for makes it incomplete.
+            let _noted = self.note(id, note.clone());
+        }
+        if let Some(session) = self.opened(id) {
+            session.incomplete |= resumed.incomplete;
+        }
+    }
+
     pub(super) fn forget(&mut self, id: &str, key: &str) {
         if let Some(session) = self.opened(id) {
             session.forget(key);

@@ -20,6 +20,7 @@ use crate::hub::Outbox;
 use crate::time::Clock;
 use crate::time::SystemClock;
 use crate::transport::dialogue::Dialogue;
+use crate::transport::dialogue::Replies;
 use crate::transport::dialogue::Rules;
 use crate::transport::gateway::Registration;
 use crate::transport::ws::Accepted;
@@ -152,7 +153,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
         }
         self.drain(scratch);
         self.count(scratch);
-        let resumes = self.is_paused && self.reads() || self.dialogue.has_begun();
+        let resumes = self.is_paused && self.reads() || self.dialogue.is_due(&self.output);
         if resumes || self.phase != Phase::Open || !self.output.is_empty() {
             self.output.task().wake_by_ref();
         }
@@ -178,8 +179,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
             self.tick();
             timer.as_mut().reset(self.timing.deadline().into());
         }
-        let output = &mut self.output;
-        self.dialogue.poll(cx, &mut |reply| output.reply(reply));
+        self.dialogue.poll(cx, &mut self.output);
         let polled = self.converse(cx, memory);
         let scratch = &mut memory.scratch;
         scratch.batch.clear();
@@ -213,15 +213,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
         Poll::Pending
     }
 
-    /// Goes on with the command that a frame just written may have let begin: nobody else polls
-    /// it. Says whether there is more to write for it.
+    /// Goes on with the command that a frame just written may have let begin, and with the replies
+    /// that there was no room for: nobody else polls for those. Says whether there is more to write.
     fn answers_more(&mut self, cx: &mut Context<'_>) -> bool {
-        if !self.dialogue.has_begun() {
+        if !self.dialogue.is_due(&self.output) {
             return false;
         }
         let had_written_all = self.output.is_empty();
-        let output = &mut self.output;
-        self.dialogue.poll(cx, &mut |reply| output.reply(reply));
+        self.dialogue.poll(cx, &mut self.output);
         had_written_all && !self.output.is_empty()
     }
 
@@ -289,8 +288,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
             let bytes = personal.unwrap_or_else(|| self.encoding.of(frame).clone());
             self.output.push(bytes);
         }
-        let output = &mut self.output;
-        self.dialogue.settle(&mut |reply| output.reply(reply));
+        self.dialogue.settle(&mut self.output);
         self.output.write_waiting()
     }
 
@@ -330,7 +328,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
 
     /// Whether commands are taken.
     fn reads(&self) -> bool {
-        self.phase == Phase::Open && self.dialogue.is_ready() && self.output.takes_requests()
+        self.phase == Phase::Open && self.dialogue.is_ready() && self.output.has_room()
     }
 
     /// Reads what is there and carries out the commands in it; pending when nothing is there.
@@ -349,8 +347,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
                 Poll::Ready(_) => self.phase = Phase::Broken,
             }
         }
-        let output = &mut self.output;
-        self.dialogue.poll(cx, &mut |reply| output.reply(reply));
+        self.dialogue.poll(cx, &mut self.output);
         Poll::Ready(())
     }
 
@@ -369,15 +366,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
             match received {
                 Received::Text(text) => {
                     self.hear();
-                    let output = &mut self.output;
-                    self.dialogue
-                        .command(&text, &mut |reply| output.reply(reply));
+                    self.dialogue.command(&text, &mut self.output);
                 }
                 Received::Binary(_) => {
                     self.hear();
-                    self.output.reply(Dialogue::no_binary());
+                    self.output.give(Dialogue::no_binary());
                 }
-                Received::Ping(payload) => self.output.reply(framing::pong(&payload)),
+                Received::Ping(payload) => self.output.give(framing::pong(&payload)),
                 Received::Pong(_) => {}
                 Received::Close(None) => {
                     return self.leave(Disconnect::NORMAL, NO_CODE, framing::CLOSE);

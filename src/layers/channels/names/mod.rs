@@ -1,6 +1,10 @@
 //! Which channels there are, in the order of their names.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ops::Bound::Excluded;
 use std::ops::Bound::Included;
 use std::ops::Bound::Unbounded;
@@ -9,6 +13,7 @@ use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::id::ChannelName;
 use crate::layers::channels::pattern::Pattern;
 use crate::layers::name::UserId;
 use crate::layers::timestamp::Timestamp;
@@ -58,6 +63,15 @@ pub struct ChannelView {
     /// When it was declared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
+}
+
+/// Of which channels whoever asks may know.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// Of all: the server.
+    All,
+    /// Of the public ones, and of its own.
+    PublicAnd(BTreeSet<ChannelName>),
 }
 
 /// The most names that are looked at for one page.
@@ -112,9 +126,10 @@ impl Names {
     }
 
     /// Channels in the order of their names, those that match a pattern or all, and after which to
-    /// go on.
+    /// go on: one that may be known, too.
     pub(super) fn page(
         &self,
+        known: &Known,
         pattern: Option<&Pattern>,
         declared_only: bool,
         after: Option<&str>,
@@ -126,10 +141,15 @@ impl Names {
             _ => Included(prefix),
         };
         let mut page = Vec::new();
-        let range = self.all.range::<str, _>((from, Unbounded));
-        for (looked_at, (name, entry)) in range.enumerate() {
+        let mut range = self.all.range::<str, _>((from, Unbounded));
+        let mut looked_at = 0;
+        while let Some((name, entry)) = range.next() {
             if !name.starts_with(prefix) {
                 return (page, None);
+            }
+            if let Some(next) = known.beyond(name) {
+                range = self.all.range::<str, _>((Included(next), Unbounded));
+                continue;
             }
             let matches = pattern.is_none_or(|pattern| pattern.matches(name));
             if matches && (entry.declared.is_some() || !declared_only) {
@@ -138,10 +158,32 @@ impl Names {
             if page.len() == limit || looked_at == MOST_LOOKED_AT {
                 return (page, Some(name.to_string()));
             }
+            looked_at += 1;
         }
         (page, None)
     }
 }
+
+impl Known {
+    /// If nothing may be known of this channel, the first name behind it of which something may
+    /// be. So many are jumped over at once, and no more often than there are own ones.
+    fn beyond(&self, name: &str) -> Option<&str> {
+        let Self::PublicAnd(own) = self else {
+            return None;
+        };
+        let mut hidden = HIDDEN.iter();
+        let (kind, end) = hidden.find(|(kind, _)| name.starts_with(kind))?;
+        let next = own.range::<str, _>((Included(name), Unbounded)).next();
+        match next {
+            Some(next) if **next == *name => None,
+            Some(next) if next.starts_with(kind) => Some(next),
+            _ => Some(end),
+        }
+    }
+}
+
+/// How the names of channels begin that are not public, and what comes behind all of them.
+const HIDDEN: [(&str, &str); 2] = [("presence-", "presence."), ("private-", "private.")];
 
 fn view(name: &str, entry: &Entry) -> ChannelView {
     let declared = entry.declared.as_deref();

@@ -11,6 +11,15 @@
 //! waits for its answer, one more command is held, and no more should be read: see
 //! [`Dialogue::is_ready`]. The `joined` reply takes the place, among the pushes, of the frame
 //! that says where the subscription begins.
+//!
+//! # Memory
+//!
+//! What waits for one client is bounded by 16 replies, and by 64 KiB and one reply more. Whoever
+//! takes them [says](Replies::has_room) when it has enough; then it has the dialogue
+//! [polled](Dialogue::is_due) when it has room again.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::mem;
@@ -30,6 +39,7 @@ use crate::hub::Frame;
 use crate::layers::sessions;
 use crate::operations::Answer;
 use crate::operations::Later;
+use crate::operations::session::Restored;
 use crate::protocol::Command;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
@@ -65,8 +75,12 @@ pub(crate) struct Dialogue {
     held: Option<Box<str>>,
     /// Replies in the order of their commands, of which the first is waited for.
     waiting: VecDeque<Waiting>,
+    /// Bytes of those that are there.
+    waiting_bytes: usize,
+    /// Whether there was no room for what waits.
+    has_stopped: bool,
     /// Commands of a session that is resumed, which are carried out before any other.
-    restoring: VecDeque<String>,
+    restoring: VecDeque<Restored>,
     /// Whether something was begun that nobody has polled yet.
     has_begun: bool,
     rate: Option<Box<Rate>>,
@@ -76,6 +90,8 @@ pub(crate) struct Dialogue {
 struct Join {
     id: Option<RequestId>,
     channel: String,
+    /// What it brings back, by its note.
+    restores: Option<Box<str>>,
     /// `None` once the hub has agreed.
     future: Option<Subscribing>,
     /// Whether the frame has come.
@@ -92,7 +108,10 @@ enum Waiting {
 }
 
 /// How many replies may wait: then no further command is taken.
-const MOST_WAITING: usize = 64;
+const MOST_WAITING: usize = 16;
+
+/// How many bytes of replies may wait: then no further command is taken.
+const MOST_WAITING_BYTES: usize = 64 << 10;
 
 struct Rate {
     commands: CommandRate,
@@ -102,7 +121,14 @@ struct Rate {
 }
 
 /// Where replies go.
-pub(crate) type Replies<'a> = &'a mut dyn FnMut(Bytes);
+pub(crate) trait Replies {
+    /// Takes one, whether or not there is room.
+    fn give(&mut self, reply: Bytes);
+
+    /// Whether those are taken that could as well wait. When it is so again after it was not,
+    /// whoever has both sees to it that [`Dialogue::poll`] is called.
+    fn has_room(&self) -> bool;
+}
 
 impl Dialogue {
     /// With `resumes`, its rooms wait for its first command.
@@ -125,6 +151,8 @@ impl Dialogue {
             join: None,
             held: None,
             waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            has_stopped: false,
             restoring: VecDeque::new(),
             has_begun: false,
             rate,
@@ -164,11 +192,13 @@ impl Dialogue {
 
     /// Whether another command may come.
     pub(crate) fn is_ready(&self) -> bool {
-        self.held.is_none() && self.waiting.len() < MOST_WAITING
+        self.held.is_none()
+            && self.waiting.len() < MOST_WAITING
+            && self.waiting_bytes < MOST_WAITING_BYTES
     }
 
     /// Takes a command, which is carried out as soon as those before it are.
-    pub(crate) fn command(&mut self, text: &str, replies: Replies<'_>) {
+    pub(crate) fn command(&mut self, text: &str, replies: &mut dyn Replies) {
         if self.join.is_some() || !self.restoring.is_empty() {
             debug_assert!(self.held.is_none(), "one command is held");
             self.held = Some(text.into());
@@ -177,14 +207,15 @@ impl Dialogue {
         }
     }
 
-    /// Whether something was begun that nobody has polled yet: then [`Dialogue::poll`] is to be
-    /// called, for nothing else wakes whoever calls it.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.has_begun
+    /// Whether something was begun that nobody has polled yet, or has waited for room that there
+    /// is now: then [`Dialogue::poll`] is to be called, for nothing else wakes whoever calls it.
+    pub(crate) fn is_due(&self, replies: &dyn Replies) -> bool {
+        self.has_begun || self.has_stopped && replies.has_room()
     }
 
-    /// Goes on with what waits for the hub; pending when nothing waits any more, too.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, replies: Replies<'_>) {
+    /// Goes on with what waits for the hub, as far as there is room for it; pending when nothing
+    /// waits any more, too.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, replies: &mut dyn Replies) {
         loop {
             self.has_begun = false;
             self.poll_all(cx, replies);
@@ -194,7 +225,7 @@ impl Dialogue {
         }
     }
 
-    fn poll_all(&mut self, cx: &mut Context<'_>, replies: Replies<'_>) {
+    fn poll_all(&mut self, cx: &mut Context<'_>, replies: &mut dyn Replies) {
         if self.answer_waiting(cx, replies).is_pending() {
             // A join that came after these is answered after them.
             return;
@@ -207,20 +238,31 @@ impl Dialogue {
             match result {
                 Ok(()) => self.settle(replies),
                 Err(fault) => {
+                    if let Some(key) = &join.restores {
+                        self.session.not_restored(key, &fault);
+                    }
                     let fault = fault.reply_to(join.id.take());
                     self.join = None;
-                    replies(framing::text(Push::Error(&fault)));
+                    replies.give(framing::text(Push::Error(&fault)));
                     self.resume(replies);
                 }
             }
         }
     }
 
-    /// Gives the replies that are there, in order; pending while one is waited for.
-    fn answer_waiting(&mut self, cx: &mut Context<'_>, replies: Replies<'_>) -> Poll<()> {
+    /// Gives the replies that are there, in order; pending while one is waited for, or room is.
+    fn answer_waiting(&mut self, cx: &mut Context<'_>, replies: &mut dyn Replies) -> Poll<()> {
+        self.has_stopped = false;
         while let Some(first) = self.waiting.front_mut() {
+            if !replies.has_room() {
+                self.has_stopped = true;
+                return Poll::Pending;
+            }
             let reply = match first {
-                Waiting::There(reply) => Some(mem::take(reply)),
+                Waiting::There(reply) => {
+                    self.waiting_bytes -= reply.len();
+                    Some(mem::take(reply))
+                }
                 Waiting::Awaited { id, future } => match future.as_mut().poll(cx) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(answered) => answered_later(id.take(), answered),
@@ -228,17 +270,18 @@ impl Dialogue {
             };
             self.waiting.pop_front();
             if let Some(reply) = reply {
-                replies(reply);
+                replies.give(reply);
             }
         }
         Poll::Ready(())
     }
 
     /// Gives a reply, after those that are waited for.
-    fn reply(&mut self, reply: Bytes, replies: Replies<'_>) {
+    fn reply(&mut self, reply: Bytes, replies: &mut dyn Replies) {
         if self.waiting.is_empty() {
-            replies(reply);
+            replies.give(reply);
         } else {
+            self.waiting_bytes += reply.len();
             self.waiting.push_back(Waiting::There(reply));
         }
     }
@@ -266,17 +309,17 @@ impl Dialogue {
     }
 
     /// Goes on with the held command, if the join before it has been answered.
-    pub(crate) fn settle(&mut self, replies: Replies<'_>) {
+    pub(crate) fn settle(&mut self, replies: &mut dyn Replies) {
         if matches!(&self.join, Some(join) if join.announced && join.future.is_none()) {
             self.join = None;
             self.resume(replies);
         }
     }
 
-    fn resume(&mut self, replies: Replies<'_>) {
+    fn resume(&mut self, replies: &mut dyn Replies) {
         while self.join.is_none() {
-            if let Some(text) = self.restoring.pop_front() {
-                self.carry_out(&text, replies);
+            if let Some(restored) = self.restoring.pop_front() {
+                self.carry_out(restored, replies);
             } else if let Some(text) = mem::take(&mut self.held) {
                 self.start(&text, replies);
             } else {
@@ -285,7 +328,7 @@ impl Dialogue {
         }
     }
 
-    fn start(&mut self, text: &str, replies: Replies<'_>) {
+    fn start(&mut self, text: &str, replies: &mut dyn Replies) {
         let Request { id, command } = match Request::parse(text) {
             Ok(request) => request,
             Err(fault) => return self.refuse(&fault, replies),
@@ -295,18 +338,28 @@ impl Dialogue {
         {
             return self.refuse(&fault.reply_to(id), replies);
         }
-        self.handle(id, command, replies);
+        self.handle(id, command, None, replies);
     }
 
     /// Carries out a command of a session that is resumed: one that was carried out before.
-    fn carry_out(&mut self, text: &str, replies: Replies<'_>) {
-        match Request::parse(text) {
-            Ok(Request { id, command }) => self.handle(id, command, replies),
-            Err(fault) => self.refuse(&fault, replies),
+    fn carry_out(&mut self, restored: Restored, replies: &mut dyn Replies) {
+        match Request::parse(&restored.text) {
+            Ok(Request { id, command }) => self.handle(id, command, Some(restored.key), replies),
+            Err(fault) => {
+                self.session.not_restored(&restored.key, &fault);
+                self.refuse(&fault, replies);
+            }
         }
     }
 
-    fn handle(&mut self, id: Option<RequestId>, command: Command, replies: Replies<'_>) {
+    /// `restores` is the key of the note that it brings back, if it does.
+    fn handle(
+        &mut self,
+        id: Option<RequestId>,
+        command: Command,
+        restores: Option<Box<str>>,
+        replies: &mut dyn Replies,
+    ) {
         match self.session.handle(command) {
             Outcome::Resumed { answer, commands } => {
                 self.restoring = commands.into();
@@ -324,6 +377,7 @@ impl Dialogue {
                 self.join = Some(Box::new(Join {
                     id,
                     channel,
+                    restores,
                     future: Some(future),
                     announced: false,
                 }));
@@ -333,11 +387,16 @@ impl Dialogue {
                     self.reply(framing::text(push), replies);
                 }
             }
-            Outcome::Now(Err(fault)) => self.refuse(&fault.reply_to(id), replies),
+            Outcome::Now(Err(fault)) => {
+                if let Some(key) = restores {
+                    self.session.not_restored(&key, &fault);
+                }
+                self.refuse(&fault.reply_to(id), replies);
+            }
         }
     }
 
-    fn refuse(&mut self, fault: &Fault, replies: Replies<'_>) {
+    fn refuse(&mut self, fault: &Fault, replies: &mut dyn Replies) {
         self.reply(framing::text(Push::Error(fault)), replies);
     }
 }

@@ -1,0 +1,92 @@
+//! - Replies that wait are given as far as there is room, and the rest when there is again.
+//! - What waits in bytes keeps further commands out, and no longer than it waits.
+
+use std::future;
+use std::task::Waker;
+
+use super::*;
+use crate::hub::ConnectOptions;
+use crate::hub::Hub;
+use crate::protocol::RequestId;
+
+/// Takes replies until they are so many bytes.
+#[derive(Default)]
+struct Limited {
+    taken: Vec<usize>,
+    most: usize,
+}
+
+impl Replies for Limited {
+    fn give(&mut self, reply: Bytes) {
+        self.taken.push(reply.len());
+    }
+
+    fn has_room(&self) -> bool {
+        self.taken.iter().sum::<usize>() < self.most
+    }
+}
+
+fn dialogue() -> (Dialogue, crate::hub::Outbox) {
+    let gateway = Gateway::new(Hub::new());
+    let (client, outbox) = gateway.hub().connect(ConnectOptions::new()).unwrap();
+    let rules = Rules {
+        client_publish: ClientPublish::Allow,
+        max_commands: None,
+        max_refused: None,
+    };
+    (Dialogue::new(&gateway, client, rules, None, false), outbox)
+}
+
+fn answered(number: u64) -> Waiting {
+    Waiting::Awaited {
+        id: Some(RequestId::Number(number)),
+        future: Box::pin(future::ready(Ok(Answer::done()))),
+    }
+}
+
+#[test]
+fn what_waits_is_given_as_far_as_there_is_room() {
+    let (mut dialogue, _outbox) = dialogue();
+    dialogue.waiting.push_back(answered(1));
+    let mut replies = Limited {
+        most: 1000,
+        ..Limited::default()
+    };
+    for _ in 0..3 {
+        dialogue.reply(Bytes::from(vec![b'x'; 600]), &mut replies);
+    }
+    dialogue.waiting.push_back(answered(2));
+    assert_eq!(dialogue.waiting_bytes, 1800);
+    let cx = &mut Context::from_waker(Waker::noop());
+    dialogue.poll(cx, &mut replies);
+    assert_eq!(replies.taken[1..], [600, 600], "the first is the answer");
+    assert!(!dialogue.is_due(&replies), "there is no room");
+    dialogue.poll(cx, &mut replies);
+    assert_eq!(replies.taken.len(), 3, "nor is there when it is asked");
+    // All of it was written.
+    replies.taken.clear();
+    assert!(dialogue.is_due(&replies));
+    dialogue.poll(cx, &mut replies);
+    assert_eq!((replies.taken.len(), dialogue.waiting_bytes), (2, 0));
+    assert!(!dialogue.is_due(&replies), "nothing waits any more");
+}
+
+#[test]
+fn what_waits_keeps_further_commands_out() {
+    let (mut dialogue, _outbox) = dialogue();
+    dialogue.waiting.push_back(answered(1));
+    let mut replies = Limited {
+        most: usize::MAX,
+        ..Limited::default()
+    };
+    assert!(dialogue.is_ready());
+    dialogue.reply(Bytes::from(vec![b'x'; MOST_WAITING_BYTES]), &mut replies);
+    assert!(!dialogue.is_ready());
+    dialogue.poll(&mut Context::from_waker(Waker::noop()), &mut replies);
+    assert!(dialogue.is_ready());
+    for number in 0..16 {
+        assert!(dialogue.is_ready());
+        dialogue.waiting.push_back(answered(number));
+    }
+    assert!(!dialogue.is_ready());
+}
