@@ -115,6 +115,8 @@ fn edits_are_exact(world: &World, ada: &mut Member, bob: &mut Member) {
         let payload = payloads(&data).pop().unwrap();
         let edit = format!(r#""type":"message.edit",{message},{payload}"#);
         assert_eq!(times(&ada.raw(&edit), &data), 1);
+        let told = bob.raw_push("message.edited");
+        assert_eq!(times(&told, &data), 1, "{data} of {told}");
     }
     let socket = ada.raw(&format!(r#""type":"message.editions",{message}"#));
     let rest = world

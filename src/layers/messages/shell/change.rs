@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 
@@ -17,6 +18,7 @@ use crate::layers::name::Actor;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::layers::rooms::Permission;
+use crate::layers::rooms::Rooms;
 use crate::message::Message;
 
 use super::Inner;
@@ -24,7 +26,8 @@ use super::Messages;
 
 impl Messages {
     /// Replaces what a message says; what it said is kept. Its sender may, as long as it may send,
-    /// and the server. The room is told, with `message.edited`.
+    /// and the server. The room is told, with `message.edited`: the message as it is now, or where
+    /// that is larger than [`Limits::max_payload`](crate::Limits::max_payload), which it is.
     ///
     /// # Errors
     ///
@@ -65,8 +68,7 @@ impl Messages {
                 Box::new(move |written| {
                     let stored = written.and_then(message_of);
                     if let Ok(stored) = &stored {
-                        let view = serde_json::to_value(MessageView::of(stored.clone()));
-                        rooms.announce(&room, "message.edited", &actor, view.unwrap_or_default());
+                        tell_edited(&rooms, &room, &actor, stored);
                     }
                     giver.give(stored.map_err(MessageError::Store));
                 }),
@@ -222,6 +224,32 @@ impl Messages {
         );
         pending
     }
+}
+
+/// What is told of an edit: JSON as it was sent, which is written as it is and never read.
+#[derive(Serialize)]
+struct Edited<'a> {
+    #[serde(flatten)]
+    message: MessageView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a UserId>,
+}
+
+fn tell_edited(rooms: &Rooms, room: &RoomId, actor: &Actor, stored: &Stored) {
+    let by = actor.user();
+    // As it has more to it than what was sent, and escapes, it may not fit where that did.
+    let too_large = || {
+        let mut data = json!({ "message_id": stored.sequence.to_string(), "truncated": true });
+        if let (Some(user), Some(data)) = (by, data.as_object_mut()) {
+            data.insert("by".to_owned(), user.as_str().into());
+        }
+        data.to_string()
+    };
+    let message = MessageView::of(stored.clone());
+    let json = serde_json::to_string(&Edited { message, by });
+    debug_assert!(json.is_ok(), "views have names for keys");
+    let json = json.unwrap_or_else(|_| too_large());
+    rooms.announce_json(room, "message.edited", json, too_large);
 }
 
 fn message_of(written: Written) -> Result<Stored, StoreError> {
