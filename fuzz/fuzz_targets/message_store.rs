@@ -31,8 +31,10 @@ struct Story {
 #[derive(Debug, arbitrary::Arbitrary)]
 enum Step {
     Clean(u8),
-    Delete(Place),
-    Edit(Place, u8),
+    /// Only if it is by this user.
+    Delete(Place, Option<Who>),
+    /// And only if it was sent no longer ago than that.
+    Edit(Place, u8, Option<Who>, Option<u8>),
     Forget(Who),
     ForgetRoom(Room),
     React(Place, Who, bool),
@@ -73,6 +75,7 @@ struct Row {
     id: u64,
     room: Room,
     sequence: u64,
+    at: u64,
     user: Option<Who>,
     thread: Option<u64>,
     /// What it has said, what it says last.
@@ -141,8 +144,8 @@ impl Dull {
     fn step(&mut self, store: &MemoryStore, step: &Step, now: u64) {
         match *step {
             Step::Save(room, user, back, said) => self.save(store, room, user, back, said, now),
-            Step::Edit(place, said) => self.edit(store, place, said, now),
-            Step::Delete(place) => self.delete(store, place, now),
+            Step::Edit(place, said, by, ago) => self.edit(store, place, said, by, ago, now),
+            Step::Delete(place, by) => self.delete(store, place, by, now),
             Step::React(place, user, which) => self.react(store, place, user, which, true),
             Step::Unreact(place, user, which) => self.react(store, place, user, which, false),
             Step::Forget(user) => {
@@ -210,6 +213,7 @@ impl Dull {
             id: saved.id,
             room,
             sequence: self.last[room as usize],
+            at: now,
             user,
             thread,
             said: vec![said],
@@ -245,7 +249,16 @@ const MOST_REACTIONS: usize = 1;
 
 /// What is done to a message.
 impl Dull {
-    fn edit(&mut self, store: &MemoryStore, place: Place, said: u8, now: u64) {
+    fn edit(
+        &mut self,
+        store: &MemoryStore,
+        place: Place,
+        said: u8,
+        by: Option<Who>,
+        ago: Option<u8>,
+        now: u64,
+    ) {
+        let since = ago.map(|ago| now.saturating_sub(u64::from(ago)));
         let edited = write(
             store,
             Change::Edit {
@@ -257,29 +270,35 @@ impl Dull {
                 by: None,
                 at: now,
                 max_editions: MOST_EDITIONS,
+                only_by: by.map(Who::id),
+                sent_since: since,
             },
         );
         let row = self.at(place);
         let row = row.filter(|row| !row.is_deleted && row.said.len() <= MOST_EDITIONS);
+        let row = row.filter(|row| by.is_none_or(|by| row.user == Some(by)));
+        let row = row.filter(|row| since.is_none_or(|since| row.at >= since));
         assert_eq!(edited.is_some(), row.is_some());
         if let Some(row) = row {
             row.said.push(said);
         }
     }
 
-    fn delete(&mut self, store: &MemoryStore, place: Place, at: u64) {
+    fn delete(&mut self, store: &MemoryStore, place: Place, only_by: Option<Who>, at: u64) {
         let (room, sequence) = (place.0.id(), self.number(place));
-        let by = None;
         let deleted = write(
             store,
             Change::Delete {
                 room,
                 sequence,
-                by,
+                by: None,
                 at,
+                only_by: only_by.map(Who::id),
             },
         );
-        match (self.at(place), deleted) {
+        let row = self.at(place);
+        let row = row.filter(|row| only_by.is_none_or(|by| row.user == Some(by)));
+        match (row, deleted) {
             (None, None) => {}
             (Some(row), Some(written)) => {
                 assert_eq!(written == Written::Nothing, row.is_deleted);

@@ -28,6 +28,15 @@ pub enum MessageError {
 }
 
 impl MessageError {
+    /// Why a change was refused by the store, in words for who asked for it.
+    pub(super) fn of_change(error: StoreError) -> Self {
+        match error {
+            StoreError::NotBy => Self::NotYours,
+            StoreError::TooOld => Self::TooLate,
+            other => Self::Store(other),
+        }
+    }
+
     /// The code that it has on the wire.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
@@ -65,6 +74,8 @@ impl StoreError {
         match self {
             Self::Deleted => ErrorCode::MessageDeleted,
             Self::Failed(_) | Self::Sequence => ErrorCode::StoreFailed,
+            Self::NotBy => ErrorCode::PermissionDenied,
+            Self::TooOld => ErrorCode::EditWindowOver,
             Self::TooMany {
                 what: "reactions", ..
             } => ErrorCode::TooManyReactions,
@@ -125,6 +136,8 @@ pub enum StoreError {
     Deleted,
     /// The store itself failed: what, in words for the operator. Nothing of the change is kept.
     Failed(Box<str>),
+    /// The message was not sent by the user who was to have sent it.
+    NotBy,
     /// The number asked for is not greater than all in the room, or above
     /// [`Draft::MAX_SEQUENCE`](crate::messages::Draft::MAX_SEQUENCE).
     Sequence,
@@ -135,6 +148,8 @@ pub enum StoreError {
         /// How many there may be.
         limit: usize,
     },
+    /// The message was sent before the time from which on it was to have been sent.
+    TooOld,
     /// There is no such message, or it is no longer kept.
     UnknownMessage,
     /// The thread's first message is not there, is no longer kept, or was deleted.
@@ -146,8 +161,10 @@ impl fmt::Display for StoreError {
         match self {
             Self::Deleted => f.write_str("the message was deleted"),
             Self::Failed(why) => write!(f, "the message store failed: {why}"),
+            Self::NotBy => f.write_str("the message was sent by somebody else"),
             Self::Sequence => f.write_str("the number is not greater than all in the room"),
             Self::TooMany { what, limit } => write!(f, "more than {limit} {what}"),
+            Self::TooOld => f.write_str("the message was sent too long ago"),
             Self::UnknownMessage => f.write_str("there is no such message"),
             Self::UnknownThread => f.write_str("there is no such thread"),
         }

@@ -18,7 +18,8 @@ use crate::message::Format;
 
 /// Keeps messages.
 ///
-/// It decides nothing: who may do what was settled before. It may be called from many threads, and
+/// It knows no rights: what somebody may do is settled before, but for what only the message itself
+/// can tell, which is said with the change: `only_by` and `sent_since`. It may be called from many threads, and
 /// may take its time: those who must not wait do not call it, see [`MessageStore::blocks`].
 ///
 /// # Order
@@ -136,6 +137,10 @@ pub enum Change {
     /// Keeps a message. Gives [`Written::Message`].
     Save(Draft),
     /// Replaces what a message says, and keeps what it said. Gives [`Written::Message`].
+    ///
+    /// Where several of its conditions do not hold, it is the first of these that is told:
+    /// [`StoreError::UnknownMessage`], [`StoreError::NotBy`], [`StoreError::TooOld`],
+    /// [`StoreError::Deleted`], [`StoreError::TooMany`].
     Edit {
         /// Where.
         room: RoomId,
@@ -153,9 +158,15 @@ pub enum Change {
         at: u64,
         /// How many editions may be kept: [`StoreError::TooMany`] beyond.
         max_editions: usize,
+        /// Only if this user has sent it: [`StoreError::NotBy`] otherwise.
+        only_by: Option<UserId>,
+        /// Only if it was sent then or later, in milliseconds since 1970: [`StoreError::TooOld`]
+        /// otherwise.
+        sent_since: Option<u64>,
     },
     /// Marks a message as deleted; once it is, nothing happens. Gives [`Written::Message`], or
-    /// [`Written::Nothing`] if it was so already.
+    /// [`Written::Nothing`] if it was so already. Refused with [`StoreError::UnknownMessage`], or
+    /// then, deleted or not, with [`StoreError::NotBy`].
     Delete {
         /// Where.
         room: RoomId,
@@ -165,6 +176,8 @@ pub enum Change {
         by: Option<UserId>,
         /// When, in milliseconds since 1970.
         at: u64,
+        /// Only if this user has sent it: [`StoreError::NotBy`] otherwise.
+        only_by: Option<UserId>,
     },
     /// Adds the reaction of a user to a message. Gives [`Written::Reaction`], or
     /// [`Written::Nothing`] if it was there.

@@ -2,6 +2,7 @@
 
 mod change;
 mod read;
+mod view;
 
 use crate::layers::messages::MessageError;
 use crate::layers::messages::Messages;

@@ -6,10 +6,8 @@ use serde_json::json;
 use crate::layers::RoomId;
 use crate::layers::Timestamp;
 use crate::layers::messages::Cursor;
-use crate::layers::messages::EditionView;
 use crate::layers::messages::MessageView;
 use crate::layers::messages::Order;
-use crate::layers::messages::Page;
 use crate::layers::messages::Query;
 use crate::layers::messages::Scope;
 use crate::layers::messages::Search;
@@ -34,6 +32,8 @@ use super::REACTION;
 use super::ROOM;
 use super::later;
 use super::messages;
+use super::view::EditionsView;
+use super::view::PageView;
 
 const CURSOR: Argument = Argument::optional(
     "cursor",
@@ -152,8 +152,7 @@ pub(in crate::operations) const TABLE: &[Operation] = &[
             let (actor, room) = (call.actor()?, call.room()?);
             let pending = messages(call)?.editions(&actor, &room, message_id(call)?);
             Ok(later(pending, |editions| {
-                let editions: Vec<_> = editions.into_iter().map(EditionView::of).collect();
-                Answer::of(&json!({ "editions": editions }))
+                Answer::of(&EditionsView::of(editions))
             }))
         },
     },
@@ -221,7 +220,7 @@ fn read(call: &Call<'_>, scope: Scope) -> Result<Answer, Fault> {
     query.until = moment(call, "until")?;
     query.roots = call.arguments.flag("roots")?.unwrap_or(false);
     let pending = messages(call)?.page(&call.actor()?, query);
-    Ok(later(pending, |page| Answer::of(&view(page))))
+    Ok(later(pending, |page| Answer::of(&PageView::of(page))))
 }
 
 fn search(call: &Call<'_>) -> Result<Answer, Fault> {
@@ -240,7 +239,7 @@ fn search(call: &Call<'_>) -> Result<Answer, Fault> {
     search.cursor = cursor(call)?;
     search.limit = limit(call)?;
     let pending = messages(call)?.search(&actor, search);
-    Ok(later(pending, |page| Answer::of(&view(page))))
+    Ok(later(pending, |page| Answer::of(&PageView::of(page))))
 }
 
 fn reactors(call: &Call<'_>) -> Result<Answer, Fault> {
@@ -255,15 +254,6 @@ fn reactors(call: &Call<'_>) -> Result<Answer, Fault> {
         let next = (users.len() == limit).then(|| users.last().cloned());
         Answer::of(&json!({ "users": users, "next": next.flatten() }))
     }))
-}
-
-fn view(page: Page) -> Value {
-    let messages: Vec<_> = page.messages.into_iter().map(MessageView::of).collect();
-    json!({
-        "messages": messages,
-        "older": page.older.map(|cursor| cursor.to_string()),
-        "newer": page.newer.map(|cursor| cursor.to_string()),
-    })
 }
 
 fn unread_view(unread: &Unread) -> Value {

@@ -150,8 +150,18 @@ function hearChange(room, id, change) {
   }
 }
 
+/** A change that was too large to be told. */
+function hearLarge(room, id) {
+  for (const list of listsOf(room)) {
+    if (list.busy) list.touched.add(id);
+    else readAgain(list, id);
+  }
+}
+
 const CHANGES = {
-  'message.edited': ({ data }) => hearChange(data.room_id, data.message_id, () => data),
+  'message.edited': ({ room_id: room, data }) => data.truncated
+    ? hearLarge(room, data.message_id)
+    : hearChange(room, data.message_id, () => data),
   'message.deleted': ({ room_id: room, data, timestamp: at }) => hearChange(room, data.message_id,
     ({ data: _, text, base64, ...rest }) => ({ ...rest, deleted: { at, by: data.by } })),
   'message.reaction_added': push => hearReaction(push, true),

@@ -368,3 +368,28 @@ fn rooms_and_what_was_said_survive_the_server() {
     moved.until(browser, &message("bob", "after KILL"));
     assert_eq!(browser.evaluate(&moved.0, TEXTS), json!(all));
 }
+
+#[test]
+fn an_edit_that_is_too_large_to_be_told_is_read() {
+    let Some(mut browser) = browser("large") else {
+        return;
+    };
+    let throng = Throng::start(&["--authorize", "open", "--max-payload", "4096"]);
+    let (ada, bob) = room_of_two(&mut browser, &throng, "Novel");
+    let browser = &mut browser;
+    ada.say(browser, "a line");
+    bob.until(browser, &message("ada", "a line"));
+    let id = browser.evaluate(&ada.0, &format!("{}.dataset.room", by_id("room-card")));
+    let path = format!(
+        "/api/v1/rooms/{}/messages/1?actor=ada",
+        id.as_str().unwrap()
+    );
+    let novel = "\"".repeat(4000);
+    let body = json!({ "text": novel }).to_string();
+    let json = [("content-type", "application/json")];
+    let edited = throng.request("PATCH", &path, &json, body.as_bytes());
+    assert_eq!(edited.status, 200, "{edited:?}");
+    for page in [&ada, &bob] {
+        page.until(browser, &message("ada", &novel));
+    }
+}

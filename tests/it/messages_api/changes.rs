@@ -128,3 +128,23 @@ fn each_was_told(member: &mut super::Member, sent: &[u64]) {
         assert_eq!(edits, (1..=EDITS).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn an_edit_that_is_too_large_to_be_told_is_told_to_be_read() {
+    let (world, mut ada) = World::with_room(&["--max-payload", "4096"]);
+    let mut bob = world.member("bob");
+    ada.say("short");
+    // As a payload it fits; as base64 in an event it does not, and neither do escapes.
+    let bytes = super::with(about("message.edit", 1), "base64", "AAAA".repeat(1300));
+    let escaped = edit(1, &"\"".repeat(4000));
+    for large in [bytes, escaped] {
+        let edited = ada.done(&large);
+        let told = bob.next("message.edited");
+        let pointer = json!({"message_id": "1", "truncated": true, "by": "ada"});
+        assert_eq!((&told["data"], &told["room_id"]), (&pointer, &json!("den")));
+        assert_eq!(bob.done(&about("message.get", 1)), edited);
+    }
+    let edited = ada.done(&edit(1, "short again"));
+    let told = bob.next("message.edited");
+    assert_eq!(told["data"], super::with(edited, "by", "ada"));
+}

@@ -2,6 +2,7 @@
 //! and over REST alike.
 
 mod changes;
+mod exact;
 mod keeping;
 mod numbers;
 mod reading;

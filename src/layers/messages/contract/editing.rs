@@ -78,6 +78,8 @@ pub(in super::super) fn editions_are_kept_in_order_up_to_their_limit(store: &dyn
         by: (n > 1).then(|| user("ada")),
         at: 10 * n,
         max_editions: 3,
+        only_by: None,
+        sent_since: None,
     };
     for n in 1..=3 {
         let edited = message(write(store, change(n)).unwrap());
@@ -145,4 +147,81 @@ pub(in super::super) fn a_deleted_message_stays_as_such(store: &dyn MessageStore
     assert_eq!(found(store, "again", "a"), [0; 0]);
     assert_eq!(store.stats().unwrap().messages, 3);
     assert_eq!(save(store, text("a", "next", 6)).sequence, 4);
+}
+
+fn edit_if(only_by: Option<&str>, sent_since: Option<u64>, sequence: u64) -> Change {
+    Change::Edit {
+        room: room("a"),
+        sequence,
+        payload: "new".into(),
+        format: Format::Text,
+        metadata: None,
+        by: None,
+        at: 50,
+        max_editions: 1,
+        only_by: only_by.map(user),
+        sent_since,
+    }
+}
+
+fn delete_if(only_by: &str, sequence: u64) -> Change {
+    Change::Delete {
+        room: room("a"),
+        sequence,
+        by: None,
+        at: 50,
+        only_by: Some(user(only_by)),
+    }
+}
+
+pub(in super::super) fn a_condition_is_of_the_message_as_it_is_then(store: &dyn MessageStore) {
+    save(store, by("ada", text("a", "of ada", 10)));
+    save(store, text("a", "of nobody", 20));
+    save(store, by("bob", text("a", "of bob", 20)));
+    let refused = [
+        (edit_if(Some("bob"), None, 1), StoreError::NotBy),
+        (edit_if(Some("unheard of"), None, 1), StoreError::NotBy),
+        (edit_if(Some("ada"), None, 2), StoreError::NotBy),
+        (edit_if(Some("ada"), Some(11), 1), StoreError::TooOld),
+        (edit_if(None, Some(21), 2), StoreError::TooOld),
+        // Of several, the first that is not so.
+        (edit_if(Some("bob"), Some(11), 1), StoreError::NotBy),
+        (
+            edit_if(Some("ada"), Some(11), 9),
+            StoreError::UnknownMessage,
+        ),
+        (delete_if("bob", 1), StoreError::NotBy),
+        (delete_if("unheard of", 1), StoreError::NotBy),
+        (delete_if("ada", 2), StoreError::NotBy),
+        (delete_if("ada", 9), StoreError::UnknownMessage),
+    ];
+    for (change, why) in refused {
+        assert_eq!(write(store, change.clone()), Err(why), "{change:?}");
+    }
+    let said: Vec<_> = (1..=3).map(|n| get(store, "a", n).unwrap()).collect();
+    assert_eq!(
+        said.iter().map(says).collect::<Vec<_>>(),
+        ["of ada", "of nobody", "of bob"]
+    );
+    write(store, edit_if(Some("ada"), Some(10), 1)).unwrap();
+    assert_eq!(
+        write(store, edit_if(Some("ada"), Some(11), 1)),
+        Err(StoreError::TooOld),
+        "before that it was edited too often"
+    );
+    // One list: each sees what those before it have done.
+    let results = store.write(vec![
+        edit_if(Some("bob"), Some(20), 3),
+        delete_if("bob", 3),
+        delete_if("bob", 3),
+        delete_if("ada", 3),
+        edit_if(Some("bob"), None, 3),
+        edit_if(Some("ada"), None, 3),
+    ]);
+    let results: Vec<_> = results.into_iter().map(|it| it.map(drop)).collect();
+    let (not_by, deleted) = (Err(StoreError::NotBy), Err(StoreError::Deleted));
+    assert_eq!(
+        results,
+        [Ok(()), Ok(()), Ok(()), not_by.clone(), deleted, not_by]
+    );
 }

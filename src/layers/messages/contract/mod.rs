@@ -37,6 +37,7 @@ macro_rules! contract {
                 what_one_turn_removes_is_bounded
             }
             editing {
+                a_condition_is_of_the_message_as_it_is_then
                 a_deleted_message_stays_as_such
                 an_edit_changes_one_row_in_place
                 editions_are_kept_in_order_up_to_their_limit

@@ -90,6 +90,8 @@ pub(in super::super) fn edit(in_room: &str, sequence: u64, says: &str, at: u64) 
         by: Some(user("editor")),
         at,
         max_editions: 10,
+        only_by: None,
+        sent_since: None,
     }
 }
 
@@ -99,6 +101,7 @@ pub(in super::super) fn delete(in_room: &str, sequence: u64, at: u64) -> Change 
         sequence,
         by: Some(user("moderator")),
         at,
+        only_by: None,
     }
 }
 

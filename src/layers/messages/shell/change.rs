@@ -1,7 +1,6 @@
 //! Edits, deletions and reactions: who may, and who is told.
 
-use std::sync::Arc;
-
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 
@@ -17,6 +16,8 @@ use crate::layers::name::Actor;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::layers::rooms::Permission;
+use crate::layers::rooms::RoomError;
+use crate::layers::rooms::Rooms;
 use crate::message::Message;
 
 use super::Inner;
@@ -24,12 +25,17 @@ use super::Messages;
 
 impl Messages {
     /// Replaces what a message says; what it said is kept. Its sender may, as long as it may send,
-    /// and the server. The room is told, with `message.edited`.
+    /// and the server. The room is told, with `message.edited`: the message as it is now, or where
+    /// that is larger than [`Limits::max_payload`](crate::Limits::max_payload), which it is.
     ///
     /// # Errors
     ///
     /// [`MessageError::NotYours`], [`MessageError::TooLate`], [`MessageError::Room`];
     /// [`StoreError::UnknownMessage`], [`StoreError::Deleted`], [`StoreError::TooMany`].
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "it is kept, as what is sent is"
+    )]
     pub fn edit(
         &self,
         actor: &Actor,
@@ -44,34 +50,36 @@ impl Messages {
             Ok(now) => now,
             Err(error) => return Pending::ready(Err(MessageError::Room(error))),
         };
-        let (actor, room) = (actor.clone(), room.clone());
-        self.later(move |inner, giver| {
-            if let Err(error) = inner.check_editable(&actor, &room, sequence, now) {
-                return giver.give(Err(error));
-            }
-            let change = Change::Edit {
-                room: room.clone(),
-                sequence,
-                payload: message.payload().clone(),
-                format: message.format(),
-                metadata: Metadata::of(&message).cloned(),
-                by: actor.user().cloned(),
-                at: now,
-                max_editions: inner.config.max_edits,
-            };
-            let rooms = inner.rooms.clone();
-            inner.write(
-                change,
-                Box::new(move |written| {
-                    let stored = written.and_then(message_of);
-                    if let Ok(stored) = &stored {
-                        let view = serde_json::to_value(MessageView::of(stored.clone()));
-                        rooms.announce(&room, "message.edited", &actor, view.unwrap_or_default());
-                    }
-                    giver.give(stored.map_err(MessageError::Store));
-                }),
-            );
-        })
+        let inner = &self.inner;
+        let window = inner.config.edit_window;
+        let window = window.map(|window| u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
+        // What is decided by the message itself is decided where changes are made one after the
+        // other, so that what comes first is done first.
+        let change = Change::Edit {
+            room: room.clone(),
+            sequence,
+            payload: message.payload().clone(),
+            format: message.format(),
+            metadata: Metadata::of(&message).cloned(),
+            by: actor.user().cloned(),
+            at: now,
+            max_editions: inner.config.max_edits,
+            only_by: actor.user().cloned(),
+            sent_since: actor.user().and(window).map(|ago| now.saturating_sub(ago)),
+        };
+        let (giver, pending) = Pending::later();
+        let (rooms, actor, room) = (rooms.clone(), actor.clone(), room.clone());
+        inner.write(
+            change,
+            Box::new(move |written| {
+                let stored = written.and_then(message_of);
+                if let Ok(stored) = &stored {
+                    tell_edited(&rooms, &room, &actor, stored);
+                }
+                giver.give(stored.map_err(MessageError::of_change));
+            }),
+        );
+        pending
     }
 
     /// Deletes a message: it stays as one that was deleted. Its sender may, whoever has
@@ -86,29 +94,29 @@ impl Messages {
         room: &RoomId,
         sequence: u64,
     ) -> Pending<Result<(), MessageError>> {
-        if let Err(error) = self.inner.rooms.check_reader(actor, room) {
-            return Pending::ready(Err(MessageError::Room(error)));
-        }
-        let (actor, room) = (actor.clone(), room.clone());
-        self.later(move |inner, giver| {
-            let at = match inner.check_deletable(&actor, &room, sequence) {
-                Ok(at) => at,
-                Err(error) => return giver.give(Err(error)),
-            };
-            let change = Change::Delete {
-                room: room.clone(),
-                sequence,
-                by: actor.user().cloned(),
-                at,
-            };
-            let rooms = inner.rooms.clone();
-            inner.change(change, giver, move |written| {
-                if matches!(written, Written::Message(_)) {
-                    let data = json!({ "message_id": sequence.to_string() });
-                    rooms.announce(&room, "message.deleted", &actor, data);
-                }
-            });
-        })
+        let inner = &self.inner;
+        let checked = inner.rooms.check_reader(actor, room);
+        let checked = checked.and_then(|()| inner.check_deleter(actor, room));
+        let (only_by, at) = match checked {
+            Ok(checked) => checked,
+            Err(error) => return Pending::ready(Err(MessageError::Room(error))),
+        };
+        let change = Change::Delete {
+            room: room.clone(),
+            sequence,
+            by: actor.user().cloned(),
+            at,
+            only_by,
+        };
+        let (giver, pending) = Pending::later();
+        let (rooms, actor, room) = (inner.rooms.clone(), actor.clone(), room.clone());
+        inner.change(change, giver, move |written| {
+            if matches!(written, Written::Message(_)) {
+                let data = json!({ "message_id": sequence.to_string() });
+                rooms.announce(&room, "message.deleted", &actor, data);
+            }
+        });
+        pending
     }
 
     /// Adds a reaction of a user to a message; gives how many have it now. Whoever may send may
@@ -224,6 +232,32 @@ impl Messages {
     }
 }
 
+/// What is told of an edit: JSON as it was sent, which is written as it is and never read.
+#[derive(Serialize)]
+struct Edited<'a> {
+    #[serde(flatten)]
+    message: MessageView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a UserId>,
+}
+
+fn tell_edited(rooms: &Rooms, room: &RoomId, actor: &Actor, stored: &Stored) {
+    let by = actor.user();
+    // As it has more to it than what was sent, and escapes, it may not fit where that did.
+    let too_large = || {
+        let mut data = json!({ "message_id": stored.sequence.to_string(), "truncated": true });
+        if let (Some(user), Some(data)) = (by, data.as_object_mut()) {
+            data.insert("by".to_owned(), user.as_str().into());
+        }
+        data.to_string()
+    };
+    let message = MessageView::of(stored.clone());
+    let json = serde_json::to_string(&Edited { message, by });
+    debug_assert!(json.is_ok(), "views have names for keys");
+    let json = json.unwrap_or_else(|_| too_large());
+    rooms.announce_json(room, "message.edited", json, too_large);
+}
+
 fn message_of(written: Written) -> Result<Stored, StoreError> {
     match written {
         Written::Message(stored) => Ok(*stored),
@@ -234,48 +268,22 @@ fn message_of(written: Written) -> Result<Stored, StoreError> {
 }
 
 impl Inner {
-    fn check_editable(
-        self: &Arc<Self>,
-        actor: &Actor,
-        room: &RoomId,
-        sequence: u64,
-        now: u64,
-    ) -> Result<(), MessageError> {
-        let Actor::User(user) = actor else {
-            return Ok(());
-        };
-        let stored = self.known(room, sequence)?;
-        if stored.user.as_ref() != Some(user) {
-            return Err(MessageError::NotYours);
-        }
-        match self.config.edit_window {
-            Some(window) if u128::from(now.saturating_sub(stored.at)) > window.as_millis() => {
-                Err(MessageError::TooLate)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether the actor may delete a message; gives the time.
-    fn check_deletable(
+    /// Whether the actor may delete messages, and if only its own, who that is; gives the time.
+    fn check_deleter(
         &self,
         actor: &Actor,
         room: &RoomId,
-        sequence: u64,
-    ) -> Result<u64, MessageError> {
-        let permitted = self
-            .rooms
-            .check_permission(actor, room, Permission::DeleteMessage);
-        if let Ok(now) = permitted {
-            return Ok(now);
+    ) -> Result<(Option<UserId>, u64), RoomError> {
+        let permission = Permission::DeleteMessage;
+        let permitted = self.rooms.check_permission(actor, room, permission);
+        match (permitted, actor) {
+            (Ok(now), _) => Ok((None, now)),
+            (Err(_), Actor::User(user)) => {
+                let now = self.rooms.check_writer(actor, room)?;
+                Ok((Some(user.clone()), now))
+            }
+            (Err(error), Actor::Server) => Err(error),
         }
-        let stored = self.known(room, sequence)?;
-        if stored.user.as_ref() != actor.user() {
-            return Err(MessageError::NotYours);
-        }
-        self.rooms
-            .check_writer(actor, room)
-            .map_err(MessageError::Room)
     }
 
     pub(super) fn known(&self, room: &RoomId, sequence: u64) -> Result<Stored, MessageError> {

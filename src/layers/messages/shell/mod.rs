@@ -62,6 +62,7 @@ pub use self::send::Outgoing;
 ///
 /// The messages of a room are kept and published in the order of their numbers. What happens to a
 /// message later (edits, reactions) is published after it, each in the order in which it was kept.
+/// Changes that were asked for one after the other are made in that order.
 ///
 /// # Loss
 ///
@@ -205,7 +206,7 @@ impl Inner {
         self.write(
             change,
             Box::new(move |written| {
-                giver.give(written.map(then).map_err(MessageError::Store));
+                giver.give(written.map(then).map_err(MessageError::of_change));
             }),
         );
     }

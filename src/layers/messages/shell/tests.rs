@@ -1,7 +1,9 @@
 //! Tests of who may, what is kept, and who is told.
 
+use std::mem;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -50,6 +52,8 @@ struct Store {
     memory: MemoryStore,
     blocks: bool,
     fails: Arc<Mutex<bool>>,
+    /// How long the next message that is got takes.
+    delay: Arc<Mutex<Duration>>,
 }
 
 impl MessageStore for Store {
@@ -62,6 +66,8 @@ impl MessageStore for Store {
     }
 
     fn get(&self, room: &RoomId, sequence: u64) -> Result<Option<Stored>, StoreError> {
+        let delay = mem::take(&mut *self.delay.lock());
+        thread::sleep(delay);
         self.memory.get(room, sequence)
     }
 
@@ -127,6 +133,7 @@ struct Place {
     room: RoomId,
     outbox: Outbox,
     fails: Arc<Mutex<bool>>,
+    delay: Arc<Mutex<Duration>>,
 }
 
 fn user(name: &str) -> UserId {
@@ -147,10 +154,12 @@ impl Place {
         let (bob, outbox) = hub.connect(ConnectOptions::new().user("bob")).unwrap();
         let rooms = Rooms::new(&hub, RoomsConfig::new(), of_bob(bob));
         let fails = Arc::new(Mutex::new(false));
+        let delay = Arc::new(Mutex::new(Duration::ZERO));
         let store = Store {
             memory: MemoryStore::new(MemoryLimits::new()),
             blocks,
             fails: Arc::clone(&fails),
+            delay: Arc::clone(&delay),
         };
         let messages = Messages::new(&rooms, store, config).unwrap();
         let room = rooms
@@ -165,6 +174,7 @@ impl Place {
             room,
             outbox,
             fails,
+            delay,
         };
         place.told();
         place
@@ -336,12 +346,56 @@ fn only_its_sender_edits_a_message() {
     }
 }
 
+/// Nothing that one of them waits for is passed by the next.
+#[test]
+fn what_is_asked_for_about_a_message_is_done_in_that_order() {
+    let mut place = Place::new(true);
+    place.send("bob", "one").unwrap();
+    let bob = actor("bob");
+    let ask = |text| {
+        let message = Message::text(text);
+        place.messages.edit(&bob, &place.room, 1, message)
+    };
+    *place.delay.lock() = Duration::from_millis(100);
+    let edits = [ask("first"), ask("last")];
+    let edited = edits.map(|it| text_of(&it.wait().unwrap()));
+    assert_eq!(edited, ["first", "last"]);
+    assert_eq!(place.texts("ada").unwrap(), ["last"]);
+    *place.delay.lock() = Duration::from_millis(100);
+    let edit = ask("before it is deleted");
+    let deletion = place.messages.delete(&bob, &place.room, 1);
+    assert_eq!(deletion.wait(), Ok(()));
+    assert_eq!(text_of(&edit.wait().unwrap()), "before it is deleted");
+    let kinds = place.kinds();
+    assert_eq!(kinds.last(), Some(&"message.deleted"), "{kinds:?}");
+}
+
+#[test]
+fn a_flush_waits_for_edits_and_deletions() {
+    let place = Place::new(true);
+    place.send("bob", "one").unwrap();
+    place.send("bob", "two").unwrap();
+    let bob = actor("bob");
+    *place.delay.lock() = Duration::from_millis(100);
+    let message = Message::text("edited");
+    let _edit = place.messages.edit(&bob, &place.room, 1, message);
+    *place.delay.lock() = Duration::from_millis(100);
+    let _deletion = place.messages.delete(&bob, &place.room, 2);
+    place.messages.flush();
+    let kept = |sequence| {
+        let kept = place.messages.store().get(&place.room, sequence);
+        kept.unwrap().unwrap()
+    };
+    assert_eq!(text_of(&kept(1)), "edited");
+    assert!(kept(2).deleted.is_some());
+}
+
 #[test]
 fn who_is_muted_or_too_late_does_not_edit() {
-    let config = MessagesConfig::new().edit_window(Some(std::time::Duration::ZERO));
+    let config = MessagesConfig::new().edit_window(Some(Duration::ZERO));
     let place = Place::with(false, config);
     place.send("bob", "one").unwrap();
-    thread::sleep(std::time::Duration::from_millis(2));
+    thread::sleep(Duration::from_millis(2));
     assert_eq!(
         place.edit(&actor("bob"), 1, "x"),
         Err(MessageError::TooLate)
@@ -595,9 +649,7 @@ fn what_is_too_old_is_removed_in_time() {
         place.send("ada", "x").unwrap();
     }
     let due = SystemClock::new().now() + place.messages.config().cleanup_interval;
-    place
-        .messages
-        .tick(due - std::time::Duration::from_secs(60));
+    place.messages.tick(due - Duration::from_secs(60));
     assert_eq!(place.messages.store().stats().unwrap().messages, 5);
     place.messages.tick(due);
     while place.messages.store().stats().unwrap().messages != 3 {

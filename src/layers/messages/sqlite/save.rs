@@ -13,7 +13,6 @@ use crate::layers::messages::sqlite::write::Target;
 use crate::layers::messages::sqlite::write::Work;
 use crate::layers::messages::store::Written;
 use crate::layers::metadata::Metadata;
-use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::message::Format;
 
@@ -82,24 +81,6 @@ impl Work<'_> {
         Ok(id)
     }
 
-    /// The message, if it may be edited once more.
-    pub(super) fn editable(
-        &self,
-        room: &RoomId,
-        sequence: u64,
-        most: usize,
-    ) -> Result<Target, Fault> {
-        let target = self.target(room, sequence)?;
-        if target.is_deleted {
-            return Err(StoreError::Deleted.into());
-        }
-        if usize::try_from(target.edits).is_ok_and(|edits| edits >= most) {
-            let (what, limit) = ("editions", most);
-            return Err(StoreError::TooMany { what, limit }.into());
-        }
-        Ok(target)
-    }
-
     pub(super) fn edit(
         &mut self,
         target: &Target,
@@ -120,12 +101,10 @@ impl Work<'_> {
 
     pub(super) fn delete(
         &mut self,
-        room: &RoomId,
-        sequence: u64,
+        target: &Target,
         by: Option<&UserId>,
         at: u64,
     ) -> Result<Written, Fault> {
-        let target = self.target(room, sequence)?;
         if target.is_deleted {
             return Ok(Written::Nothing);
         }

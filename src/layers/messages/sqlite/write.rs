@@ -13,6 +13,7 @@ use crate::layers::messages::store::Change;
 use crate::layers::messages::store::Written;
 use crate::layers::messages::terms;
 use crate::layers::name::RoomId;
+use crate::layers::name::UserId;
 use crate::message::Format;
 
 /// The connection that writes, and what it knows without asking.
@@ -94,6 +95,7 @@ pub(super) struct Target {
     pub(super) room: i64,
     pub(super) user: Option<i64>,
     pub(super) thread: Option<i64>,
+    pub(super) at: u64,
     pub(super) is_deleted: bool,
     pub(super) edits: u64,
     pub(super) tallies: u64,
@@ -101,7 +103,7 @@ pub(super) struct Target {
 
 /// A message that is to be changed.
 pub(super) const TARGET: &str = "
-    SELECT m.id, m.room, m.user, m.thread, m.deleted_at IS NOT NULL, m.edits, m.tallies
+    SELECT m.id, m.room, m.user, m.thread, m.at, m.deleted_at IS NOT NULL, m.edits, m.tallies
     FROM rooms r JOIN messages m INDEXED BY messages_by_sequence
     ON m.room = r.id AND m.sequence = ?2 WHERE r.name = ?1";
 
@@ -130,8 +132,12 @@ impl Work<'_> {
                 by,
                 at,
                 max_editions,
+                only_by,
+                sent_since,
             } => {
-                let target = self.editable(&room, sequence, max_editions)?;
+                let target = self.target(&room, sequence)?;
+                self.check_by(&target, only_by.as_ref())?;
+                check_editable(&target, sent_since, max_editions)?;
                 self.edit(
                     &target,
                     (&payload, format),
@@ -145,7 +151,12 @@ impl Work<'_> {
                 sequence,
                 by,
                 at,
-            } => self.delete(&room, sequence, by.as_ref(), at),
+                only_by,
+            } => {
+                let target = self.target(&room, sequence)?;
+                self.check_by(&target, only_by.as_ref())?;
+                self.delete(&target, by.as_ref(), at)
+            }
             Change::React {
                 room,
                 sequence,
@@ -175,14 +186,28 @@ impl Work<'_> {
                 room: row.get(1)?,
                 user: row.get(2)?,
                 thread: row.get(3)?,
-                is_deleted: row.get(4)?,
-                edits: row::nat(row.get(5)?),
-                tallies: row::nat(row.get(6)?),
+                at: row::nat(row.get(4)?),
+                is_deleted: row.get(5)?,
+                edits: row::nat(row.get(6)?),
+                tallies: row::nat(row.get(7)?),
             })
         });
         found
             .optional()?
             .ok_or_else(|| StoreError::UnknownMessage.into())
+    }
+
+    /// Refuses a message of somebody else.
+    fn check_by(&mut self, target: &Target, only_by: Option<&UserId>) -> Result<(), Fault> {
+        let Some(user) = only_by else {
+            return Ok(());
+        };
+        // Whoever is not known has sent nothing.
+        let id = self.user(user)?;
+        if id.is_none() || id != target.user {
+            return Err(StoreError::NotBy.into());
+        }
+        Ok(())
     }
 
     /// The message as it is now.
@@ -224,6 +249,20 @@ impl Work<'_> {
     ) -> rusqlite::Result<usize> {
         self.db.prepare_cached(sql)?.execute(values)
     }
+}
+
+fn check_editable(target: &Target, since: Option<u64>, most: usize) -> Result<(), StoreError> {
+    if since.is_some_and(|since| target.at < since) {
+        return Err(StoreError::TooOld);
+    }
+    if target.is_deleted {
+        return Err(StoreError::Deleted);
+    }
+    if usize::try_from(target.edits).is_ok_and(|edits| edits >= most) {
+        let (what, limit) = ("editions", most);
+        return Err(StoreError::TooMany { what, limit });
+    }
+    Ok(())
 }
 
 const INDEX: &str = "INSERT INTO words (rowid, room, user, text) VALUES (?1, ?2, ?3, ?4)";

@@ -112,6 +112,27 @@ impl Rooms {
         });
     }
 
+    /// Tells the members of a room, if it is still there, what has happened: `json`, or where the hub
+    /// takes no message of that size, `instead`.
+    pub(crate) fn announce_json(
+        &self,
+        room: &RoomId,
+        kind: &'static str,
+        json: String,
+        instead: impl FnOnce() -> String,
+    ) {
+        let json = if json.len() > self.inner.hub.limits().max_payload {
+            instead()
+        } else {
+            json
+        };
+        // An error: nobody is left to be told.
+        let _gone = self.with(room, |cell, state, _| {
+            self.tell_json(cell, state, kind, json);
+            Ok(())
+        });
+    }
+
     /// Has a room that was made again count its messages on from `last`.
     pub(crate) fn count_on(&self, room: &RoomId, last: u64) {
         // An error: the room is gone.

@@ -170,15 +170,26 @@ impl Rooms {
         by: Option<&Actor>,
         mut data: Value,
     ) {
+        if let (Some(user), Some(data)) = (by.and_then(Actor::user), data.as_object_mut()) {
+            data.insert("by".to_owned(), user.as_str().into());
+        }
+        self.tell_json(cell, state, kind, data.to_string());
+    }
+
+    /// Tells the members of a room that something has happened: what and by whom, as JSON.
+    pub(super) fn tell_json(
+        &self,
+        cell: &Cell,
+        state: &mut State,
+        kind: &'static str,
+        json: String,
+    ) {
         // What was gathered happened before.
         if !state.batch.is_awaited {
             self.tell_batch(cell, state);
         }
-        if let (Some(user), Some(data)) = (by.and_then(Actor::user), data.as_object_mut()) {
-            data.insert("by".to_owned(), user.as_str().into());
-        }
         let stamp = Stamp::new(kind).room(state.room.id.clone());
-        publish(cell, stamp, data.to_string());
+        publish(cell, stamp, json);
     }
 
     /// Tells one user something, over all of its connections.

@@ -228,9 +228,16 @@ impl Dull {
                 draft.thread = draft.thread.map(|back| last.saturating_sub(back));
             }
             Change::Edit {
-                room, sequence, at, ..
+                room,
+                sequence,
+                at,
+                sent_since,
+                ..
+            } => {
+                (*at, *sequence) = (now, self.last(room).saturating_sub(*sequence));
+                *sent_since = sent_since.map(|ago| now.saturating_sub(ago));
             }
-            | Change::Delete {
+            Change::Delete {
                 room, sequence, at, ..
             } => {
                 (*at, *sequence) = (now, self.last(room).saturating_sub(*sequence));
@@ -379,6 +386,18 @@ impl Row {
     fn make(&mut self, change: &Change) -> Result<Written, StoreError> {
         let is_deleted = self.message.deleted.is_some();
         match change.clone() {
+            Change::Delete {
+                only_by: Some(user),
+                ..
+            }
+            | Change::Edit {
+                only_by: Some(user),
+                ..
+            } if self.message.user != Some(user.clone()) => Err(StoreError::NotBy),
+            Change::Edit {
+                sent_since: Some(since),
+                ..
+            } if self.message.at < since => Err(StoreError::TooOld),
             Change::Delete { .. } if is_deleted => Ok(Written::Nothing),
             Change::Edit { .. } | Change::React { .. } if is_deleted => Err(StoreError::Deleted),
             Change::Delete { by, at, .. } => {

@@ -86,16 +86,27 @@ fn draft() -> impl Strategy<Value = Change> {
 
 fn edit() -> impl Strategy<Value = Change> {
     let what = (select(rooms()), 0_u64..8, text(), format());
-    (what, somebody()).prop_map(|((room, sequence, payload, format), by)| Change::Edit {
-        room,
-        sequence,
-        payload: payload.into(),
-        format,
-        metadata: None,
-        by,
-        at: 0,
-        max_editions: 3,
+    // How long ago it may have been sent.
+    let since = option::weighted(0.2, 0_u64..20);
+    (what, somebody(), only_by(), since).prop_map(|(what, by, only_by, sent_since)| {
+        let (room, sequence, payload, format) = what;
+        Change::Edit {
+            room,
+            sequence,
+            payload: payload.into(),
+            format,
+            metadata: None,
+            by,
+            at: 0,
+            max_editions: 3,
+            only_by,
+            sent_since,
+        }
     })
+}
+
+fn only_by() -> impl Strategy<Value = Option<UserId>> {
+    option::weighted(0.3, select(users()))
 }
 
 fn reaction() -> impl Strategy<Value = (RoomId, u64, UserId, Box<str>)> {
@@ -105,14 +116,13 @@ fn reaction() -> impl Strategy<Value = (RoomId, u64, UserId, Box<str>)> {
 }
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
-    let delete = (select(rooms()), 0_u64..8, somebody()).prop_map(|(room, sequence, by)| {
-        let at = 0;
-        Change::Delete {
-            room,
-            sequence,
-            by,
-            at,
-        }
+    let delete = (select(rooms()), 0_u64..8, somebody(), only_by());
+    let delete = delete.prop_map(|(room, sequence, by, only_by)| Change::Delete {
+        room,
+        sequence,
+        by,
+        at: 0,
+        only_by,
     });
     let react = (reaction(), 1_usize..4).prop_map(|(reaction, max_reactions)| {
         let (room, sequence, user, reaction) = reaction;

@@ -37,7 +37,11 @@ impl State {
                 by,
                 at: until,
                 max_editions,
+                only_by,
+                sent_since,
             } => {
+                self.check_by(&room, sequence, only_by.as_ref())?;
+                self.check_since(&room, sequence, sent_since)?;
                 let new = Edition {
                     payload,
                     format,
@@ -52,7 +56,11 @@ impl State {
                 sequence,
                 by,
                 at,
-            } => self.delete(&room, sequence, Deletion { at, by }),
+                only_by,
+            } => {
+                self.check_by(&room, sequence, only_by.as_ref())?;
+                self.delete(&room, sequence, Deletion { at, by })
+            }
             Change::React {
                 room,
                 sequence,
@@ -72,6 +80,35 @@ impl State {
             }
             Change::ForgetUser(user) => Ok(Written::Removed(self.forget_user(&user))),
         }
+    }
+
+    /// Refuses a message of somebody else.
+    fn check_by(
+        &self,
+        room: &RoomId,
+        sequence: u64,
+        only_by: Option<&UserId>,
+    ) -> Result<(), StoreError> {
+        let message = self.kept(room, sequence)?;
+        if only_by.is_some() && message.user.as_ref() != only_by {
+            return Err(StoreError::NotBy);
+        }
+        Ok(())
+    }
+
+    /// Refuses a message that was sent before.
+    fn check_since(
+        &self,
+        room: &RoomId,
+        sequence: u64,
+        since: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let found = self.room(room).and_then(|room| room.get(sequence));
+        let (slot, _) = found.ok_or(StoreError::UnknownMessage)?;
+        if since.is_some_and(|since| slot.at < since) {
+            return Err(StoreError::TooOld);
+        }
+        Ok(())
     }
 
     /// Replaces what a message says by what `new` does, whose time and author are the edit's.

@@ -132,6 +132,8 @@ fn edit(to: &str, sequence: u64, text: &str, at: u64) -> Change {
         by: Some(user("ada")),
         at,
         max_editions: 3,
+        only_by: None,
+        sent_since: None,
     }
 }
 
@@ -141,6 +143,7 @@ fn delete(from: &str, sequence: u64, at: u64) -> Change {
         sequence,
         by: Some(user("mod")),
         at,
+        only_by: None,
     }
 }
 
