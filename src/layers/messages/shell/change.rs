@@ -1,5 +1,6 @@
 //! Edits, deletions and reactions: who may, and who is told.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -37,7 +38,7 @@ impl Messages {
         sequence: u64,
         message: Message,
     ) -> Pending<Result<Stored, MessageError>> {
-        let rooms = &self.inner.rooms;
+        let (rooms, stay) = (&self.inner.rooms, self.stays(from_ref(room)));
         let checked = rooms.check_size(&message);
         let checked = checked.and_then(|()| rooms.check_writer(actor, room));
         let now = match checked {
@@ -68,6 +69,7 @@ impl Messages {
                         let view = serde_json::to_value(MessageView::of(stored.clone()));
                         rooms.announce(&room, "message.edited", &actor, view.unwrap_or_default());
                     }
+                    drop(stay);
                     giver.give(stored.map_err(MessageError::Store));
                 }),
             );
@@ -86,6 +88,7 @@ impl Messages {
         room: &RoomId,
         sequence: u64,
     ) -> Pending<Result<(), MessageError>> {
+        let stay = self.stays(from_ref(room));
         if let Err(error) = self.inner.rooms.check_reader(actor, room) {
             return Pending::ready(Err(MessageError::Room(error)));
         }
@@ -107,6 +110,7 @@ impl Messages {
                     let data = json!({ "message_id": sequence.to_string() });
                     rooms.announce(&room, "message.deleted", &actor, data);
                 }
+                drop(stay);
             });
         })
     }
@@ -184,7 +188,7 @@ impl Messages {
         if reaction.is_empty() || reaction.len() > limit || reaction.chars().any(char::is_control) {
             return Pending::ready(Err(MessageError::InvalidReaction { limit }));
         }
-        let actor = Actor::User(user.clone());
+        let (actor, stay) = (Actor::User(user.clone()), self.stays(from_ref(room)));
         if let Err(error) = self.inner.rooms.check_writer(&actor, room) {
             return Pending::ready(Err(MessageError::Room(error)));
         }
@@ -196,6 +200,7 @@ impl Messages {
             "reaction": reaction,
         });
         self.inner.change(change, giver, move |written| {
+            let _until_told = stay;
             let Written::Reaction(count) = written else {
                 return None;
             };
