@@ -16,23 +16,49 @@ use crate::layers::messages::error::StoreError;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::MessageStore;
 use crate::layers::messages::store::Written;
+use crate::layers::rooms::Asked;
 
 /// What is done with the answer to a change, on the thread that writes, in the order of changes.
 pub(super) type Then = Box<dyn FnOnce(Result<Written, StoreError>) + Send>;
 
 /// What waits to be written.
 enum Write {
-    /// A change, and what is done then.
-    Change(Change, Then),
+    /// A change, what is done then, and the room without which it is not made.
+    Change(Change, Then, Option<Asked>),
     /// What is done when all before it is.
     Barrier(Read),
 }
 
 type Read = Box<dyn FnOnce() + Send>;
 
+/// The way to the thread that writes. Dropping it waits for nothing. A cheap clone.
+#[derive(Clone)]
+pub(super) struct Writes(Arc<Queue<Write>>);
+
+impl Writes {
+    /// Has a change written. When as many wait as may, `then` learns so at once; and when it is
+    /// its turn, if the room that it needs was not kept.
+    pub(super) fn write(&self, change: Change, needs: Option<Asked>, then: Then) {
+        let write = Write::Change(change, then, needs);
+        if let Err(Write::Change(_, then, _)) = self.0.push(write) {
+            then(Err(busy()));
+        }
+    }
+
+    /// Has something done when everything that was given before has been written.
+    pub(super) fn barrier(&self, then: Read) {
+        self.0.push_anyway(Write::Barrier(then));
+    }
+
+    /// How many changes wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.0.state.lock().waiting.len()
+    }
+}
+
 /// The threads of one store.
 pub(super) struct Threads {
-    writes: Arc<Queue<Write>>,
+    writes: Writes,
     reads: Arc<Queue<Read>>,
     running: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -47,16 +73,16 @@ impl Threads {
         readers: usize,
         max_pending: usize,
     ) -> std::io::Result<Self> {
-        let writes = Arc::new(Queue::new(max_pending));
+        let writes = Writes(Arc::new(Queue::new(max_pending)));
         let reads = Arc::new(Queue::new(max_pending));
         let threads = Self {
-            writes: Arc::clone(&writes),
+            writes: writes.clone(),
             reads: Arc::clone(&reads),
             running: Mutex::default(),
         };
         if let Some(store) = store {
             let store = Arc::clone(store);
-            threads.spawn("throng-write", move || write(&*store, &writes))?;
+            threads.spawn("throng-write", move || write(&*store, &writes.0))?;
         }
         for _ in 0..readers.max(1) {
             let reads = Arc::clone(&reads);
@@ -71,16 +97,9 @@ impl Threads {
         Ok(())
     }
 
-    /// Has a change written. When as many wait as may, `then` learns so at once.
-    pub(super) fn write(&self, change: Change, then: Then) {
-        if let Err(Write::Change(_, then)) = self.writes.push(Write::Change(change, then)) {
-            then(Err(busy()));
-        }
-    }
-
-    /// Has something done when everything that was given before has been written.
-    pub(super) fn barrier(&self, then: Read) {
-        self.writes.push_anyway(Write::Barrier(then));
+    /// The way to the thread that writes.
+    pub(super) fn writes(&self) -> &Writes {
+        &self.writes
     }
 
     /// Has something read.
@@ -91,21 +110,21 @@ impl Threads {
     pub(super) fn read(&self, read: Read) -> Result<(), StoreError> {
         self.reads.push(read).map_err(|_| busy())
     }
-
-    /// How many changes wait.
-    pub(super) fn waiting(&self) -> usize {
-        self.writes.state.lock().waiting.len()
-    }
 }
 
 /// What is done after a batch.
 enum Done {
     Answered(Then),
     Passed(Read),
+    Refused(Then),
 }
 
 fn silent() -> StoreError {
     StoreError::Failed("it did not answer".into())
+}
+
+fn roomless() -> StoreError {
+    StoreError::Failed("it did not keep the room".into())
 }
 
 fn busy() -> StoreError {
@@ -118,7 +137,10 @@ fn write(store: &dyn MessageStore, writes: &Queue<Write>) {
         let mut thens: Vec<Done> = Vec::with_capacity(batch.len());
         for write in batch {
             match write {
-                Write::Change(change, then) => {
+                Write::Change(_, then, Some(needs)) if needs.get() == Some(&false) => {
+                    thens.push(Done::Refused(then));
+                }
+                Write::Change(change, then, _) => {
                     changes.push(change);
                     thens.push(Done::Answered(then));
                 }
@@ -131,6 +153,7 @@ fn write(store: &dyn MessageStore, writes: &Queue<Write>) {
                 // A store that forgets to answer has not said that it is done.
                 Done::Answered(then) => then(answers.next().unwrap_or_else(|| Err(silent()))),
                 Done::Passed(then) => then(),
+                Done::Refused(then) => then(Err(roomless())),
             }
         }
     }
@@ -147,7 +170,7 @@ fn read(reads: &Queue<Read>) {
 impl Drop for Threads {
     /// What was asked for is still done.
     fn drop(&mut self) {
-        self.writes.end();
+        self.writes.0.end();
         self.reads.end();
         for running in self.running.lock().drain(..) {
             // The last owner may be one of them, in the middle of an answer.
@@ -162,7 +185,7 @@ impl Drop for Threads {
 impl fmt::Debug for Threads {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Threads")
-            .field("waiting", &self.waiting())
+            .field("waiting", &self.writes.waiting())
             .finish_non_exhaustive()
     }
 }

@@ -24,6 +24,7 @@ use crate::protocol::missing;
 use super::ROOM;
 use super::USER;
 use super::fault;
+use super::removed;
 use super::rooms;
 
 const DESCRIPTION: Argument = Argument::optional(
@@ -113,14 +114,13 @@ pub(in crate::operations) const TABLE: &[Operation] = &[
         name: "room.delete",
         method: Method::Delete,
         path: "/rooms/{room_id}",
-        summary: "Deletes a room: its owner may, and the server.",
+        summary: "Deletes a room, and what was sent to it: its owner may, and the server.",
         who: Who::Anyone,
         arguments: &[ROOM],
         run: |call| {
-            rooms(call)?
-                .delete(&call.actor()?, &call.room()?)
-                .map_err(fault)?;
-            Ok(Answer::done())
+            let room = call.room()?;
+            rooms(call)?.delete(&call.actor()?, &room).map_err(fault)?;
+            Ok(removed(call, &room))
         },
     },
     Operation {

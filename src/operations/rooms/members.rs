@@ -26,6 +26,7 @@ use super::USER;
 use super::after_user;
 use super::fault;
 use super::permission;
+use super::removed;
 use super::role;
 use super::rooms;
 
@@ -52,10 +53,10 @@ pub(in crate::operations) const TABLE: &[Operation] = &[
         who: Who::Anyone,
         arguments: &[ROOM],
         run: |call| {
-            rooms(call)?
-                .leave(&call.user()?, &call.room()?)
-                .map_err(fault)?;
-            Ok(Answer::done())
+            let room = call.room()?;
+            rooms(call)?.leave(&call.user()?, &room).map_err(fault)?;
+            // The last to leave is the end of it.
+            Ok(removed(call, &room))
         },
     },
     Operation {

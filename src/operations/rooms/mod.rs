@@ -7,6 +7,7 @@ pub(super) mod messages;
 pub(super) mod moderation;
 
 use crate::code::ErrorCode;
+use crate::layers::RoomId;
 use crate::layers::UserId;
 use crate::layers::rooms::Permission;
 use crate::layers::rooms::Role;
@@ -16,9 +17,11 @@ use crate::protocol::Fault;
 use crate::protocol::invalid;
 use crate::protocol::missing;
 
+use super::Answer;
 use super::Argument;
 use super::Call;
 use super::Kind;
+use super::messages::later;
 
 const ROOM: Argument = Argument::needed("room_id", Kind::Text, "Which room.");
 
@@ -51,6 +54,14 @@ const PERMISSION: Argument = Argument::needed(
 
 fn rooms<'a>(call: &Call<'a>) -> Result<&'a Rooms, Fault> {
     call.layers.rooms().ok_or_else(|| super::disabled("rooms"))
+}
+
+/// Done, once what was sent to a room is removed, if that room is no more.
+fn removed(call: &Call<'_>, room: &RoomId) -> Answer {
+    match call.layers.messages() {
+        Some(messages) => later(messages.removed(room), |()| Answer::done()),
+        None => Answer::done(),
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]

@@ -1,5 +1,7 @@
 //! Edits, deletions and reactions: who may, and who is told.
 
+use std::slice::from_ref;
+
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
@@ -43,7 +45,7 @@ impl Messages {
         sequence: u64,
         message: Message,
     ) -> Pending<Result<Stored, MessageError>> {
-        let rooms = &self.inner.rooms;
+        let (rooms, stay) = (&self.inner.rooms, self.stays(from_ref(room)));
         let checked = rooms.check_size(&message);
         let checked = checked.and_then(|()| rooms.check_writer(actor, room));
         let now = match checked {
@@ -76,6 +78,7 @@ impl Messages {
                 if let Ok(stored) = &stored {
                     tell_edited(&rooms, &room, &actor, stored);
                 }
+                drop(stay);
                 giver.give(stored.map_err(MessageError::of_change));
             }),
         );
@@ -94,6 +97,7 @@ impl Messages {
         room: &RoomId,
         sequence: u64,
     ) -> Pending<Result<(), MessageError>> {
+        let stay = self.stays(from_ref(room));
         let inner = &self.inner;
         let checked = inner.rooms.check_reader(actor, room);
         let checked = checked.and_then(|()| inner.check_deleter(actor, room));
@@ -115,6 +119,7 @@ impl Messages {
                 let data = json!({ "message_id": sequence.to_string() });
                 rooms.announce(&room, "message.deleted", &actor, data);
             }
+            drop(stay);
         });
         pending
     }
@@ -192,7 +197,7 @@ impl Messages {
         if reaction.is_empty() || reaction.len() > limit || reaction.chars().any(char::is_control) {
             return Pending::ready(Err(MessageError::InvalidReaction { limit }));
         }
-        let actor = Actor::User(user.clone());
+        let (actor, stay) = (Actor::User(user.clone()), self.stays(from_ref(room)));
         if let Err(error) = self.inner.rooms.check_writer(&actor, room) {
             return Pending::ready(Err(MessageError::Room(error)));
         }
@@ -204,6 +209,7 @@ impl Messages {
             "reaction": reaction,
         });
         self.inner.change(change, giver, move |written| {
+            let _until_told = stay;
             let Written::Reaction(count) = written else {
                 return None;
             };

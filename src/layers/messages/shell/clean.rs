@@ -5,16 +5,11 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::layers::messages::error::MessageError;
-use crate::layers::messages::pending::Pending;
 use crate::layers::messages::store::Cleaned;
-use crate::layers::name::RoomId;
 use crate::time::SystemClock;
 
 use super::Inner;
 use super::Messages;
-
-/// How many rooms are kept before others have their turn.
-const MOST_SAVED: usize = 1000;
 
 /// How long the next cleanup waits while there is more to remove.
 const SOON: Duration = Duration::from_secs(1);
@@ -25,15 +20,15 @@ impl Messages {
     pub fn next_deadline(&self) -> Option<Instant> {
         let clean_at = *self.inner.clean_at.lock();
         let save_at = *self.inner.save_at.lock();
-        match self.inner.threads {
-            Some(_) => Some(clean_at.min(save_at)),
-            None => Some(clean_at),
-        }
+        let save_at = self.inner.threads.as_ref().map(|_| save_at);
+        let due = [Some(clean_at), save_at, self.inner.removals.next()];
+        due.into_iter().flatten().min()
     }
 
     /// Does what is due at `now`.
     pub fn tick(&self, now: Instant) {
         self.save_rooms(now);
+        self.inner.removals.retry(now);
         let mut clean_at = self.inner.clean_at.lock();
         if now < *clean_at {
             return;
@@ -49,40 +44,6 @@ impl Messages {
             }
             giver.give(cleaned);
         });
-    }
-}
-
-impl Messages {
-    /// Keeps the rooms that have changed, if it is time to.
-    fn save_rooms(&self, now: Instant) {
-        if self.inner.threads.is_none() {
-            return;
-        }
-        let mut save_at = self.inner.save_at.lock();
-        if now < *save_at {
-            return;
-        }
-        *save_at = now + self.inner.config.save_interval;
-        drop(save_at);
-        self.save_some(MOST_SAVED);
-    }
-
-    fn save_some(&self, most: usize) -> usize {
-        let inner = &self.inner;
-        let mut save = |room: &RoomId, snapshot| inner.keep_room(room, snapshot);
-        inner.rooms.save_changed(most, &mut save)
-    }
-
-    /// Keeps all rooms that have changed, and waits until all changes that were asked for are made.
-    /// Parks the thread.
-    pub fn flush(&self) {
-        let Some(threads) = &self.inner.threads else {
-            return;
-        };
-        while self.save_some(MOST_SAVED) > 0 {}
-        let (giver, pending) = Pending::later();
-        threads.barrier(Box::new(move || giver.give(())));
-        pending.wait();
     }
 }
 

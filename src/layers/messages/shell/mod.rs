@@ -2,7 +2,9 @@
 
 mod change;
 mod clean;
+mod line;
 mod read;
+mod rooms;
 mod send;
 
 use std::fmt;
@@ -10,13 +12,11 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::layers::messages::config::MessagesConfig;
 use crate::layers::messages::error::MessageError;
 use crate::layers::messages::error::OpenError;
-use crate::layers::messages::error::StoreError;
 use crate::layers::messages::pending::Giver;
 use crate::layers::messages::pending::Pending;
 use crate::layers::messages::store::Change;
@@ -25,10 +25,13 @@ use crate::layers::messages::store::Written;
 use crate::layers::messages::writer::Then;
 use crate::layers::messages::writer::Threads;
 use crate::layers::name::RoomId;
-use crate::layers::rooms::RoomChange;
 use crate::layers::rooms::Rooms;
+use crate::layers::rooms::Stay;
 use crate::time::Clock;
 use crate::time::SystemClock;
+
+use self::line::Line;
+use self::rooms::Removals;
 
 pub use self::read::Unread;
 pub use self::send::Outgoing;
@@ -75,6 +78,8 @@ pub struct Messages {
 struct Inner {
     rooms: Rooms,
     store: Arc<dyn MessageStore>,
+    line: Line,
+    removals: Arc<Removals>,
     /// If the store blocks.
     threads: Option<Threads>,
     config: MessagesConfig,
@@ -103,6 +108,10 @@ impl Messages {
             .blocks()
             .then(|| Threads::start(Some(&store), config.readers, config.max_pending))
             .transpose()?;
+        let line = match &threads {
+            Some(threads) => Line::There(threads.writes().clone()),
+            None => Line::Here(Arc::clone(&store)),
+        };
         let now = SystemClock::new().now();
         let clean_at = now + config.cleanup_interval;
         let save_at = now + config.save_interval;
@@ -110,6 +119,8 @@ impl Messages {
             inner: Arc::new(Inner {
                 rooms: rooms.clone(),
                 store,
+                removals: Arc::new(Removals::new(line.clone())),
+                line,
                 threads,
                 config,
                 searches: OnceLock::new(),
@@ -138,62 +149,14 @@ impl Messages {
     #[must_use]
     pub fn waiting(&self) -> usize {
         let threads = self.inner.threads.as_ref();
-        threads.map_or(0, Threads::waiting)
-    }
-
-    /// Loads the rooms that are kept, and has changes of rooms kept from now on.
-    fn restore(&self) -> Result<(), OpenError> {
-        if self.inner.threads.is_none() {
-            return Ok(());
-        }
-        let Inner { rooms, store, .. } = &*self.inner;
-        rooms.track_changes();
-        let kept = store.rooms()?;
-        let ids: Vec<_> = kept.iter().map(|(room, _)| room.clone()).collect();
-        rooms.load(kept)?;
-        for room in ids {
-            // Messages that were sent are no changes of a room.
-            rooms.count_on(&room, store.last_sequence(&room)?);
-        }
-        Ok(())
-    }
-
-    /// Has what was sent to a room removed with it.
-    fn follow_rooms(&self) {
-        let weak = Arc::downgrade(&self.inner);
-        self.inner.rooms.observe(move |change| {
-            let (RoomChange::Deleted(room), Some(inner)) = (change, weak.upgrade()) else {
-                return;
-            };
-            let change = Change::Room {
-                room: room.clone(),
-                snapshot: None,
-            };
-            inner.write(change, Box::new(|_removed_or_failed| {}));
-        });
+        threads.map_or(0, |threads| threads.writes().waiting())
     }
 }
 
 impl Inner {
-    /// Keeps what a room is.
-    fn keep_room(&self, room: &RoomId, snapshot: Bytes) {
-        let change = Change::Room {
-            room: room.clone(),
-            snapshot: Some(snapshot),
-        };
-        self.write(change, Box::new(|_kept_or_failed| {}));
-    }
-
     /// Makes a change, here or on the thread that writes.
     fn write(&self, change: Change, then: Then) {
-        match &self.threads {
-            Some(threads) => threads.write(change, then),
-            None => {
-                let mut answers = self.store.write(vec![change]);
-                let silent = || Err(StoreError::Failed("it did not answer".into()));
-                then(answers.pop().unwrap_or_else(silent));
-            }
-        }
+        self.line.write(change, None, then);
     }
 
     /// Makes a change, and gives what `then` makes of it.
@@ -233,10 +196,11 @@ impl Messages {
     /// Asks the store something that may take long even where it does not block.
     fn look_for<T: Send + 'static>(
         &self,
+        stays: Vec<Stay>,
         ask: impl FnOnce(&Inner) -> Result<T, MessageError> + Send + 'static,
     ) -> Pending<Result<T, MessageError>> {
         if self.inner.threads.is_some() {
-            return self.ask(ask);
+            return self.ask(stays, ask);
         }
         let most = self.inner.config.max_pending;
         let threads = || Threads::start(None, 1, most).ok();
@@ -246,21 +210,38 @@ impl Messages {
         };
         let (giver, pending) = Pending::later();
         let inner = Arc::clone(&self.inner);
-        match threads.read(Box::new(move || giver.give(ask(&inner)))) {
+        let read = move || {
+            let found = ask(&inner);
+            drop(stays);
+            giver.give(found);
+        };
+        match threads.read(Box::new(read)) {
             Ok(()) => pending,
             Err(error) => Pending::ready(Err(MessageError::Store(error))),
         }
     }
 
-    /// Asks the store something.
+    /// Asks the store something about rooms that stay what they are meanwhile.
     fn ask<T: Send + 'static>(
         &self,
+        stays: Vec<Stay>,
         ask: impl FnOnce(&Inner) -> Result<T, MessageError> + Send + 'static,
     ) -> Pending<Result<T, MessageError>> {
         if self.inner.threads.is_none() {
             return Pending::ready(ask(&self.inner));
         }
-        self.later(move |inner, giver| giver.give(ask(inner)))
+        self.later(move |inner, giver| {
+            let found = ask(inner);
+            drop(stays);
+            giver.give(found);
+        })
+    }
+
+    /// Has rooms stay what they are, before anybody is asked whether an actor may read them; those
+    /// that are not there are not to be read either.
+    fn stays(&self, rooms: &[RoomId]) -> Vec<Stay> {
+        let stays = rooms.iter().map(|room| self.inner.rooms.stay(room));
+        stays.filter_map(Result::ok).collect()
     }
 }
 

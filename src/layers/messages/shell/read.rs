@@ -1,5 +1,7 @@
 //! What can be read, and by whom: those who are in the room.
 
+use std::slice::from_ref;
+
 use crate::layers::messages::error::MessageError;
 use crate::layers::messages::error::StoreError;
 use crate::layers::messages::pending::Pending;
@@ -45,11 +47,12 @@ impl Messages {
         room: &RoomId,
         sequence: u64,
     ) -> Pending<Result<Stored, MessageError>> {
+        let stays = self.stays(from_ref(room));
         if let Err(error) = self.inner.rooms.check_reader(actor, room) {
             return Pending::ready(Err(MessageError::Room(error)));
         }
         let room = room.clone();
-        self.ask(move |inner| inner.known(&room, sequence))
+        self.ask(stays, move |inner| inner.known(&room, sequence))
     }
 
     /// Some messages: see [`Query`]. Of a user's, those in rooms that the actor is in.
@@ -58,14 +61,17 @@ impl Messages {
     ///
     /// As [`Messages::get`].
     pub fn page(&self, actor: &Actor, mut query: Query) -> Pending<Result<Page, MessageError>> {
+        let stays;
         let checked = match &mut query.scope {
             Scope::Room(room) | Scope::Thread(room, _) => {
+                stays = self.stays(from_ref(room));
                 self.inner.rooms.check_reader(actor, room)
             }
             Scope::User(user, rooms) => {
                 if rooms.is_empty() {
                     *rooms = self.inner.rooms.rooms_of(user);
                 }
+                stays = self.stays(rooms);
                 rooms.retain(|room| self.inner.rooms.check_reader(actor, room).is_ok());
                 Ok(())
             }
@@ -73,7 +79,9 @@ impl Messages {
         if let Err(error) = checked {
             return Pending::ready(Err(MessageError::Room(error)));
         }
-        self.ask(move |inner| inner.store.page(&query).map_err(MessageError::Store))
+        self.ask(stays, move |inner| {
+            inner.store.page(&query).map_err(MessageError::Store)
+        })
     }
 
     /// Messages with some words: see [`Search`]. Without rooms, in all that the actor is in.
@@ -85,12 +93,15 @@ impl Messages {
         if let (true, Actor::User(user)) = (search.rooms.is_empty(), actor) {
             search.rooms = self.inner.rooms.rooms_of(user);
         }
+        let stays = self.stays(&search.rooms);
         for room in &search.rooms {
             if let Err(error) = self.inner.rooms.check_reader(actor, room) {
                 return Pending::ready(Err(MessageError::Room(error)));
             }
         }
-        self.look_for(move |inner| inner.store.search(&search).map_err(MessageError::Store))
+        self.look_for(stays, move |inner| {
+            inner.store.search(&search).map_err(MessageError::Store)
+        })
     }
 
     /// What a message said before its edits, the oldest first. Of one that was deleted, only for
@@ -105,13 +116,13 @@ impl Messages {
         room: &RoomId,
         sequence: u64,
     ) -> Pending<Result<Vec<Edition>, MessageError>> {
-        let rooms = &self.inner.rooms;
+        let (rooms, stays) = (&self.inner.rooms, self.stays(from_ref(room)));
         if let Err(error) = rooms.check_reader(actor, room) {
             return Pending::ready(Err(MessageError::Room(error)));
         }
         let permitted = rooms.check_permission(actor, room, Permission::DeleteMessage);
         let (sees_deleted, room) = (permitted.is_ok(), room.clone());
-        self.ask(move |inner| {
+        self.ask(stays, move |inner| {
             if inner.known(&room, sequence)?.deleted.is_some() && !sees_deleted {
                 return Err(MessageError::Store(StoreError::Deleted));
             }
@@ -134,11 +145,12 @@ impl Messages {
         after: Option<&UserId>,
         limit: usize,
     ) -> Pending<Result<Vec<UserId>, MessageError>> {
+        let stays = self.stays(from_ref(room));
         if let Err(error) = self.inner.rooms.check_reader(actor, room) {
             return Pending::ready(Err(MessageError::Room(error)));
         }
         let (room, reaction, after) = (room.clone(), reaction.to_owned(), after.cloned());
-        self.ask(move |inner| {
+        self.ask(stays, move |inner| {
             let store = &inner.store;
             let reactors = store.reactors(&room, sequence, &reaction, after.as_ref(), limit);
             reactors.map_err(MessageError::Store)
@@ -160,6 +172,7 @@ impl Messages {
         } else {
             rooms
         };
+        let stays = self.stays(&rooms);
         let read = rooms.into_iter().map(|room| {
             let read = self.inner.rooms.read_marker(user, &room)?;
             Ok::<_, RoomError>((room, read))
@@ -169,7 +182,7 @@ impl Messages {
             Err(error) => return Pending::ready(Err(MessageError::Room(error))),
         };
         let user = user.clone();
-        self.ask(move |inner| {
+        self.ask(stays, move |inner| {
             let most = inner.config.max_unread;
             let counted = markers.into_iter().map(|(room, read)| {
                 let count = inner.store.unread(&room, &user, read, most + 1);
@@ -191,6 +204,8 @@ impl Messages {
     ///
     /// [`StoreError::Failed`].
     pub fn stats(&self) -> Pending<Result<StoreStats, MessageError>> {
-        self.ask(|inner| inner.store.stats().map_err(MessageError::Store))
+        self.ask(Vec::new(), |inner| {
+            inner.store.stats().map_err(MessageError::Store)
+        })
     }
 }

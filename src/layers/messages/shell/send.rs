@@ -92,7 +92,7 @@ impl Messages {
         }
         let (giver, pending) = Pending::later();
         let accepted = self.inner.rooms.accept(actor, room, |accepted| {
-            self.keep(actor, outgoing, &accepted, giver);
+            self.keep(actor, outgoing, accepted, giver);
         });
         match accepted {
             Ok(()) => pending,
@@ -106,13 +106,13 @@ impl Messages {
         &self,
         actor: &Actor,
         outgoing: Outgoing,
-        accepted: &Accepted<'_>,
+        accepted: Accepted<'_>,
         giver: Giver<Result<Sent, MessageError>>,
     ) {
-        if let Some(snapshot) = &accepted.unsaved {
-            self.inner.keep_room(accepted.room, snapshot.clone());
+        let draft = outgoing.draft(actor, &accepted);
+        if let Some(snapshot) = accepted.unsaved {
+            self.inner.keep_room(snapshot);
         }
-        let draft = outgoing.draft(actor, accepted);
         let channel = accepted.channel.clone();
         let id = accepted.id;
         let message = stamped(outgoing.message, actor, accepted.room.clone(), id);
@@ -126,7 +126,8 @@ impl Messages {
                 Err(error) => Err(MessageError::Store(error)),
             });
         };
-        self.inner.write(Change::Save(draft), Box::new(then));
+        let (change, needs) = (Change::Save(draft), accepted.needs);
+        self.inner.line.write(change, needs, Box::new(then));
     }
 }
 

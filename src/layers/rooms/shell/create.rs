@@ -1,6 +1,7 @@
 //! Rooms that come to be, and rooms that are no more.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use data_encoding::BASE32_NOPAD;
@@ -20,6 +21,8 @@ use super::JoinRequest;
 use super::RoomChange;
 use super::Rooms;
 use super::State;
+use super::Stay;
+use super::changes::Known;
 use super::changes::Watched;
 use super::direct::is_direct;
 
@@ -29,8 +32,9 @@ impl Rooms {
     ///
     /// # Errors
     ///
-    /// [`RoomError::Exists`], [`RoomError::RoomLimitReached`], [`RoomError::TooMany`],
-    /// [`RoomError::Refused`] by the hook, and what is wrong with the options.
+    /// [`RoomError::Exists`], also as long as messages of a room that had the id are not removed;
+    /// [`RoomError::RoomLimitReached`], [`RoomError::TooMany`], [`RoomError::Refused`] by the
+    /// hook, and what is wrong with the options.
     pub fn create(&self, actor: &Actor, options: RoomOptions) -> Result<RoomView, RoomError> {
         options.check(&self.inner.config)?;
         self.ask(&JoinRequest::Create {
@@ -70,7 +74,9 @@ impl Rooms {
         Ok(RoomView::of(&state.room))
     }
 
-    /// Deletes a room: its owner may, and the server. Its members are told, and out.
+    /// Deletes a room: its owner may, and the server. Its members are told, and out. Where its
+    /// messages are kept, its id is not to be had before they are
+    /// [removed](crate::messages::Messages::removed).
     ///
     /// # Errors
     ///
@@ -102,8 +108,8 @@ impl Rooms {
         self.inner.changes.deleted(&id);
         // Before another one may have the id.
         self.observed(&RoomChange::Deleted(id.clone()));
-        self.take_out(&id);
         self.delist(&id);
+        self.leave_behind(state);
     }
 
     pub(super) fn cell_of(&self, room: Room) -> Result<Arc<Cell>, RoomError> {
@@ -117,8 +123,10 @@ impl Rooms {
                 purge_at: None,
                 is_gone: false,
                 is_changed: false,
-                is_known: false,
+                stay: Stay::default(),
+                known: Known::No,
             }),
+            is_unkept: AtomicBool::new(false),
         }))
     }
 

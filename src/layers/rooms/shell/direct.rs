@@ -19,7 +19,8 @@ impl Rooms {
     /// # Errors
     ///
     /// [`RoomError::InvalidField`] for a room of one, [`RoomError::RoomLimitReached`] when either
-    /// has as many as it may, [`RoomError::InsufficientRole`] for a room of others.
+    /// has as many as it may, [`RoomError::InsufficientRole`] for a room of others,
+    /// [`RoomError::Exists`] as long as messages of the one that they had are not removed.
     pub fn direct(
         &self,
         actor: &Actor,
@@ -78,7 +79,10 @@ impl Rooms {
         let cell = self.cell_of(room)?;
         let mut state = cell.state.lock();
         match self.insert(&id, &cell, self.inner.config.max_rooms) {
-            Err(RoomError::Exists) => return Ok(None),
+            Err(RoomError::Exists) => {
+                drop(state);
+                return self.check_not_leaving(&id).map(|()| None);
+            }
             inserted => inserted?,
         }
         let users = &self.inner.users;

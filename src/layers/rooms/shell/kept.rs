@@ -1,6 +1,5 @@
 //! What the layer of messages needs of rooms.
 
-use bytes::Bytes;
 use serde_json::Value;
 
 use crate::hub::Channel;
@@ -11,12 +10,16 @@ use crate::layers::rooms::error::RoomError;
 use crate::layers::rooms::role::Permission;
 use crate::message::Message;
 
+use super::Asked;
 use super::Rooms;
+use super::Snapshot;
 
 /// A message that a room has taken in: the room is locked, and nobody sends to it meanwhile.
 pub(crate) struct Accepted<'a> {
-    /// What the room is, if that was never yet kept: it is to be, before the message.
-    pub(crate) unsaved: Option<Bytes>,
+    /// What the room is, if nobody has been asked to keep it: it is to be kept before the message.
+    pub(crate) unsaved: Option<Snapshot>,
+    /// Whether the room is kept, if that was not known: without it, the message is not to be.
+    pub(crate) needs: Option<Asked>,
     pub(crate) room: &'a RoomId,
     pub(crate) channel: &'a Channel,
     /// Its number.
@@ -35,9 +38,10 @@ impl Rooms {
     ) -> Result<T, RoomError> {
         self.with(room, |cell, state, now| {
             let id = state.room.unwatched().send(actor, now)?;
-            let unsaved = self.unsaved(state).map(|unsaved| unsaved.snapshot);
+            let (unsaved, needs) = self.needed(cell, state);
             Ok(f(Accepted {
                 unsaved,
+                needs,
                 room: &state.room.id,
                 channel: &cell.channel,
                 id,

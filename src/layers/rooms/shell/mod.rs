@@ -11,6 +11,7 @@ mod members;
 mod messages;
 mod read;
 mod search;
+mod stay;
 mod told;
 mod users;
 
@@ -18,6 +19,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use std::time::Instant;
@@ -41,13 +43,17 @@ use crate::time::Clock;
 use crate::time::SystemClock;
 
 use self::changes::Changes;
+use self::changes::Known;
 use self::changes::Watched;
 use self::told::Due;
 use self::users::Users;
 
+pub(crate) use self::changes::Asked;
+pub(crate) use self::changes::Snapshot;
 pub(crate) use self::kept::Accepted;
 pub use self::messages::Sent;
 pub(crate) use self::messages::stamped;
+pub(crate) use self::stay::Stay;
 
 /// The rooms of one hub. A cheap clone.
 ///
@@ -108,17 +114,21 @@ struct Inner {
     wheel: Mutex<Wheel<Due>>,
     observers: RwLock<Vec<Arc<Observer>>>,
     hook: OnceLock<Box<Hook>>,
+    removers: RwLock<Vec<Arc<Remover>>>,
     changes: Changes,
 }
 
 type Shard = HashMap<RoomId, Arc<Cell>, RandomState>;
 type Observer = dyn Fn(&RoomChange) + Send + Sync;
+type Remover = dyn Fn(&RoomId, Stay) + Send + Sync;
 type Hook = dyn Fn(&JoinRequest<'_>) -> Result<(), String> + Send + Sync;
 
 /// One room and the channel that carries it.
 struct Cell {
     channel: Channel,
     state: Mutex<State>,
+    /// Whether it was to be kept, and was not.
+    is_unkept: AtomicBool,
 }
 
 struct State {
@@ -126,12 +136,14 @@ struct State {
     batch: Batch,
     /// When it is to forget what is over, if it was said to.
     purge_at: Option<Instant>,
-    /// Whether it was taken out of the table.
+    /// Whether it is no more. It is in the table until its id may be had again.
     is_gone: bool,
+    /// Has it stay there as long as somebody else has it, too.
+    stay: Stay,
     /// Whether it waits to be taken as changed.
     is_changed: bool,
-    /// Whether it was ever given to whoever keeps rooms.
-    is_known: bool,
+    /// Whether it was ever kept.
+    known: Known,
 }
 
 /// Something that has happened to a room; told to [observers](Rooms::observe).
@@ -206,6 +218,7 @@ impl Rooms {
                 directory: RwLock::default(),
                 wheel: Mutex::new(Wheel::new(start.0, tick)),
                 observers: RwLock::default(),
+                removers: RwLock::default(),
                 hook: OnceLock::new(),
                 changes: Changes::default(),
             }),
@@ -269,7 +282,7 @@ impl Rooms {
     fn with<T>(
         &self,
         room: &RoomId,
-        f: impl FnOnce(&Cell, &mut State, u64) -> Result<T, RoomError>,
+        f: impl FnOnce(&Arc<Cell>, &mut State, u64) -> Result<T, RoomError>,
     ) -> Result<T, RoomError> {
         let cell = self.cell(room)?;
         let mut state = cell.state.lock();

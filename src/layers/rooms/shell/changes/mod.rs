@@ -5,9 +5,11 @@
 
 use std::collections::HashSet;
 use std::collections::VecDeque;
+use std::mem;
 use std::ops::Deref;
 use std::ops::DerefMut;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::Weak;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -93,12 +95,78 @@ impl Changes {
     }
 }
 
-/// A room that has to be kept before a message in it is.
-pub(super) struct Unsaved {
-    /// Whether another room had its id, which has to be forgotten before.
-    #[cfg_attr(not(test), expect(dead_code, reason = "who observes rooms knows"))]
-    pub(super) is_another: bool,
-    pub(super) snapshot: Bytes,
+/// Whether a room was ever kept.
+pub(super) enum Known {
+    No,
+    /// Somebody has been asked to; whether it was is to be seen.
+    Asked(Asked),
+    Yes,
+}
+
+/// Whether a room was kept, once that is known.
+pub(crate) type Asked = Arc<OnceLock<bool>>;
+
+/// What a room is, for whoever keeps it.
+pub(crate) struct Snapshot {
+    pub(crate) room: RoomId,
+    pub(crate) bytes: Bytes,
+    pub(crate) keeping: Keeping,
+}
+
+/// Somebody keeps a room. Unless they say that they have, the room counts as changed again.
+pub(crate) struct Keeping {
+    rooms: Rooms,
+    cell: Weak<Cell>,
+    asked: Asked,
+}
+
+impl Keeping {
+    /// The room is kept, as it was.
+    pub(crate) fn done(self) {
+        // An error: it is said once, by this.
+        let _said = self.asked.set(true);
+    }
+}
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        if self.asked.set(false).is_ok() {
+            self.rooms.unkept(&self.cell);
+        }
+    }
+}
+
+impl Cell {
+    /// What the room is, for whoever keeps it. The room's lock is held.
+    fn ask(self: &Arc<Self>, rooms: &Rooms, state: &mut State) -> Snapshot {
+        let asked = Asked::default();
+        if !state.known.settled() {
+            state.known = Known::Asked(Arc::clone(&asked));
+        }
+        Snapshot {
+            room: state.room.id.clone(),
+            bytes: state.room.snapshot(),
+            keeping: Keeping {
+                rooms: rooms.clone(),
+                cell: Arc::downgrade(self),
+                asked,
+            },
+        }
+    }
+}
+
+impl Known {
+    /// Whether it was kept, by what is known now.
+    fn settled(&mut self) -> bool {
+        if let Self::Asked(asked) = self {
+            match asked.get() {
+                None => return false,
+                Some(true) => *self = Self::Yes,
+                Some(false) => *self = Self::No,
+            }
+        }
+        matches!(self, Self::Yes)
+    }
 }
 
 impl Rooms {
@@ -141,15 +209,16 @@ impl Rooms {
     }
 
     /// Gives what has changed as [`Rooms::take_changed`] does, but for rooms that were deleted, and
-    /// each room while it is locked: whatever is given of it later comes later. Says how many.
-    pub(crate) fn save_changed(&self, most: usize, save: &mut dyn FnMut(&RoomId, Bytes)) -> usize {
+    /// each room while it is locked: whatever is given of it later comes later. What is not kept
+    /// then counts as changed again. Says how many were given.
+    pub(crate) fn save_changed(&self, most: usize, save: &mut dyn FnMut(Snapshot)) -> usize {
         let mut saved = 0;
         while saved < most {
             let Some(entry) = self.inner.changes.queue.lock().entries.pop_front() else {
                 break;
             };
             match entry {
-                Entry::Changed(cell) => saved += usize::from(Self::saved(&cell, save)),
+                Entry::Changed(cell) => saved += usize::from(self.saved(&cell, save)),
                 Entry::Deleted(room) => {
                     self.inner.changes.queue.lock().deleted.remove(&room);
                 }
@@ -158,27 +227,43 @@ impl Rooms {
         saved
     }
 
-    fn saved(cell: &Weak<Cell>, save: &mut dyn FnMut(&RoomId, Bytes)) -> bool {
+    fn saved(&self, cell: &Weak<Cell>, save: &mut dyn FnMut(Snapshot)) -> bool {
         let Some(cell) = cell.upgrade() else {
             return false;
         };
         let mut state = cell.state.lock();
+        // Relaxed: it is noted before its entry, and the lock of the queue orders the two.
+        let is_unkept = cell.is_unkept.swap(false, Ordering::Relaxed);
         // Before the snapshot or after it, but under the lock: what changes later is noted again.
-        state.is_changed = false;
-        if state.is_gone {
+        let is_changed = mem::take(&mut state.is_changed);
+        // Of two entries of one room, the second finds nothing to do.
+        if state.is_gone || !(is_changed || is_unkept) {
             return false;
         }
-        state.is_known = true;
-        save(&state.room.id, state.room.snapshot());
+        save(cell.ask(self, &mut state));
         true
+    }
+
+    /// A room that was to be kept was not: it counts as changed. Called with any lock or none.
+    fn unkept(&self, cell: &Weak<Cell>) {
+        let is_noted = |cell: Arc<Cell>| {
+            // Relaxed: see `saved`.
+            cell.is_unkept.swap(true, Ordering::Relaxed)
+        };
+        if cell.upgrade().is_some_and(|cell| !is_noted(cell)) {
+            let entry = Entry::Changed(Weak::clone(cell));
+            self.inner.changes.queue.lock().entries.push_back(entry);
+        }
     }
 
     fn taken(&self, entry: Entry) -> Option<(RoomId, Option<Bytes>)> {
         match entry {
             Entry::Changed(cell) => {
                 let mut taken = None;
-                Self::saved(&cell, &mut |room, snapshot| {
-                    taken = Some((room.clone(), Some(snapshot)));
+                self.saved(&cell, &mut |snapshot| {
+                    // Whoever takes it keeps it.
+                    snapshot.keeping.done();
+                    taken = Some((snapshot.room, Some(snapshot.bytes)));
                 });
                 taken
             }
@@ -189,28 +274,34 @@ impl Rooms {
         }
     }
 
-    /// The room, if changes are noted and it was never yet taken; it counts as taken from now on.
-    /// The room's lock is held. Whoever keeps a message keeps this before it, so that no message is
-    /// kept of which the room is not known; what was taken, too, is to be kept before it.
-    pub(super) fn unsaved(&self, state: &mut State) -> Option<Unsaved> {
-        if state.is_known || !self.inner.changes.is_on() {
-            return None;
+    /// What a message in the room needs to be kept: that the room is. Gives the room, if somebody
+    /// is to be asked to keep it, before the message; and what is to be waited for, if somebody
+    /// has been. Nothing unless changes are noted. The room's lock is held.
+    pub(super) fn needed(
+        &self,
+        cell: &Arc<Cell>,
+        state: &mut State,
+    ) -> (Option<Snapshot>, Option<Asked>) {
+        if !self.inner.changes.is_on() || state.known.settled() {
+            return (None, None);
         }
-        state.is_known = true;
-        let is_another = {
+        if let Known::Asked(asked) = &state.known {
+            return (None, Some(Arc::clone(asked)));
+        }
+        {
+            // One that had the id is not told of after this one.
             let mut queue = self.inner.changes.queue.lock();
-            queue.deleted.remove(&state.room.id)
-        };
-        Some(Unsaved {
-            is_another,
-            snapshot: state.room.snapshot(),
-        })
+            queue.deleted.remove(&state.room.id);
+        }
+        let snapshot = cell.ask(self, state);
+        let asked = Arc::clone(&snapshot.keeping.asked);
+        (Some(snapshot), Some(asked))
     }
 
     /// After something was done with a room: notes that it has changed, if it has.
     pub(super) fn settle(&self, cell: &Arc<Cell>, state: &mut State, is_done: bool) {
         // One that refuses something has not changed.
-        if std::mem::take(&mut state.room.is_touched) && is_done {
+        if mem::take(&mut state.room.is_touched) && is_done {
             self.changed(cell, state);
         }
     }

@@ -14,6 +14,7 @@ use crate::layers::name::Actor;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::layers::rooms::config::RoomsConfig;
+use crate::layers::rooms::error::RoomError;
 use crate::layers::rooms::options::InviteOptions;
 use crate::layers::rooms::options::RoomOptions;
 use crate::layers::rooms::options::RoomPatch;
@@ -241,8 +242,11 @@ fn a_room_that_was_deleted_and_made_anew_is_told_as_deleted_first() {
 fn a_room_is_unsaved_until_it_is_taken_or_said_to_be() {
     let (rooms, den) = tracked();
     let first = unsaved(&rooms, &den).unwrap();
-    assert!(!first.is_another);
-    assert_eq!(first.snapshot, snapshot(&rooms, &den));
+    assert_eq!(first.bytes, snapshot(&rooms, &den));
+    assert!(unsaved(&rooms, &den).is_none(), "somebody was asked");
+    drop(first);
+    let second = unsaved(&rooms, &den).unwrap();
+    second.keeping.done();
     assert!(unsaved(&rooms, &den).is_none());
     let mut keeper = Keeper::default();
     assert_eq!(
@@ -260,18 +264,53 @@ fn a_room_is_unsaved_until_it_is_taken_or_said_to_be() {
 }
 
 #[test]
-fn an_unsaved_room_says_that_another_had_its_id_and_that_is_not_told_again() {
+fn an_unsaved_room_has_it_not_told_that_another_had_its_id() {
     let (rooms, den) = tracked();
-    assert!(unsaved(&rooms, &den).is_some());
+    unsaved(&rooms, &den).unwrap().keeping.done();
     rooms.delete(&SERVER, &den).unwrap();
     make(&rooms, "den");
-    assert!(unsaved(&rooms, &den).unwrap().is_another);
+    unsaved(&rooms, &den).unwrap().keeping.done();
     let mut keeper = Keeper::default();
     assert_eq!(keeper.take(&rooms), from_ref(&den));
     assert!(keeper.0.contains_key(&den), "its messages would be gone");
     rooms.delete(&SERVER, &den).unwrap();
     keeper.take(&rooms);
     assert!(!keeper.0.contains_key(&den));
+}
+
+#[test]
+fn what_was_not_kept_has_changed_once_more() {
+    let (rooms, den) = tracked();
+    let mut given = Vec::new();
+    let save = |given: &mut Vec<_>| rooms.save_changed(9, &mut |it| given.push(it));
+    assert_eq!((save(&mut given), save(&mut given)), (1, 0));
+    rooms.lock(&SERVER, &den).unwrap();
+    // It is there twice now, and is given once.
+    given.clear();
+    assert_eq!((save(&mut given), save(&mut given)), (1, 0));
+    given.drain(..).for_each(|it| it.keeping.done());
+    assert_eq!(save(&mut given), 0);
+    rooms.unlock(&SERVER, &den).unwrap();
+    save(&mut given);
+    rooms.delete(&SERVER, &den).unwrap();
+    given.clear();
+    assert_eq!(save(&mut given), 0, "it is gone");
+}
+
+#[test]
+fn an_id_is_free_when_nobody_holds_it() {
+    let (rooms, den) = tracked();
+    let (first, second) = (rooms.stay(&den).unwrap(), rooms.stay(&den).unwrap());
+    let options = || RoomOptions::new("anew").id(den.clone());
+    rooms.delete(&SERVER, &den).unwrap();
+    drop(first);
+    let taken = rooms.create(&SERVER, options()).err();
+    assert_eq!(taken, Some(RoomError::Exists));
+    assert_eq!(rooms.stay(&den).err(), Some(RoomError::UnknownRoom));
+    assert_eq!(rooms.count(), 1, "it counts until then");
+    drop(second);
+    rooms.create(&SERVER, options()).unwrap();
+    assert_eq!(rooms.count(), 1);
 }
 
 #[test]
@@ -349,10 +388,10 @@ fn user(id: &str) -> UserId {
     UserId::parse(id).unwrap()
 }
 
-fn unsaved(rooms: &Rooms, room: &RoomId) -> Option<super::Unsaved> {
+fn unsaved(rooms: &Rooms, room: &RoomId) -> Option<super::Snapshot> {
     let cell = rooms.cell(room).unwrap();
     let mut state = cell.state.lock();
-    rooms.unsaved(&mut state)
+    rooms.needed(&cell, &mut state).0
 }
 
 fn snapshot(rooms: &Rooms, room: &RoomId) -> Bytes {

@@ -12,6 +12,7 @@ use crate::layers::rooms::room::Room;
 
 use super::Rooms;
 use super::State;
+use super::changes::Known;
 
 impl Rooms {
     /// Makes rooms of their snapshots, as [`Rooms::take_changed`] gave them; says how many. Nobody
@@ -54,7 +55,7 @@ impl Rooms {
             return Err(error);
         }
         // Whoever gave the snapshot has it.
-        state.is_known = true;
+        state.known = Known::Yes;
         for user in state.room.members() {
             self.attach_all(user, &id);
         }

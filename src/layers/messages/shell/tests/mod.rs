@@ -47,13 +47,33 @@ use crate::sync::Mutex;
 use crate::time::Clock;
 use crate::time::SystemClock;
 
+mod keeping;
+
+/// What is called with the changes before they are made; `Err` is what each is answered then.
+type Before = Box<dyn Fn(&[Change]) -> Result<(), StoreError> + Send + Sync>;
+
 /// A store in memory that may claim to block, and may fail.
 struct Store {
-    memory: MemoryStore,
+    memory: Arc<MemoryStore>,
     blocks: bool,
     fails: Arc<Mutex<bool>>,
     /// How long the next message that is got takes.
     delay: Arc<Mutex<Duration>>,
+    before: Before,
+    before_page: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Store {
+    fn new(memory: &Arc<MemoryStore>, blocks: bool) -> Self {
+        Self {
+            memory: Arc::clone(memory),
+            blocks,
+            fails: Arc::new(Mutex::new(false)),
+            delay: Arc::default(),
+            before: Box::new(|_| Ok(())),
+            before_page: Box::new(|| {}),
+        }
+    }
 }
 
 impl MessageStore for Store {
@@ -61,6 +81,9 @@ impl MessageStore for Store {
         if *self.fails.lock() {
             let failed = || Err(StoreError::Failed("on purpose".into()));
             return changes.iter().map(|_| failed()).collect();
+        }
+        if let Err(error) = (self.before)(&changes) {
+            return changes.iter().map(|_| Err(error.clone())).collect();
         }
         self.memory.write(changes)
     }
@@ -72,6 +95,7 @@ impl MessageStore for Store {
     }
 
     fn page(&self, query: &Query) -> Result<Page, StoreError> {
+        (self.before_page)();
         self.memory.page(query)
     }
 
@@ -153,14 +177,9 @@ impl Place {
         let hub = Hub::new();
         let (bob, outbox) = hub.connect(ConnectOptions::new().user("bob")).unwrap();
         let rooms = Rooms::new(&hub, RoomsConfig::new(), of_bob(bob));
-        let fails = Arc::new(Mutex::new(false));
-        let delay = Arc::new(Mutex::new(Duration::ZERO));
-        let store = Store {
-            memory: MemoryStore::new(MemoryLimits::new()),
-            blocks,
-            fails: Arc::clone(&fails),
-            delay: Arc::clone(&delay),
-        };
+        let store = Store::new(&Arc::new(MemoryStore::new(MemoryLimits::new())), blocks);
+        let fails = Arc::clone(&store.fails);
+        let delay = Arc::clone(&store.delay);
         let messages = Messages::new(&rooms, store, config).unwrap();
         let room = rooms
             .create(&actor("ada"), RoomOptions::new("Lobby"))

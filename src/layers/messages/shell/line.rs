@@ -1,0 +1,34 @@
+//! The way of changes to the store.
+
+use std::sync::Arc;
+
+use crate::layers::messages::error::StoreError;
+use crate::layers::messages::store::Change;
+use crate::layers::messages::store::MessageStore;
+use crate::layers::messages::writer::Then;
+use crate::layers::messages::writer::Writes;
+use crate::layers::rooms::Asked;
+
+/// The way of changes to the store. Dropping it waits for nothing, so those may have one who hold
+/// the lock of a room.
+#[derive(Clone)]
+pub(super) enum Line {
+    /// They are made at once.
+    Here(Arc<dyn MessageStore>),
+    /// They are made on a thread that waits for the store.
+    There(Writes),
+}
+
+impl Line {
+    /// Makes a change, unless the room that it needs was not kept.
+    pub(super) fn write(&self, change: Change, needs: Option<Asked>, then: Then) {
+        match self {
+            Self::Here(store) => {
+                let mut answers = store.write(vec![change]);
+                let silent = || Err(StoreError::Failed("it did not answer".into()));
+                then(answers.pop().unwrap_or_else(silent));
+            }
+            Self::There(writes) => writes.write(change, needs, then),
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Rooms as they are kept: what they are, and that they are no more.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use ahash::RandomState;
+use parking_lot::Mutex;
+
+use crate::layers::messages::error::MessageError;
+use crate::layers::messages::error::OpenError;
+use crate::layers::messages::error::StoreError;
+use crate::layers::messages::pending::Giver;
+use crate::layers::messages::pending::Pending;
+use crate::layers::messages::store::Change;
+use crate::layers::messages::store::Written;
+use crate::layers::name::RoomId;
+use crate::layers::rooms::Snapshot;
+use crate::layers::rooms::Stay;
+use crate::time::Clock;
+use crate::time::SystemClock;
+
+use super::Inner;
+use super::Messages;
+use super::line::Line;
+
+/// How many rooms are kept before others have their turn.
+const MOST_SAVED: usize = 1000;
+
+/// How long a removal that failed waits until it is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The rooms that are gone and whose messages are still kept.
+pub(super) struct Removals {
+    line: Line,
+    rooms: Mutex<HashMap<RoomId, Removal, RandomState>>,
+}
+
+struct Removal {
+    /// Nobody else has the id before the messages are gone.
+    stay: Stay,
+    /// When it is to be tried again, if it failed.
+    retry_at: Option<Instant>,
+    asked: Vec<Giver<Result<(), MessageError>>>,
+}
+
+impl Removals {
+    pub(super) fn new(line: Line) -> Self {
+        Self {
+            line,
+            rooms: Mutex::default(),
+        }
+    }
+
+    /// Has what was sent to a room removed. The room's lock is held.
+    fn begin(self: &Arc<Self>, room: &RoomId, stay: Stay) {
+        let removal = Removal {
+            stay,
+            retry_at: None,
+            asked: Vec::new(),
+        };
+        self.rooms.lock().insert(room.clone(), removal);
+        self.remove(room.clone());
+    }
+
+    fn remove(self: &Arc<Self>, room: RoomId) {
+        let change = Change::Room {
+            room: room.clone(),
+            snapshot: None,
+        };
+        let removals = Arc::clone(self);
+        let then = move |written| removals.settle(&room, written);
+        self.line.write(change, None, Box::new(then));
+    }
+
+    fn settle(&self, room: &RoomId, written: Result<Written, StoreError>) {
+        let mut rooms = self.rooms.lock();
+        match written {
+            Ok(_) => {
+                let Some(removal) = rooms.remove(room) else {
+                    return;
+                };
+                drop(rooms);
+                // Whoever makes a room then finds the id free.
+                removal.stay.then(move || {
+                    for giver in removal.asked {
+                        giver.give(Ok(()));
+                    }
+                });
+            }
+            Err(error) => {
+                let Some(removal) = rooms.get_mut(room) else {
+                    return;
+                };
+                removal.retry_at = Some(SystemClock::new().now() + PAUSE);
+                let asked = std::mem::take(&mut removal.asked);
+                drop(rooms);
+                for giver in asked {
+                    giver.give(Err(MessageError::Store(error.clone())));
+                }
+            }
+        }
+    }
+
+    /// When the next one that failed is to be tried again.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let rooms = self.rooms.lock();
+        rooms.values().filter_map(|it| it.retry_at).min()
+    }
+
+    /// Tries those again that failed, and have waited until `now`.
+    pub(super) fn retry(self: &Arc<Self>, now: Instant) {
+        let mut due = Vec::new();
+        for (room, removal) in &mut *self.rooms.lock() {
+            if removal.retry_at.is_some_and(|at| at <= now) {
+                removal.retry_at = None;
+                due.push(room.clone());
+            }
+        }
+        for room in due {
+            self.remove(room);
+        }
+    }
+
+    fn removed(&self, room: &RoomId) -> Pending<Result<(), MessageError>> {
+        match self.rooms.lock().get_mut(room) {
+            Some(removal) => {
+                let (giver, pending) = Pending::later();
+                removal.asked.push(giver);
+                pending
+            }
+            None => Pending::ready(Ok(())),
+        }
+    }
+}
+
+impl Messages {
+    /// Waits until what was sent to a room that was [deleted](crate::rooms::Rooms::delete) is
+    /// removed, and its id can be had again; at once if nothing is to be. Until then the deletion
+    /// may be undone by the end of the process: who acknowledges it waits for this.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Failed`] when it could not be removed. It is tried again until it is, once in
+    /// a second; until then nobody else has the id.
+    pub fn removed(&self, room: &RoomId) -> Pending<Result<(), MessageError>> {
+        self.inner.removals.removed(room)
+    }
+
+    /// Loads the rooms that are kept, and has changes of rooms kept from now on.
+    pub(super) fn restore(&self) -> Result<(), OpenError> {
+        if self.inner.threads.is_none() {
+            return Ok(());
+        }
+        let Inner { rooms, store, .. } = &*self.inner;
+        rooms.track_changes();
+        let kept = store.rooms()?;
+        let ids: Vec<_> = kept.iter().map(|(room, _)| room.clone()).collect();
+        rooms.load(kept)?;
+        for room in ids {
+            // Messages that were sent are no changes of a room.
+            rooms.count_on(&room, store.last_sequence(&room)?);
+        }
+        Ok(())
+    }
+
+    /// Has what was sent to a room removed with it.
+    pub(super) fn follow_rooms(&self) {
+        // No more than that: what is held in the middle of a room must not wait when it is let go.
+        let weak = Arc::downgrade(&self.inner.removals);
+        self.inner.rooms.on_removal(move |room, stay| {
+            if let Some(removals) = weak.upgrade() {
+                removals.begin(room, stay);
+            }
+        });
+    }
+
+    /// Keeps the rooms that have changed, if it is time to.
+    pub(super) fn save_rooms(&self, now: Instant) {
+        if self.inner.threads.is_none() {
+            return;
+        }
+        let mut save_at = self.inner.save_at.lock();
+        if now < *save_at {
+            return;
+        }
+        *save_at = now + self.inner.config.save_interval;
+        drop(save_at);
+        self.save_some(MOST_SAVED);
+    }
+
+    fn save_some(&self, most: usize) -> usize {
+        let inner = &self.inner;
+        let mut save = |snapshot| inner.keep_room(snapshot);
+        inner.rooms.save_changed(most, &mut save)
+    }
+
+    /// Keeps all rooms that have changed, and waits until all changes that were asked for are
+    /// made. What fails is tried again as at any other time, not waited for. Parks the thread.
+    pub fn flush(&self) {
+        let Some(threads) = &self.inner.threads else {
+            return;
+        };
+        let pass = || {
+            let (giver, pending) = Pending::later();
+            threads.writes().barrier(Box::new(move || giver.give(())));
+            pending.wait();
+        };
+        self.inner.removals.retry(SystemClock::new().now() + PAUSE);
+        // What fails comes again: it is not tried more often than there are rooms.
+        let mut left = self.inner.rooms.count();
+        loop {
+            let saved = self.save_some(MOST_SAVED);
+            pass();
+            if saved == 0 || saved > left {
+                return;
+            }
+            left -= saved;
+        }
+    }
+}
+
+impl Inner {
+    /// Keeps what a room is.
+    pub(super) fn keep_room(&self, snapshot: Snapshot) {
+        let Snapshot {
+            room,
+            bytes,
+            keeping,
+        } = snapshot;
+        let change = Change::Room {
+            room,
+            snapshot: Some(bytes),
+        };
+        let then = move |written: Result<Written, StoreError>| {
+            if written.is_ok() {
+                keeping.done();
+            }
+        };
+        self.line.write(change, None, Box::new(then));
+    }
+}

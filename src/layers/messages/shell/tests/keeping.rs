@@ -1,0 +1,245 @@
+//! What becomes of rooms when the store fails, or takes its time.
+
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use super::*;
+
+/// Rooms whose messages are kept in a store that outlives them.
+struct Kept {
+    memory: Arc<MemoryStore>,
+    rooms: Rooms,
+    messages: Messages,
+    fails: Arc<Mutex<bool>>,
+}
+
+impl Kept {
+    fn new() -> Self {
+        let memory = Arc::new(MemoryStore::new(MemoryLimits::new()));
+        Self::of(Store::new(&memory, true))
+    }
+
+    fn of(store: Store) -> Self {
+        let rooms = Rooms::new(&Hub::new(), RoomsConfig::new(), |_: &UserId| Vec::new());
+        let (memory, fails) = (Arc::clone(&store.memory), Arc::clone(&store.fails));
+        Self {
+            memory,
+            messages: Messages::new(&rooms, store, MessagesConfig::new()).unwrap(),
+            rooms,
+            fails,
+        }
+    }
+
+    /// The same after the process has ended, without a word.
+    fn again(&self) -> Self {
+        Self::of(Store::new(&self.memory, true))
+    }
+
+    fn make(&self, id: &str) -> RoomId {
+        let room = RoomId::parse(id).unwrap();
+        let options = RoomOptions::new(id).id(room);
+        self.rooms.create(&actor("ada"), options).unwrap().id
+    }
+
+    fn send(&self, room: &RoomId, text: &str) -> Result<u64, MessageError> {
+        self.begin(room, text).wait().map(|sent| sent.id)
+    }
+
+    fn begin(
+        &self,
+        room: &RoomId,
+        text: &str,
+    ) -> crate::layers::messages::Pending<Result<crate::layers::rooms::Sent, MessageError>> {
+        let outgoing = Outgoing::new(Message::text(text.to_owned()));
+        self.messages.send(&actor("ada"), room, outgoing)
+    }
+
+    /// Does what is due after so long, and waits until it is done.
+    fn after(&self, seconds: u64) {
+        let due = SystemClock::new().now() + Duration::from_secs(seconds);
+        self.messages.tick(due);
+        self.settle();
+    }
+
+    /// Waits for what was asked of the store before.
+    fn settle(&self) {
+        self.messages.forget_user(&user("nobody")).wait().ok();
+    }
+
+    fn texts(&self, room: &RoomId) -> Vec<String> {
+        let page = self.messages.page(&actor("ada"), Query::room(room.clone()));
+        page.wait().unwrap().messages.iter().map(text_of).collect()
+    }
+}
+
+/// Has each write wait until it is told what to do: the one end for the store.
+fn gate() -> (Before, Receiver<usize>, Sender<Result<(), StoreError>>) {
+    let (come, came) = mpsc::channel();
+    let (go, gone) = mpsc::channel();
+    let gone = Mutex::new(gone);
+    let before = move |changes: &[Change]| {
+        // Nobody listens any more: then nobody is waited for.
+        if come.send(changes.len()).is_err() {
+            return Ok(());
+        }
+        gone.lock().recv().unwrap_or(Ok(()))
+    };
+    (Box::new(before), came, go)
+}
+
+fn failed() -> Result<(), StoreError> {
+    Err(StoreError::Failed("on purpose".into()))
+}
+
+#[test]
+fn a_room_that_could_not_be_kept_is_kept_later() {
+    let place = Kept::new();
+    *place.fails.lock() = true;
+    let den = place.make("den");
+    place.after(10);
+    *place.fails.lock() = false;
+    assert!(place.again().rooms.get(&Actor::Server, &den).is_err());
+    place.after(20);
+    let again = place.again();
+    assert_eq!(again.rooms.rooms_of(&user("ada")), [den]);
+}
+
+#[test]
+fn a_change_of_a_room_that_could_not_be_kept_is_kept_later() {
+    let place = Kept::new();
+    let den = place.make("den");
+    place.after(10);
+    *place.fails.lock() = true;
+    place.rooms.join(&user("bob"), &den, None).unwrap();
+    place.after(20);
+    *place.fails.lock() = false;
+    place.after(30);
+    assert!(place.again().rooms.is_member(&user("bob"), &den));
+}
+
+#[test]
+fn no_message_is_kept_in_a_room_that_could_not_be() {
+    let (before, came, go) = gate();
+    let place = {
+        let memory = Arc::new(MemoryStore::new(MemoryLimits::new()));
+        let mut store = Store::new(&memory, true);
+        store.before = before;
+        Kept::of(store)
+    };
+    let den = place.make("den");
+    let first = place.begin(&den, "first");
+    came.recv().unwrap();
+    // Asked for when nobody knows yet that the room will not be there.
+    let second = place.begin(&den, "second");
+    go.send(failed()).unwrap();
+    first.wait().unwrap_err();
+    drop((came, go));
+    second.wait().unwrap_err();
+    let third = place.begin(&den, "third").wait().unwrap();
+    assert_eq!(third.id, 3, "a number is not given twice");
+    let again = place.again();
+    assert_eq!(again.texts(&den), ["third"], "and its room is known");
+}
+
+#[test]
+fn a_removal_that_failed_is_said_to_have_and_made_later() {
+    let place = Kept::new();
+    let den = place.make("den");
+    place.send(&den, "secret").unwrap();
+    *place.fails.lock() = true;
+    place.rooms.delete(&actor("ada"), &den).unwrap();
+    let removed = place.messages.removed(&den).wait();
+    assert!(
+        matches!(removed, Err(MessageError::Store(StoreError::Failed(_)))),
+        "{removed:?}"
+    );
+    *place.fails.lock() = false;
+    assert_eq!(place.again().texts(&den), ["secret"], "as it was not said");
+    let options = RoomOptions::new("den").id(den.clone());
+    let taken = place.rooms.create(&actor("eve"), options.clone());
+    assert_eq!(taken.unwrap_err(), RoomError::Exists);
+    let due = place.messages.next_deadline().unwrap();
+    assert!(due <= SystemClock::new().now() + Duration::from_secs(1));
+    place.after(10);
+    assert_eq!(place.messages.removed(&den).wait(), Ok(()));
+    assert_eq!(place.memory.stats().unwrap().messages, 0);
+    assert!(place.again().rooms.get(&Actor::Server, &den).is_err());
+    assert!(place.rooms.create(&actor("eve"), options).is_ok());
+}
+
+#[test]
+fn nobody_has_the_id_of_a_room_before_its_messages_are_gone() {
+    let (before, came, go) = gate();
+    let memory = Arc::new(MemoryStore::new(MemoryLimits::new()));
+    let mut store = Store::new(&memory, true);
+    store.before = before;
+    let place = Kept::of(store);
+    let den = place.make("den");
+    let secret = place.begin(&den, "secret");
+    came.recv().unwrap();
+    go.send(Ok(())).unwrap();
+    secret.wait().unwrap();
+    place.rooms.delete(&actor("ada"), &den).unwrap();
+    came.recv().unwrap();
+    let options = || RoomOptions::new("den").id(den.clone());
+    let taken = place.rooms.create(&actor("eve"), options());
+    assert_eq!(taken.unwrap_err(), RoomError::Exists);
+    let gone = place.rooms.get(&actor("ada"), &den);
+    assert_eq!(gone.unwrap_err(), RoomError::UnknownRoom);
+    let removed = place.messages.removed(&den);
+    drop(came);
+    go.send(Ok(())).unwrap();
+    assert_eq!(removed.wait(), Ok(()));
+    place.rooms.create(&actor("eve"), options()).unwrap();
+    let page = place.messages.page(&actor("eve"), Query::room(den));
+    assert!(page.wait().unwrap().messages.is_empty());
+}
+
+#[test]
+fn who_reads_a_room_does_not_read_the_next_one() {
+    for blocks in [true, false] {
+        let (come, came) = mpsc::channel();
+        let (go, gone) = mpsc::channel::<()>();
+        let gone = Mutex::new(gone);
+        let memory = Arc::new(MemoryStore::new(MemoryLimits::new()));
+        let mut store = Store::new(&memory, blocks);
+        store.before_page = Box::new(move || {
+            come.send(()).ok();
+            gone.lock().recv().ok();
+        });
+        let place = Kept::of(store);
+        let den = place.make("den");
+        thread::scope(|scope| {
+            let page = scope.spawn(|| place.texts(&den));
+            came.recv().unwrap();
+            place.rooms.delete(&actor("ada"), &den).unwrap();
+            let options = || RoomOptions::new("den").id(den.clone());
+            let taken = place.rooms.create(&actor("eve"), options());
+            assert_eq!(taken.unwrap_err(), RoomError::Exists);
+            let removed = place.messages.removed(&den);
+            drop(go);
+            assert_eq!(page.join().unwrap(), [""; 0]);
+            assert_eq!(removed.wait(), Ok(()), "and the id can be had");
+            place.rooms.create(&actor("eve"), options()).unwrap();
+        });
+    }
+}
+
+#[test]
+fn two_who_meet_while_their_room_is_removed_are_told_so() {
+    let place = Kept::new();
+    let meet = || {
+        let (ada, bob) = (user("ada"), user("bob"));
+        place.rooms.direct(&Actor::Server, &ada, &bob)
+    };
+    let room = meet().unwrap().id;
+    *place.fails.lock() = true;
+    place.rooms.delete(&Actor::Server, &room).unwrap();
+    place.messages.removed(&room).wait().unwrap_err();
+    assert_eq!(meet().unwrap_err(), RoomError::Exists);
+    *place.fails.lock() = false;
+    place.after(10);
+    assert_eq!(meet().unwrap().id, room);
+}
