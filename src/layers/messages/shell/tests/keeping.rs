@@ -148,9 +148,13 @@ fn a_removal_that_failed_is_said_to_have_and_made_later() {
     let place = Kept::new();
     let den = place.make("den");
     place.send(&den, "secret").unwrap();
-    *place.fails.lock() = true;
+    // As long as it is locked, the store does not answer.
+    let mut fails = place.fails.lock();
+    *fails = true;
     place.rooms.delete(&actor("ada"), &den).unwrap();
-    let removed = place.messages.removed(&den).wait();
+    let removed = place.messages.removed(&den);
+    drop(fails);
+    let removed = removed.wait();
     assert!(
         matches!(removed, Err(MessageError::Store(StoreError::Failed(_)))),
         "{removed:?}"
