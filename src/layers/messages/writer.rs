@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::thread;
 use std::thread::JoinHandle;
@@ -56,10 +58,29 @@ impl Writes {
     }
 }
 
+/// The way to threads that ask the store, one thing after another.
+pub(super) struct Lane(Arc<Queue<Read>>);
+
+impl Lane {
+    fn new(max_pending: usize) -> Self {
+        Self(Arc::new(Queue::new(max_pending)))
+    }
+
+    /// Has something asked.
+    ///
+    /// # Errors
+    ///
+    /// When as much waits as may.
+    pub(super) fn ask(&self, read: Read) -> Result<(), StoreError> {
+        self.0.push(read).map_err(|_| busy())
+    }
+}
+
 /// The threads of one store.
 pub(super) struct Threads {
     writes: Writes,
-    reads: Arc<Queue<Read>>,
+    reads: Lane,
+    upkeep: Lane,
     running: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -67,28 +88,35 @@ pub(super) struct Threads {
 const MOST_TOGETHER: usize = 1024;
 
 impl Threads {
-    /// Starts one thread that writes to a store, if there is one, and `readers` that read.
+    /// Starts one thread that writes to a store and one that keeps it up, if there is one, and
+    /// `readers` that read.
     pub(super) fn start(
         store: Option<&Arc<dyn MessageStore>>,
         readers: usize,
         max_pending: usize,
     ) -> std::io::Result<Self> {
         let writes = Writes(Arc::new(Queue::new(max_pending)));
-        let reads = Arc::new(Queue::new(max_pending));
+        let (reads, upkeep) = (Lane::new(max_pending), Lane::new(max_pending));
         let threads = Self {
             writes: writes.clone(),
-            reads: Arc::clone(&reads),
+            reads,
+            upkeep,
             running: Mutex::default(),
         };
         if let Some(store) = store {
             let store = Arc::clone(store);
             threads.spawn("throng-write", move || write(&*store, &writes.0))?;
+            threads.serve("throng-upkeep", &threads.upkeep)?;
         }
         for _ in 0..readers.max(1) {
-            let reads = Arc::clone(&reads);
-            threads.spawn("throng-read", move || read(&reads))?;
+            threads.serve("throng-read", &threads.reads)?;
         }
         Ok(threads)
+    }
+
+    fn serve(&self, name: &str, lane: &Lane) -> std::io::Result<()> {
+        let reads = Arc::clone(&lane.0);
+        self.spawn(name, move || read(&reads))
     }
 
     fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
@@ -102,13 +130,14 @@ impl Threads {
         &self.writes
     }
 
-    /// Has something read.
-    ///
-    /// # Errors
-    ///
-    /// When as much waits as may.
-    pub(super) fn read(&self, read: Read) -> Result<(), StoreError> {
-        self.reads.push(read).map_err(|_| busy())
+    /// The way to the threads that read.
+    pub(super) fn reads(&self) -> &Lane {
+        &self.reads
+    }
+
+    /// The way to the thread that does what takes long.
+    pub(super) fn upkeep(&self) -> &Lane {
+        &self.upkeep
     }
 }
 
@@ -147,31 +176,55 @@ fn write(store: &dyn MessageStore, writes: &Queue<Write>) {
                 Write::Barrier(then) => thens.push(Done::Passed(then)),
             }
         }
-        let mut answers = store.write(changes).into_iter();
+        let mut answers = make(store, changes).into_iter();
         for then in thens {
-            match then {
+            // What panics in there is one answer's; the others are given all the same.
+            let answer = match then {
                 // A store that forgets to answer has not said that it is done.
-                Done::Answered(then) => then(answers.next().unwrap_or_else(|| Err(silent()))),
-                Done::Passed(then) => then(),
-                Done::Refused(then) => then(Err(roomless())),
-            }
+                Done::Answered(then) => {
+                    let answer = answers.next().unwrap_or_else(|| Err(silent()));
+                    caught(move || then(answer))
+                }
+                Done::Passed(then) => caught(then),
+                Done::Refused(then) => caught(move || then(Err(roomless()))),
+            };
+            drop(answer);
         }
     }
+}
+
+/// What the store says to these changes. One that panics has failed.
+fn make(store: &dyn MessageStore, changes: Vec<Change>) -> Vec<Result<Written, StoreError>> {
+    if changes.is_empty() {
+        return Vec::new();
+    }
+    let count = changes.len();
+    let answers = caught(move || store.write(changes));
+    answers.unwrap_or_else(|error| vec![Err(error); count])
 }
 
 fn read(reads: &Queue<Read>) {
     while let Some(batch) = reads.take(1) {
         for read in batch {
-            read();
+            // Whoever waits for it learns so: its giver is dropped.
+            let _panicked = caught(read);
         }
     }
+}
+
+/// What panics has failed; where, was told when it did.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, StoreError> {
+    // Nothing of what it may have left half done is looked at by us.
+    let caught = panic::catch_unwind(AssertUnwindSafe(work));
+    caught.map_err(|_| StoreError::Failed("it panicked".into()))
 }
 
 impl Drop for Threads {
     /// What was asked for is still done.
     fn drop(&mut self) {
         self.writes.0.end();
-        self.reads.end();
+        self.reads.0.end();
+        self.upkeep.0.end();
         for running in self.running.lock().drain(..) {
             // The last owner may be one of them, in the middle of an answer.
             if running.thread().id() != thread::current().id() {

@@ -22,6 +22,7 @@ use crate::layers::messages::pending::Pending;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::MessageStore;
 use crate::layers::messages::store::Written;
+use crate::layers::messages::writer::Lane;
 use crate::layers::messages::writer::Then;
 use crate::layers::messages::writer::Threads;
 use crate::layers::name::RoomId;
@@ -71,7 +72,18 @@ pub use self::send::Outgoing;
 /// A number whose message could not be kept is not given again: numbers of a room can have holes.
 #[derive(Clone)]
 pub struct Messages {
+    /// Before what they work on: when the last owner drops it they are awaited, so that nothing is
+    /// in use any more.
+    crew: Arc<Crew>,
     inner: Arc<Inner>,
+}
+
+/// The threads that wait for the store, which do not own themselves.
+struct Crew {
+    /// If the store blocks.
+    threads: Option<Threads>,
+    /// For searches, which look at much: made for the first one, where the store does not block.
+    searches: OnceLock<Option<Threads>>,
 }
 
 struct Inner {
@@ -79,11 +91,7 @@ struct Inner {
     store: Arc<dyn MessageStore>,
     line: Line,
     removals: Arc<Removals>,
-    /// If the store blocks.
-    threads: Option<Threads>,
     config: MessagesConfig,
-    /// For searches, which look at much: made for the first one, where the store does not block.
-    searches: OnceLock<Option<Threads>>,
     clean_at: Mutex<Instant>,
     save_at: Mutex<Instant>,
 }
@@ -115,14 +123,16 @@ impl Messages {
         let clean_at = now + config.cleanup_interval;
         let save_at = now + config.save_interval;
         let messages = Self {
+            crew: Arc::new(Crew {
+                threads,
+                searches: OnceLock::new(),
+            }),
             inner: Arc::new(Inner {
                 rooms: rooms.clone(),
                 store,
                 removals: Arc::new(Removals::new(line.clone())),
                 line,
-                threads,
                 config,
-                searches: OnceLock::new(),
                 clean_at: Mutex::new(clean_at),
                 save_at: Mutex::new(save_at),
             }),
@@ -147,7 +157,7 @@ impl Messages {
     /// How many changes wait for the store.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        let threads = self.inner.threads.as_ref();
+        let threads = self.crew.threads.as_ref();
         threads.map_or(0, |threads| threads.writes().waiting())
     }
 }
@@ -180,13 +190,29 @@ impl Messages {
         &self,
         work: impl FnOnce(&Arc<Inner>, Giver<Result<T, MessageError>>) + Send + 'static,
     ) -> Pending<Result<T, MessageError>> {
+        self.on(Threads::reads, work)
+    }
+
+    /// Does something that takes its time, on a thread that does nothing else.
+    fn keep_up<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Inner>, Giver<Result<T, MessageError>>) + Send + 'static,
+    ) -> Pending<Result<T, MessageError>> {
+        self.on(Threads::upkeep, work)
+    }
+
+    fn on<T: Send + 'static>(
+        &self,
+        lane: impl FnOnce(&Threads) -> &Lane,
+        work: impl FnOnce(&Arc<Inner>, Giver<Result<T, MessageError>>) + Send + 'static,
+    ) -> Pending<Result<T, MessageError>> {
         let (giver, pending) = Pending::later();
-        let Some(threads) = &self.inner.threads else {
+        let Some(threads) = &self.crew.threads else {
             work(&self.inner, giver);
             return pending;
         };
         let inner = Arc::clone(&self.inner);
-        match threads.read(Box::new(move || work(&inner, giver))) {
+        match lane(threads).ask(Box::new(move || work(&inner, giver))) {
             Ok(()) => pending,
             Err(error) => Pending::ready(Err(MessageError::Store(error))),
         }
@@ -198,12 +224,12 @@ impl Messages {
         stays: Vec<Stay>,
         ask: impl FnOnce(&Inner) -> Result<T, MessageError> + Send + 'static,
     ) -> Pending<Result<T, MessageError>> {
-        if self.inner.threads.is_some() {
+        if self.crew.threads.is_some() {
             return self.ask(stays, ask);
         }
         let most = self.inner.config.max_pending;
         let threads = || Threads::start(None, 1, most).ok();
-        let Some(threads) = self.inner.searches.get_or_init(threads) else {
+        let Some(threads) = self.crew.searches.get_or_init(threads) else {
             // Slower for others, but no less right.
             return Pending::ready(ask(&self.inner));
         };
@@ -214,7 +240,7 @@ impl Messages {
             drop(stays);
             giver.give(found);
         };
-        match threads.read(Box::new(read)) {
+        match threads.reads().ask(Box::new(read)) {
             Ok(()) => pending,
             Err(error) => Pending::ready(Err(MessageError::Store(error))),
         }
@@ -226,7 +252,7 @@ impl Messages {
         stays: Vec<Stay>,
         ask: impl FnOnce(&Inner) -> Result<T, MessageError> + Send + 'static,
     ) -> Pending<Result<T, MessageError>> {
-        if self.inner.threads.is_none() {
+        if self.crew.threads.is_none() {
             return Pending::ready(ask(&self.inner));
         }
         self.later(move |inner, giver| {

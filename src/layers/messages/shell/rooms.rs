@@ -28,26 +28,30 @@ use super::line::Line;
 /// How many rooms are kept before others have their turn.
 const MOST_SAVED: usize = 1000;
 
-/// How long a removal that failed waits until it is tried again.
+/// How long a removal that failed waits until it is tried again, and what is left of one until it
+/// is freed.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The rooms that are gone and whose messages are still kept.
 pub(super) struct Removals {
     line: Line,
+    /// When the store is to free what they have left.
+    tidy_at: Mutex<Option<Instant>>,
     rooms: Mutex<HashMap<RoomId, Removal, RandomState>>,
 }
 
 struct Removal {
     /// Nobody else has the id before the messages are gone.
     stay: Stay,
-    /// When it is to be tried again, if it failed.
-    retry_at: Option<Instant>,
+    /// If it failed: when it is to be tried again, and why.
+    failed: Option<(Instant, StoreError)>,
     asked: Vec<Giver<Result<(), MessageError>>>,
 }
 
 impl Removals {
     pub(super) fn new(line: Line) -> Self {
         Self {
+            tidy_at: Mutex::new(soon_after(&line)),
             line,
             rooms: Mutex::default(),
         }
@@ -57,7 +61,7 @@ impl Removals {
     fn begin(self: &Arc<Self>, room: &RoomId, stay: Stay) {
         let removal = Removal {
             stay,
-            retry_at: None,
+            failed: None,
             asked: Vec::new(),
         };
         self.rooms.lock().insert(room.clone(), removal);
@@ -82,6 +86,7 @@ impl Removals {
                     return;
                 };
                 drop(rooms);
+                self.tidy_later();
                 // Whoever makes a room then finds the id free.
                 removal.stay.then(move || {
                     for giver in removal.asked {
@@ -93,7 +98,8 @@ impl Removals {
                 let Some(removal) = rooms.get_mut(room) else {
                     return;
                 };
-                removal.retry_at = Some(SystemClock::new().now() + PAUSE);
+                let retry_at = SystemClock::new().now() + PAUSE;
+                removal.failed = Some((retry_at, error.clone()));
                 let asked = std::mem::take(&mut removal.asked);
                 drop(rooms);
                 for giver in asked {
@@ -103,18 +109,36 @@ impl Removals {
         }
     }
 
-    /// When the next one that failed is to be tried again.
+    /// When there is something to do next.
     pub(super) fn next(&self) -> Option<Instant> {
         let rooms = self.rooms.lock();
-        rooms.values().filter_map(|it| it.retry_at).min()
+        let retries = rooms
+            .values()
+            .filter_map(|it| it.failed.as_ref().map(|(at, _)| *at));
+        retries.chain(*self.tidy_at.lock()).min()
+    }
+
+    /// Has the store free what is left, soon.
+    pub(super) fn tidy_later(&self) {
+        *self.tidy_at.lock() = soon_after(&self.line);
+    }
+
+    /// Whether it is time for the store to free what is left: said once.
+    pub(super) fn is_tidy_due(&self, now: Instant) -> bool {
+        let mut tidy_at = self.tidy_at.lock();
+        let is_due = tidy_at.is_some_and(|at| at <= now);
+        if is_due {
+            *tidy_at = None;
+        }
+        is_due
     }
 
     /// Tries those again that failed, and have waited until `now`.
     pub(super) fn retry(self: &Arc<Self>, now: Instant) {
         let mut due = Vec::new();
         for (room, removal) in &mut *self.rooms.lock() {
-            if removal.retry_at.is_some_and(|at| at <= now) {
-                removal.retry_at = None;
+            if removal.failed.as_ref().is_some_and(|(at, _)| *at <= now) {
+                removal.failed = None;
                 due.push(room.clone());
             }
         }
@@ -125,6 +149,10 @@ impl Removals {
 
     fn removed(&self, room: &RoomId) -> Pending<Result<(), MessageError>> {
         match self.rooms.lock().get_mut(room) {
+            Some(Removal {
+                failed: Some((_, error)),
+                ..
+            }) => Pending::ready(Err(MessageError::Store(error.clone()))),
             Some(removal) => {
                 let (giver, pending) = Pending::later();
                 removal.asked.push(giver);
@@ -132,6 +160,14 @@ impl Removals {
             }
             None => Pending::ready(Ok(())),
         }
+    }
+}
+
+/// In a moment, if the store is one that leaves something to do later.
+fn soon_after(line: &Line) -> Option<Instant> {
+    match line {
+        Line::Here(_) => None,
+        Line::There(_) => Some(SystemClock::new().now() + PAUSE),
     }
 }
 
@@ -150,7 +186,7 @@ impl Messages {
 
     /// Loads the rooms that are kept, and has changes of rooms kept from now on.
     pub(super) fn restore(&self) -> Result<(), OpenError> {
-        if self.inner.threads.is_none() {
+        if self.crew.threads.is_none() {
             return Ok(());
         }
         let Inner { rooms, store, .. } = &*self.inner;
@@ -178,7 +214,7 @@ impl Messages {
 
     /// Keeps the rooms that have changed, if it is time to.
     pub(super) fn save_rooms(&self, now: Instant) {
-        if self.inner.threads.is_none() {
+        if self.crew.threads.is_none() {
             return;
         }
         let mut save_at = self.inner.save_at.lock();
@@ -199,7 +235,7 @@ impl Messages {
     /// Keeps all rooms that have changed, and waits until all changes that were asked for are
     /// made. What fails is tried again as at any other time, not waited for. Parks the thread.
     pub fn flush(&self) {
-        let Some(threads) = &self.inner.threads else {
+        let Some(threads) = &self.crew.threads else {
             return;
         };
         let pass = || {

@@ -74,14 +74,14 @@ impl Kept {
     }
 }
 
-/// Has each write wait until it is told what to do: the one end for the store.
-fn gate() -> (Before, Receiver<usize>, Sender<Result<(), StoreError>>) {
+/// Has each write with such a change wait until it is told what to do: the one end for the store.
+fn gate(is_meant: fn(&Change) -> bool) -> (Before, Receiver<()>, Sender<Result<(), StoreError>>) {
     let (come, came) = mpsc::channel();
     let (go, gone) = mpsc::channel();
     let gone = Mutex::new(gone);
     let before = move |changes: &[Change]| {
         // Nobody listens any more: then nobody is waited for.
-        if come.send(changes.len()).is_err() {
+        if !changes.iter().any(is_meant) || come.send(()).is_err() {
             return Ok(());
         }
         gone.lock().recv().unwrap_or(Ok(()))
@@ -121,7 +121,7 @@ fn a_change_of_a_room_that_could_not_be_kept_is_kept_later() {
 
 #[test]
 fn no_message_is_kept_in_a_room_that_could_not_be() {
-    let (before, came, go) = gate();
+    let (before, came, go) = gate(|it| matches!(it, Change::Room { .. }));
     let place = {
         let memory = Arc::new(MemoryStore::new(MemoryLimits::new()));
         let mut store = Store::new(&memory, true);
@@ -171,16 +171,14 @@ fn a_removal_that_failed_is_said_to_have_and_made_later() {
 
 #[test]
 fn nobody_has_the_id_of_a_room_before_its_messages_are_gone() {
-    let (before, came, go) = gate();
+    let is_removal = |it: &Change| matches!(it, Change::Room { snapshot: None, .. });
+    let (before, came, go) = gate(is_removal);
     let memory = Arc::new(MemoryStore::new(MemoryLimits::new()));
     let mut store = Store::new(&memory, true);
     store.before = before;
     let place = Kept::of(store);
     let den = place.make("den");
-    let secret = place.begin(&den, "secret");
-    came.recv().unwrap();
-    go.send(Ok(())).unwrap();
-    secret.wait().unwrap();
+    place.send(&den, "secret").unwrap();
     place.rooms.delete(&actor("ada"), &den).unwrap();
     came.recv().unwrap();
     let options = || RoomOptions::new("den").id(den.clone());
@@ -242,4 +240,52 @@ fn two_who_meet_while_their_room_is_removed_are_told_so() {
     *place.fails.lock() = false;
     place.after(10);
     assert_eq!(meet().unwrap().id, room);
+}
+
+#[test]
+fn a_store_that_panics_has_failed() {
+    let memory = Arc::new(MemoryStore::new(MemoryLimits::new()));
+    let mut store = Store::new(&memory, true);
+    let panics = Arc::new(Mutex::new(true));
+    let (writing, reading) = (Arc::clone(&panics), Arc::clone(&panics));
+    store.before = Box::new(move |_| {
+        assert!(!*writing.lock(), "on purpose");
+        Ok(())
+    });
+    store.before_page = Box::new(move || assert!(!*reading.lock(), "on purpose"));
+    let place = Kept::of(store);
+    let den = place.make("den");
+    let page = |_| place.messages.page(&actor("ada"), Query::room(den.clone()));
+    let failed = |error| matches!(error, MessageError::Store(StoreError::Failed(_)));
+    for _ in 0..3 {
+        assert!(place.send(&den, "x").is_err_and(failed));
+        assert!(page(()).wait().is_err_and(failed));
+    }
+    place.messages.flush();
+    *panics.lock() = false;
+    place.send(&den, "y").unwrap();
+    assert_eq!(page(()).wait().unwrap().messages.len(), 1);
+    assert_eq!(place.again().texts(&den), ["y"]);
+}
+
+#[test]
+fn what_is_let_go_in_the_middle_of_a_room_waits_for_nothing() {
+    let (before, came, go) = gate(|it| matches!(it, Change::Save(_)));
+    let memory = Arc::new(MemoryStore::new(MemoryLimits::new()));
+    let mut store = Store::new(&memory, true);
+    store.before = before;
+    let place = Kept::of(store);
+    let den = place.make("den");
+    let sent = place.begin(&den, "x");
+    came.recv().unwrap();
+    // The last owner, and one who has it for a moment only.
+    let Kept {
+        rooms, messages, ..
+    } = place;
+    let dropping = thread::spawn(move || drop(messages));
+    rooms.delete(&actor("ada"), &den).unwrap();
+    drop(came);
+    go.send(Ok(())).unwrap();
+    sent.wait().unwrap();
+    dropping.join().unwrap();
 }
