@@ -235,6 +235,21 @@ pub enum Change {
     ForgetUser(UserId),
 }
 
+impl Change {
+    /// How many bytes of somebody else's it has in it.
+    pub(crate) fn payload_len(&self) -> usize {
+        match self {
+            Self::Save(draft) => draft.payload.len(),
+            Self::Edit { payload, .. } => payload.len(),
+            Self::Room { snapshot, .. } => snapshot.as_ref().map_or(0, Bytes::len),
+            Self::Delete { .. }
+            | Self::ForgetUser(_)
+            | Self::React { .. }
+            | Self::Unreact { .. } => 0,
+        }
+    }
+}
+
 /// What a change came to.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

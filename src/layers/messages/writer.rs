@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 use parking_lot::Condvar;
 use parking_lot::Mutex;
 
+use crate::layers::messages::config::MessagesConfig;
 use crate::layers::messages::error::StoreError;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::MessageStore;
@@ -41,15 +42,23 @@ impl Writes {
     /// Has a change written. When as many wait as may, `then` learns so at once; and when it is
     /// its turn, if the room that it needs was not kept.
     pub(super) fn write(&self, change: Change, needs: Option<Asked>, then: Then) {
+        let bytes = change.payload_len();
         let write = Write::Change(change, then, needs);
-        if let Err(Write::Change(_, then, _)) = self.0.push(write) {
-            then(Err(busy()));
+        if let Err((Write::Change(_, then, _), why)) = self.0.push(write, bytes) {
+            then(Err(why.into()));
         }
     }
 
     /// Has something done when everything that was given before has been written.
     pub(super) fn barrier(&self, then: Read) {
         self.0.push_anyway(Write::Barrier(then));
+    }
+
+    /// Whether what waits takes more than half of the room that there is.
+    pub(super) fn is_half_full(&self) -> bool {
+        let state = self.0.state.lock();
+        let most = self.0.most;
+        state.waiting.len() > most.count / 2 || state.bytes > most.bytes / 2
     }
 
     /// How many changes wait.
@@ -62,8 +71,8 @@ impl Writes {
 pub(super) struct Lane(Arc<Queue<Read>>);
 
 impl Lane {
-    fn new(max_pending: usize) -> Self {
-        Self(Arc::new(Queue::new(max_pending)))
+    fn new(most: Most) -> Self {
+        Self(Arc::new(Queue::new(most)))
     }
 
     /// Has something asked.
@@ -72,7 +81,7 @@ impl Lane {
     ///
     /// When as much waits as may.
     pub(super) fn ask(&self, read: Read) -> Result<(), StoreError> {
-        self.0.push(read).map_err(|_| busy())
+        self.0.push(read, 0).map_err(|(_, why)| why.into())
     }
 }
 
@@ -87,16 +96,35 @@ pub(super) struct Threads {
 /// The most changes that are written together.
 const MOST_TOGETHER: usize = 1024;
 
+/// The payloads of changes after which no more is written together.
+const MOST_BYTES_TOGETHER: usize = 8 << 20;
+
+/// How much may wait.
+#[derive(Clone, Copy)]
+pub(super) struct Most {
+    count: usize,
+    bytes: usize,
+}
+
+impl From<&MessagesConfig> for Most {
+    fn from(config: &MessagesConfig) -> Self {
+        Self {
+            count: config.max_pending,
+            bytes: config.max_pending_bytes,
+        }
+    }
+}
+
 impl Threads {
     /// Starts one thread that writes to a store and one that keeps it up, if there is one, and
     /// `readers` that read.
     pub(super) fn start(
         store: Option<&Arc<dyn MessageStore>>,
         readers: usize,
-        max_pending: usize,
+        most: Most,
     ) -> std::io::Result<Self> {
-        let writes = Writes(Arc::new(Queue::new(max_pending)));
-        let (reads, upkeep) = (Lane::new(max_pending), Lane::new(max_pending));
+        let writes = Writes(Arc::new(Queue::new(most)));
+        let (reads, upkeep) = (Lane::new(most), Lane::new(most));
         let threads = Self {
             writes: writes.clone(),
             reads,
@@ -156,12 +184,26 @@ fn roomless() -> StoreError {
     StoreError::Failed("it did not keep the room".into())
 }
 
-fn busy() -> StoreError {
-    StoreError::Failed("too much waits for it".into())
+/// Why something cannot wait.
+#[derive(Clone, Copy)]
+enum Refusal {
+    /// As much waits as may.
+    Busy,
+    /// The threads have ended.
+    Ended,
+}
+
+impl From<Refusal> for StoreError {
+    fn from(why: Refusal) -> Self {
+        Self::Failed(match why {
+            Refusal::Busy => "too much waits for it".into(),
+            Refusal::Ended => "it is closed".into(),
+        })
+    }
 }
 
 fn write(store: &dyn MessageStore, writes: &Queue<Write>) {
-    while let Some(batch) = writes.take(MOST_TOGETHER) {
+    while let Some(batch) = writes.take(MOST_TOGETHER, MOST_BYTES_TOGETHER) {
         let mut changes = Vec::with_capacity(batch.len());
         let mut thens: Vec<Done> = Vec::with_capacity(batch.len());
         for write in batch {
@@ -204,7 +246,7 @@ fn make(store: &dyn MessageStore, changes: Vec<Change>) -> Vec<Result<Written, S
 }
 
 fn read(reads: &Queue<Read>) {
-    while let Some(batch) = reads.take(1) {
+    while let Some(batch) = reads.take(1, 0) {
         for read in batch {
             // Whoever waits for it learns so: its giver is dropped.
             let _panicked = caught(read);
@@ -247,33 +289,41 @@ impl fmt::Debug for Threads {
 struct Queue<T> {
     state: Mutex<State<T>>,
     come: Condvar,
-    max: usize,
+    most: Most,
 }
 
 struct State<T> {
-    waiting: VecDeque<T>,
+    /// Each with the bytes of its payload.
+    waiting: VecDeque<(T, usize)>,
+    bytes: usize,
     has_ended: bool,
 }
 
 impl<T> Queue<T> {
-    fn new(max: usize) -> Self {
+    fn new(most: Most) -> Self {
         Self {
             state: Mutex::new(State {
                 waiting: VecDeque::new(),
+                bytes: 0,
                 has_ended: false,
             }),
             come: Condvar::new(),
-            max,
+            most,
         }
     }
 
-    /// Gives it back when as many wait as may.
-    fn push(&self, item: T) -> Result<(), T> {
+    /// Gives it back when as much waits as may. Where nothing waits, there is room for anything.
+    fn push(&self, item: T, bytes: usize) -> Result<(), (T, Refusal)> {
         let mut state = self.state.lock();
-        if state.waiting.len() >= self.max || state.has_ended {
-            return Err(item);
+        let is_over = bytes > 0 && state.bytes > 0 && state.bytes + bytes > self.most.bytes;
+        if state.has_ended {
+            return Err((item, Refusal::Ended));
         }
-        state.waiting.push_back(item);
+        if state.waiting.len() >= self.most.count || is_over {
+            return Err((item, Refusal::Busy));
+        }
+        state.waiting.push_back((item, bytes));
+        state.bytes += bytes;
         drop(state);
         self.come.notify_one();
         Ok(())
@@ -281,27 +331,58 @@ impl<T> Queue<T> {
 
     /// Unless it has ended, takes it however many wait.
     fn push_anyway(&self, item: T) {
-        self.state.lock().waiting.push_back(item);
+        self.state.lock().waiting.push_back((item, 0));
         self.come.notify_one();
     }
 
-    /// What waits, at most so many, waiting for the first; `None` once it has ended.
-    fn take(&self, most: usize) -> Option<Vec<T>> {
+    /// What waits, at most so many, and no more once they have so many bytes, waiting for the
+    /// first; `None` once it has ended.
+    fn take(&self, most: usize, most_bytes: usize) -> Option<Vec<T>> {
         let mut state = self.state.lock();
-        loop {
-            if !state.waiting.is_empty() {
-                let count = state.waiting.len().min(most);
-                return Some(state.waiting.drain(..count).collect());
-            }
+        while state.waiting.is_empty() {
             if state.has_ended {
                 return None;
             }
             self.come.wait(&mut state);
         }
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while taken.len() < most && (taken.is_empty() || bytes < most_bytes) {
+            let Some((item, its)) = state.waiting.pop_front() else {
+                break;
+            };
+            taken.push(item);
+            bytes += its;
+        }
+        state.bytes -= bytes;
+        Some(taken)
     }
 
     fn end(&self) {
         self.state.lock().has_ended = true;
         self.come.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_bounded_in_number_and_in_bytes() {
+        let (count, bytes) = (4, 100);
+        let queue = Queue::new(Most { count, bytes });
+        let is_taken = |bytes| queue.push('x', bytes).is_ok();
+        assert!(is_taken(1000), "more than may wait, alone");
+        assert!(!is_taken(1), "not beside it");
+        assert!(is_taken(0), "what has no payload");
+        assert_eq!(queue.take(9, 9).unwrap().len(), 1, "enough for once");
+        assert!(is_taken(60) && !is_taken(41) && is_taken(40) && is_taken(0) && !is_taken(0));
+        assert_eq!(queue.take(3, 1000).unwrap().len(), 3);
+        assert_eq!(queue.take(3, 1000).unwrap().len(), 1);
+        assert!(is_taken(100));
+        queue.end();
+        assert!(matches!(queue.push('x', 0), Err((_, Refusal::Ended))));
+        assert_eq!(queue.take(1, 0).map(|it| it.len()), Some(1));
+        assert_eq!(queue.take(1, 0), None);
     }
 }

@@ -10,6 +10,7 @@ mod send;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -82,7 +83,7 @@ pub struct Messages {
 struct Crew {
     /// If the store blocks.
     threads: Option<Threads>,
-    /// For searches, which look at much: made for the first one, where the store does not block.
+    /// For searches, which look at much: made for the first one.
     searches: OnceLock<Option<Threads>>,
 }
 
@@ -92,8 +93,11 @@ struct Inner {
     line: Line,
     removals: Arc<Removals>,
     config: MessagesConfig,
-    clean_at: Mutex<Instant>,
-    save_at: Mutex<Instant>,
+    /// How often a room was not kept.
+    unkept: Arc<AtomicU64>,
+    /// When to do what; `None` for never.
+    clean_at: Mutex<Option<Instant>>,
+    save_at: Mutex<Option<Instant>>,
 }
 
 impl Messages {
@@ -113,15 +117,15 @@ impl Messages {
         let store: Arc<dyn MessageStore> = Arc::new(store);
         let threads = store
             .blocks()
-            .then(|| Threads::start(Some(&store), config.readers, config.max_pending))
+            .then(|| Threads::start(Some(&store), config.readers, (&config).into()))
             .transpose()?;
         let line = match &threads {
             Some(threads) => Line::There(threads.writes().clone()),
             None => Line::Here(Arc::clone(&store)),
         };
         let now = SystemClock::new().now();
-        let clean_at = now + config.cleanup_interval;
-        let save_at = now + config.save_interval;
+        let clean_at = now.checked_add(config.cleanup_interval);
+        let save_at = now.checked_add(config.save_interval);
         let messages = Self {
             crew: Arc::new(Crew {
                 threads,
@@ -133,6 +137,7 @@ impl Messages {
                 removals: Arc::new(Removals::new(line.clone())),
                 line,
                 config,
+                unkept: Arc::default(),
                 clean_at: Mutex::new(clean_at),
                 save_at: Mutex::new(save_at),
             }),
@@ -218,16 +223,14 @@ impl Messages {
         }
     }
 
-    /// Asks the store something that may take long even where it does not block.
+    /// Asks the store something that may take long even where it does not block; other questions
+    /// do not wait for it.
     fn look_for<T: Send + 'static>(
         &self,
         stays: Vec<Stay>,
         ask: impl FnOnce(&Inner) -> Result<T, MessageError> + Send + 'static,
     ) -> Pending<Result<T, MessageError>> {
-        if self.crew.threads.is_some() {
-            return self.ask(stays, ask);
-        }
-        let most = self.inner.config.max_pending;
+        let most = (&self.inner.config).into();
         let threads = || Threads::start(None, 1, most).ok();
         let Some(threads) = self.crew.searches.get_or_init(threads) else {
             // Slower for others, but no less right.

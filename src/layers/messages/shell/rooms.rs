@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -31,6 +32,20 @@ const MOST_SAVED: usize = 1000;
 /// How long a removal that failed waits until it is tried again, and what is left of one until it
 /// is freed.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long rooms wait to be kept while the queue is full of others.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// How many rooms were kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Saved {
+    /// So many, and that was all.
+    All(usize),
+    /// As many as may be at once.
+    Most,
+    /// As many as there was room for.
+    Some,
+}
 
 /// The rooms that are gone and whose messages are still kept.
 pub(super) struct Removals {
@@ -191,6 +206,7 @@ impl Messages {
         }
         let Inner { rooms, store, .. } = &*self.inner;
         rooms.track_changes();
+        rooms.track_sends();
         let kept = store.rooms()?;
         let ids: Vec<_> = kept.iter().map(|(room, _)| room.clone()).collect();
         rooms.load(kept)?;
@@ -217,19 +233,39 @@ impl Messages {
         if self.crew.threads.is_none() {
             return;
         }
-        let mut save_at = self.inner.save_at.lock();
-        if now < *save_at {
-            return;
+        let config = &self.inner.config;
+        {
+            let mut save_at = self.inner.save_at.lock();
+            if save_at.is_none_or(|at| now < at) {
+                return;
+            }
+            *save_at = now.checked_add(config.save_interval);
         }
-        *save_at = now + self.inner.config.save_interval;
-        drop(save_at);
-        self.save_some(MOST_SAVED);
+        let saved = self.save_some(config.save_sent_interval);
+        // There may be more: others have their turn, and the thread that writes as well.
+        let next = match saved {
+            Saved::All(_) => return,
+            Saved::Most => now,
+            Saved::Some => now + BREATH,
+        };
+        let mut save_at = self.inner.save_at.lock();
+        *save_at = Some(save_at.map_or(next, |at| at.min(next)));
     }
 
-    fn save_some(&self, most: usize) -> usize {
+    /// Keeps rooms, as long as there is room for them in the queue.
+    fn save_some(&self, rest: Duration) -> Saved {
         let inner = &self.inner;
-        let mut save = |snapshot| inner.keep_room(snapshot);
-        inner.rooms.save_changed(most, &mut save)
+        let mut is_full = false;
+        let mut save = |snapshot| {
+            inner.keep_room(snapshot);
+            is_full = inner.line.is_half_full();
+            !is_full
+        };
+        match inner.rooms.save_changed(MOST_SAVED, rest, &mut save) {
+            _ if is_full => Saved::Some,
+            MOST_SAVED => Saved::Most,
+            saved => Saved::All(saved),
+        }
     }
 
     /// Keeps all rooms that have changed, and waits until all changes that were asked for are
@@ -244,15 +280,16 @@ impl Messages {
             pending.wait();
         };
         self.inner.removals.retry(SystemClock::new().now() + PAUSE);
-        // What fails comes again: it is not tried more often than there are rooms.
-        let mut left = self.inner.rooms.count();
+        // Relaxed: read after the thread that writes has passed, which orders it.
+        let unkept = || self.inner.unkept.load(Ordering::Relaxed);
+        // What fails comes again: one round without a failure, or one that fails, is the last.
+        let before = unkept();
         loop {
-            let saved = self.save_some(MOST_SAVED);
+            let saved = self.save_some(Duration::ZERO);
             pass();
-            if saved == 0 || saved > left {
+            if saved == Saved::All(0) || unkept() != before {
                 return;
             }
-            left -= saved;
         }
     }
 }
@@ -269,9 +306,12 @@ impl Inner {
             room,
             snapshot: Some(bytes),
         };
-        let then = move |written: Result<Written, StoreError>| {
-            if written.is_ok() {
-                keeping.done();
+        let unkept = Arc::clone(&self.unkept);
+        let then = move |written: Result<Written, StoreError>| match written {
+            Ok(_) => keeping.done(),
+            Err(_) => {
+                // Relaxed: whoever looks waits for the thread that writes, which orders it.
+                unkept.fetch_add(1, Ordering::Relaxed);
             }
         };
         self.line.write(change, None, Box::new(then));

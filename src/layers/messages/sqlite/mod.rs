@@ -220,15 +220,15 @@ impl MessageStore for SqliteStore {
         loop {
             let turn = left.min(AT_ONCE);
             let found = self.read(|db| Ok(remove::of_user(db, user, turn.saturating_add(1))?))?;
-            let Some((id, mut messages, mut tallies)) = found else {
+            let Some(mut part) = found else {
                 return Ok(cleaned);
             };
-            cleaned.more = messages.len() > turn || tallies.len() > turn;
-            messages.truncate(turn);
-            tallies.truncate(turn);
+            cleaned.more = part.messages.len() > turn || part.tallies.len() > turn;
+            part.messages.truncate(turn);
+            part.tallies.truncate(turn);
             cleaned.messages += self.transact(|work| {
-                work.withdraw_all(id, &tallies)?;
-                work.remove(&messages)
+                work.withdraw_all(part.user, &part.tallies)?;
+                work.remove(&part.messages)
             })?;
             left -= turn;
             if !cleaned.more || left == 0 {

@@ -94,19 +94,28 @@ pub(super) fn buried(db: &Connection, most: usize) -> rusqlite::Result<Option<(i
         .transpose()
 }
 
-/// A user, if there is something of theirs, and the first of their messages and of their
-/// reactions, at most so many of each.
+/// Some of what there is of a user.
+pub(super) struct Part {
+    pub(super) user: i64,
+    pub(super) messages: Vec<i64>,
+    /// What it has reacted to, and how.
+    pub(super) tallies: Vec<i64>,
+}
+
+/// The first of the messages and of the reactions of a user, at most so many of each.
 pub(super) fn of_user(
     db: &Connection,
     name: &UserId,
     most: usize,
-) -> rusqlite::Result<Option<(i64, Vec<i64>, Vec<i64>)>> {
+) -> rusqlite::Result<Option<Part>> {
     let Some(user) = row::id(db, row::USER, name)? else {
         return Ok(None);
     };
-    let messages = ids(db, BY_USER, (user, limit(most)))?;
-    let tallies = ids(db, REACTED_BY, (user, limit(most)))?;
-    Ok(Some((user, messages, tallies)))
+    Ok(Some(Part {
+        user,
+        messages: ids(db, BY_USER, (user, limit(most)))?,
+        tallies: ids(db, REACTED_BY, (user, limit(most)))?,
+    }))
 }
 
 /// The messages that are older than they may be, at most so many, the oldest of a room first.

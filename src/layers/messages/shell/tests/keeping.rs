@@ -289,3 +289,78 @@ fn what_is_let_go_in_the_middle_of_a_room_waits_for_nothing() {
     sent.wait().unwrap();
     dropping.join().unwrap();
 }
+
+#[test]
+fn what_was_sent_is_known_after_a_graceful_end() {
+    let place = Kept::new();
+    let den = place.make("den");
+    let (ada, bob) = (user("ada"), user("bob"));
+    place.rooms.join(&bob, &den, None).unwrap();
+    place
+        .rooms
+        .set_slow_mode(&actor("ada"), &den, Duration::from_secs(9999))
+        .unwrap();
+    place.after(10);
+    for _ in 0..10 {
+        place.send(&den, "x").unwrap();
+    }
+    let outgoing = || Outgoing::new(Message::text("answer"));
+    let answer = |place: &Kept| place.messages.send(&actor("bob"), &den, outgoing()).wait();
+    answer(&place).unwrap();
+    place.messages.flush();
+    let again = place.again();
+    let unread = |user| again.messages.unread(user, Vec::new()).wait().unwrap()[0].count;
+    assert_eq!((unread(&ada), unread(&bob)), (1, 0));
+    let too_soon = answer(&again).unwrap_err();
+    assert!(matches!(
+        too_soon,
+        MessageError::Room(RoomError::SlowMode { .. })
+    ));
+}
+
+#[test]
+fn a_number_is_not_given_twice_for_what_is_not_kept() {
+    let place = Kept::new();
+    let den = place.make("den");
+    place.send(&den, "first").unwrap();
+    let aside = Message::text("aside");
+    place
+        .rooms
+        .send_to_role(&actor("ada"), &den, Role::Owner, aside)
+        .unwrap();
+    assert_eq!(place.send(&den, "second"), Ok(2));
+    place.messages.flush();
+    assert_eq!(place.again().send(&den, "third"), Ok(3));
+}
+
+#[test]
+fn a_marker_that_stays_where_it_is_changes_nothing() {
+    let place = Kept::new();
+    let den = place.make("den");
+    place.send(&den, "x").unwrap();
+    place.messages.flush();
+    let count = Arc::new(Mutex::new(0));
+    let marked = |to| drop(place.rooms.mark_read(&user("ada"), &den, to).unwrap());
+    marked(1);
+    let mut save = |_| {
+        *count.lock() += 1;
+        true
+    };
+    place.rooms.save_changed(9, Duration::ZERO, &mut save);
+    assert_eq!(*count.lock(), 0);
+}
+
+#[test]
+fn never_is_an_interval_too() {
+    for blocks in [true, false] {
+        let mut config = MessagesConfig::new().cleanup_interval(Duration::MAX);
+        config.save_interval = Duration::MAX;
+        let place = Place::with(blocks, config);
+        place.send("ada", "x").unwrap();
+        let now = SystemClock::new().now();
+        place.messages.tick(now);
+        place.messages.tick(now + Duration::from_secs(9999));
+        place.messages.flush();
+        assert_eq!(place.messages.next_deadline(), None);
+    }
+}
