@@ -9,7 +9,7 @@ use crate::layers::messages::store::Retention;
 #[non_exhaustive]
 pub struct MessagesConfig {
     /// How often what is too old, or too much, is removed. Default 1 hour, and while more is to be
-    /// removed, every second.
+    /// removed, every second. [`Duration::MAX`] for never.
     pub cleanup_interval: Duration,
     /// How many messages one cleanup removes before others have their turn. Default 10,000.
     pub cleanup_most: usize,
@@ -25,12 +25,21 @@ pub struct MessagesConfig {
     /// Changes, and questions, that may wait for a store that blocks, each. Default 65,536; beyond
     /// it they are refused.
     pub max_pending: usize,
+    /// Bytes of payloads, and of rooms that are kept, that may wait for a store that blocks. Default
+    /// 64 MiB; beyond it changes are refused, but for one that is larger alone. What is being written
+    /// comes on top: as much as comes together until it is 8 MiB.
+    pub max_pending_bytes: usize,
     /// Threads that read from a store that blocks. Default 2.
     pub readers: usize,
     /// For how long messages are kept, and how many of a room.
     pub retention: Retention,
-    /// How long after a change of a room it is kept in a store that blocks, at most. Default 1 s.
+    /// How long after a change of a room it is kept in a store that blocks, unless more changes than
+    /// it can write. Default 1 s. Each time the room is written as a whole, members and all.
     pub save_interval: Duration,
+    /// How long after a message was sent that is noted of its room, which is written as a whole
+    /// then: who has sent when and so read how far. Default 30 s. The message itself is kept before
+    /// it is acknowledged; [`Messages::flush`](crate::messages::Messages::flush) notes all at once.
+    pub save_sent_interval: Duration,
     /// How many unread messages are counted. Default 1,000: beyond it, "more than that".
     pub max_unread: u64,
 }
@@ -47,9 +56,11 @@ impl MessagesConfig {
             max_reactions: 32,
             max_edits: 100,
             max_pending: 65_536,
+            max_pending_bytes: 64 << 20,
             readers: 2,
             retention: Retention::default(),
             save_interval: Duration::from_secs(1),
+            save_sent_interval: Duration::from_secs(30),
             max_unread: 1000,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
@@ -11,9 +12,17 @@ use std::task::Waker;
 use parking_lot::Condvar;
 use parking_lot::Mutex;
 
+use crate::layers::messages::error::MessageError;
+use crate::layers::messages::error::StoreError;
+
 /// An answer that may come later: a future, and [something to wait for](Pending::wait).
 ///
-/// Dropping it loses the answer only: what was asked for is done all the same.
+/// Dropping it loses the answer only: what was asked for is done all the same. It always comes to
+/// an end: where a store panics, the answer is that it failed.
+///
+/// # Panics
+///
+/// When it is polled, or waited for, after the answer was taken.
 #[must_use = "what was asked for is done, but nobody learns what came of it"]
 pub struct Pending<T>(Kind<T>);
 
@@ -27,14 +36,32 @@ struct Slot<T> {
     given: Condvar,
 }
 
-struct State<T> {
-    answer: Option<T>,
-    waker: Option<Waker>,
+enum State<T> {
+    Awaited(Option<Waker>),
+    Given(T),
+    Taken,
 }
 
-/// The end that gives the answer. Given or not, it must not be lost: a store that is dropped in the
-/// middle answers that it failed.
-pub(super) struct Giver<T>(Arc<Slot<T>>);
+/// The end that gives the answer. It cannot be lost: one that is dropped, in a panic or with the
+/// store, answers that there is none.
+pub(super) struct Giver<T: Unanswered>(Arc<Slot<T>>);
+
+/// What is answered where nobody else does.
+pub(super) trait Unanswered {
+    /// That there is no answer.
+    fn unanswered() -> Self;
+}
+
+impl<T> Unanswered for Result<T, MessageError> {
+    fn unanswered() -> Self {
+        let why = "it did not answer";
+        Err(MessageError::Store(StoreError::Failed(why.into())))
+    }
+}
+
+impl Unanswered for () {
+    fn unanswered() -> Self {}
+}
 
 impl<T> Pending<T> {
     /// One that is there already.
@@ -43,12 +70,12 @@ impl<T> Pending<T> {
     }
 
     /// One that is given later.
-    pub(super) fn later() -> (Giver<T>, Self) {
+    pub(super) fn later() -> (Giver<T>, Self)
+    where
+        T: Unanswered,
+    {
         let slot = Arc::new(Slot {
-            state: Mutex::new(State {
-                answer: None,
-                waker: None,
-            }),
+            state: Mutex::new(State::Awaited(None)),
             given: Condvar::new(),
         });
         (Giver(Arc::clone(&slot)), Self(Kind::Later(slot)))
@@ -64,12 +91,10 @@ impl<T> Pending<T> {
             Kind::Ready(answer) => taken(answer),
             Kind::Later(slot) => {
                 let mut state = slot.state.lock();
-                loop {
-                    if let Some(answer) = state.answer.take() {
-                        return answer;
-                    }
+                while matches!(*state, State::Awaited(_)) {
                     slot.given.wait(&mut state);
                 }
+                taken(state.take())
             }
         }
     }
@@ -84,14 +109,37 @@ fn taken<T>(answer: Option<T>) -> T {
     answer.expect("the answer was taken already")
 }
 
-impl<T> Giver<T> {
+impl<T> State<T> {
+    /// The answer, if it was given and not taken yet.
+    fn take(&mut self) -> Option<T> {
+        match mem::replace(self, Self::Taken) {
+            Self::Given(answer) => Some(answer),
+            Self::Awaited(_) | Self::Taken => None,
+        }
+    }
+}
+
+impl<T: Unanswered> Giver<T> {
     pub(super) fn give(self, answer: T) {
-        let mut state = self.0.state.lock();
-        state.answer = Some(answer);
-        let waker = state.waker.take();
-        drop(state);
-        self.0.given.notify_all();
-        if let Some(waker) = waker {
+        self.0.give(answer);
+    }
+}
+
+impl<T: Unanswered> Drop for Giver<T> {
+    fn drop(&mut self) {
+        let is_awaited = matches!(*self.0.state.lock(), State::Awaited(_));
+        // Nobody else gives one.
+        if is_awaited {
+            self.0.give(T::unanswered());
+        }
+    }
+}
+
+impl<T> Slot<T> {
+    fn give(&self, answer: T) {
+        let before = mem::replace(&mut *self.state.lock(), State::Given(answer));
+        self.given.notify_all();
+        if let State::Awaited(Some(waker)) = before {
             waker.wake();
         }
     }
@@ -107,13 +155,11 @@ impl<T> Future for Pending<T> {
             Kind::Ready(answer) => Poll::Ready(taken(answer.take())),
             Kind::Later(slot) => {
                 let mut state = slot.state.lock();
-                match state.answer.take() {
-                    Some(answer) => Poll::Ready(answer),
-                    None => {
-                        state.waker = Some(cx.waker().clone());
-                        Poll::Pending
-                    }
+                if let State::Awaited(waker) = &mut *state {
+                    *waker = Some(cx.waker().clone());
+                    return Poll::Pending;
                 }
+                Poll::Ready(taken(state.take()))
             }
         }
     }
@@ -122,5 +168,48 @@ impl<T> Future for Pending<T> {
 impl<T> fmt::Debug for Pending<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::thread;
+
+    use super::*;
+
+    type Answer = Result<u8, MessageError>;
+
+    fn poll<T>(pending: &mut Pending<T>) -> Poll<T> {
+        pin!(pending).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn an_answer_that_is_lost_is_that_there_is_none() {
+        let (giver, pending) = Pending::<Answer>::later();
+        thread::spawn(move || drop(giver));
+        assert!(matches!(pending.wait(), Err(MessageError::Store(_))));
+        let (giver, mut pending) = Pending::<Answer>::later();
+        assert!(poll(&mut pending).is_pending());
+        giver.give(Ok(1));
+        assert_eq!(poll(&mut pending), Poll::Ready(Ok(1)), "not twice");
+    }
+
+    #[test]
+    #[should_panic = "taken already"]
+    fn what_was_taken_is_not_waited_for() {
+        let (giver, mut pending) = Pending::<Answer>::later();
+        giver.give(Ok(1));
+        assert!(poll(&mut pending).is_ready());
+        let _never = pending.wait();
+    }
+
+    #[test]
+    #[should_panic = "taken already"]
+    fn what_was_taken_is_not_polled_for() {
+        let (giver, mut pending) = Pending::<Answer>::later();
+        giver.give(Ok(1));
+        assert!(poll(&mut pending).is_ready());
+        assert!(poll(&mut pending).is_pending());
     }
 }

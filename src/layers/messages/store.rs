@@ -112,6 +112,35 @@ pub trait MessageStore: Send + Sync + 'static {
     /// [`StoreError::Failed`].
     fn clean(&self, now: u64, retention: &Retention, budget: usize) -> Result<Cleaned, StoreError>;
 
+    /// Removes for good, all that hangs on them included, at most `budget` of the messages of a user,
+    /// and as many of its reactions; says how many messages, and whether there are more. One who has
+    /// much is forgotten in parts, so that other changes need not wait, and by
+    /// [`Change::ForgetUser`] in the end.
+    ///
+    /// A store to which that makes no difference leaves all of it to the end, as this does.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Failed`].
+    fn forget_part(&self, user: &UserId, budget: usize) -> Result<Cleaned, StoreError> {
+        let (_user, _budget) = (user, budget);
+        Ok(Cleaned::default())
+    }
+
+    /// Frees the room that is taken by what nobody can read any more, such as the messages of
+    /// [forgotten rooms](Change::Room): of at most `budget` messages. Says whether there is more to
+    /// do.
+    ///
+    /// A store that has freed it at once has nothing to do, as this.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Failed`].
+    fn tidy(&self, budget: usize) -> Result<bool, StoreError> {
+        let _budget = budget;
+        Ok(false)
+    }
+
     /// The rooms whose [snapshots](Change::Room) are kept.
     ///
     /// # Errors
@@ -205,9 +234,10 @@ pub enum Change {
         /// Which.
         reaction: Box<str>,
     },
-    /// Keeps what a room is, instead of what was kept before; with `None`, forgets the room and
-    /// removes all of its messages for good. Its numbers are forgotten only then. Gives
-    /// [`Written::Nothing`].
+    /// Keeps what a room is, instead of what was kept before; with `None`, forgets the room and all
+    /// of its messages for good: nobody finds them again, though they may
+    /// [take their space](MessageStore::tidy) for a while. Its numbers are forgotten only then.
+    /// Gives [`Written::Nothing`].
     Room {
         /// Which.
         room: RoomId,
@@ -216,6 +246,21 @@ pub enum Change {
     },
     /// Removes all messages of a user for good, in all rooms. Gives [`Written::Removed`].
     ForgetUser(UserId),
+}
+
+impl Change {
+    /// How many bytes of somebody else's it has in it.
+    pub(crate) fn payload_len(&self) -> usize {
+        match self {
+            Self::Save(draft) => draft.payload.len(),
+            Self::Edit { payload, .. } => payload.len(),
+            Self::Room { snapshot, .. } => snapshot.as_ref().map_or(0, Bytes::len),
+            Self::Delete { .. }
+            | Self::ForgetUser(_)
+            | Self::React { .. }
+            | Self::Unreact { .. } => 0,
+        }
+    }
 }
 
 /// What a change came to.

@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::thread;
 use std::thread::JoinHandle;
@@ -12,6 +14,7 @@ use std::thread::JoinHandle;
 use parking_lot::Condvar;
 use parking_lot::Mutex;
 
+use crate::layers::messages::config::MessagesConfig;
 use crate::layers::messages::error::StoreError;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::MessageStore;
@@ -39,9 +42,10 @@ impl Writes {
     /// Has a change written. When as many wait as may, `then` learns so at once; and when it is
     /// its turn, if the room that it needs was not kept.
     pub(super) fn write(&self, change: Change, needs: Option<Asked>, then: Then) {
+        let bytes = change.payload_len();
         let write = Write::Change(change, then, needs);
-        if let Err(Write::Change(_, then, _)) = self.0.push(write) {
-            then(Err(busy()));
+        if let Err((Write::Change(_, then, _), why)) = self.0.push(write, bytes) {
+            then(Err(why.into()));
         }
     }
 
@@ -50,45 +54,97 @@ impl Writes {
         self.0.push_anyway(Write::Barrier(then));
     }
 
+    /// Whether what waits takes more than half of the room that there is.
+    pub(super) fn is_half_full(&self) -> bool {
+        let state = self.0.state.lock();
+        let most = self.0.most;
+        state.waiting.len() > most.count / 2 || state.bytes > most.bytes / 2
+    }
+
     /// How many changes wait.
     pub(super) fn waiting(&self) -> usize {
         self.0.state.lock().waiting.len()
     }
 }
 
+/// The way to threads that ask the store, one thing after another.
+pub(super) struct Lane(Arc<Queue<Read>>);
+
+impl Lane {
+    fn new(most: Most) -> Self {
+        Self(Arc::new(Queue::new(most)))
+    }
+
+    /// Has something asked.
+    ///
+    /// # Errors
+    ///
+    /// When as much waits as may.
+    pub(super) fn ask(&self, read: Read) -> Result<(), StoreError> {
+        self.0.push(read, 0).map_err(|(_, why)| why.into())
+    }
+}
+
 /// The threads of one store.
 pub(super) struct Threads {
     writes: Writes,
-    reads: Arc<Queue<Read>>,
+    reads: Lane,
+    upkeep: Lane,
     running: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// The most changes that are written together.
 const MOST_TOGETHER: usize = 1024;
 
+/// The payloads of changes after which no more is written together.
+const MOST_BYTES_TOGETHER: usize = 8 << 20;
+
+/// How much may wait.
+#[derive(Clone, Copy)]
+pub(super) struct Most {
+    count: usize,
+    bytes: usize,
+}
+
+impl From<&MessagesConfig> for Most {
+    fn from(config: &MessagesConfig) -> Self {
+        Self {
+            count: config.max_pending,
+            bytes: config.max_pending_bytes,
+        }
+    }
+}
+
 impl Threads {
-    /// Starts one thread that writes to a store, if there is one, and `readers` that read.
+    /// Starts one thread that writes to a store and one that keeps it up, if there is one, and
+    /// `readers` that read.
     pub(super) fn start(
         store: Option<&Arc<dyn MessageStore>>,
         readers: usize,
-        max_pending: usize,
+        most: Most,
     ) -> std::io::Result<Self> {
-        let writes = Writes(Arc::new(Queue::new(max_pending)));
-        let reads = Arc::new(Queue::new(max_pending));
+        let writes = Writes(Arc::new(Queue::new(most)));
+        let (reads, upkeep) = (Lane::new(most), Lane::new(most));
         let threads = Self {
             writes: writes.clone(),
-            reads: Arc::clone(&reads),
+            reads,
+            upkeep,
             running: Mutex::default(),
         };
         if let Some(store) = store {
             let store = Arc::clone(store);
             threads.spawn("throng-write", move || write(&*store, &writes.0))?;
+            threads.serve("throng-upkeep", &threads.upkeep)?;
         }
         for _ in 0..readers.max(1) {
-            let reads = Arc::clone(&reads);
-            threads.spawn("throng-read", move || read(&reads))?;
+            threads.serve("throng-read", &threads.reads)?;
         }
         Ok(threads)
+    }
+
+    fn serve(&self, name: &str, lane: &Lane) -> std::io::Result<()> {
+        let reads = Arc::clone(&lane.0);
+        self.spawn(name, move || read(&reads))
     }
 
     fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
@@ -102,13 +158,14 @@ impl Threads {
         &self.writes
     }
 
-    /// Has something read.
-    ///
-    /// # Errors
-    ///
-    /// When as much waits as may.
-    pub(super) fn read(&self, read: Read) -> Result<(), StoreError> {
-        self.reads.push(read).map_err(|_| busy())
+    /// The way to the threads that read.
+    pub(super) fn reads(&self) -> &Lane {
+        &self.reads
+    }
+
+    /// The way to the thread that does what takes long.
+    pub(super) fn upkeep(&self) -> &Lane {
+        &self.upkeep
     }
 }
 
@@ -127,12 +184,26 @@ fn roomless() -> StoreError {
     StoreError::Failed("it did not keep the room".into())
 }
 
-fn busy() -> StoreError {
-    StoreError::Failed("too much waits for it".into())
+/// Why something cannot wait.
+#[derive(Clone, Copy)]
+enum Refusal {
+    /// As much waits as may.
+    Busy,
+    /// The threads have ended.
+    Ended,
+}
+
+impl From<Refusal> for StoreError {
+    fn from(why: Refusal) -> Self {
+        Self::Failed(match why {
+            Refusal::Busy => "too much waits for it".into(),
+            Refusal::Ended => "it is closed".into(),
+        })
+    }
 }
 
 fn write(store: &dyn MessageStore, writes: &Queue<Write>) {
-    while let Some(batch) = writes.take(MOST_TOGETHER) {
+    while let Some(batch) = writes.take(MOST_TOGETHER, MOST_BYTES_TOGETHER) {
         let mut changes = Vec::with_capacity(batch.len());
         let mut thens: Vec<Done> = Vec::with_capacity(batch.len());
         for write in batch {
@@ -147,31 +218,55 @@ fn write(store: &dyn MessageStore, writes: &Queue<Write>) {
                 Write::Barrier(then) => thens.push(Done::Passed(then)),
             }
         }
-        let mut answers = store.write(changes).into_iter();
+        let mut answers = make(store, changes).into_iter();
         for then in thens {
-            match then {
+            // What panics in there is one answer's; the others are given all the same.
+            let answer = match then {
                 // A store that forgets to answer has not said that it is done.
-                Done::Answered(then) => then(answers.next().unwrap_or_else(|| Err(silent()))),
-                Done::Passed(then) => then(),
-                Done::Refused(then) => then(Err(roomless())),
-            }
+                Done::Answered(then) => {
+                    let answer = answers.next().unwrap_or_else(|| Err(silent()));
+                    caught(move || then(answer))
+                }
+                Done::Passed(then) => caught(then),
+                Done::Refused(then) => caught(move || then(Err(roomless()))),
+            };
+            drop(answer);
         }
     }
 }
 
+/// What the store says to these changes. One that panics has failed.
+fn make(store: &dyn MessageStore, changes: Vec<Change>) -> Vec<Result<Written, StoreError>> {
+    if changes.is_empty() {
+        return Vec::new();
+    }
+    let count = changes.len();
+    let answers = caught(move || store.write(changes));
+    answers.unwrap_or_else(|error| vec![Err(error); count])
+}
+
 fn read(reads: &Queue<Read>) {
-    while let Some(batch) = reads.take(1) {
+    while let Some(batch) = reads.take(1, 0) {
         for read in batch {
-            read();
+            // Whoever waits for it learns so: its giver is dropped.
+            let _panicked = caught(read);
         }
     }
+}
+
+/// What panics has failed; where, was told when it did.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, StoreError> {
+    // Nothing of what it may have left half done is looked at by us.
+    let caught = panic::catch_unwind(AssertUnwindSafe(work));
+    caught.map_err(|_| StoreError::Failed("it panicked".into()))
 }
 
 impl Drop for Threads {
     /// What was asked for is still done.
     fn drop(&mut self) {
         self.writes.0.end();
-        self.reads.end();
+        self.reads.0.end();
+        self.upkeep.0.end();
         for running in self.running.lock().drain(..) {
             // The last owner may be one of them, in the middle of an answer.
             if running.thread().id() != thread::current().id() {
@@ -194,33 +289,41 @@ impl fmt::Debug for Threads {
 struct Queue<T> {
     state: Mutex<State<T>>,
     come: Condvar,
-    max: usize,
+    most: Most,
 }
 
 struct State<T> {
-    waiting: VecDeque<T>,
+    /// Each with the bytes of its payload.
+    waiting: VecDeque<(T, usize)>,
+    bytes: usize,
     has_ended: bool,
 }
 
 impl<T> Queue<T> {
-    fn new(max: usize) -> Self {
+    fn new(most: Most) -> Self {
         Self {
             state: Mutex::new(State {
                 waiting: VecDeque::new(),
+                bytes: 0,
                 has_ended: false,
             }),
             come: Condvar::new(),
-            max,
+            most,
         }
     }
 
-    /// Gives it back when as many wait as may.
-    fn push(&self, item: T) -> Result<(), T> {
+    /// Gives it back when as much waits as may. Where nothing waits, there is room for anything.
+    fn push(&self, item: T, bytes: usize) -> Result<(), (T, Refusal)> {
         let mut state = self.state.lock();
-        if state.waiting.len() >= self.max || state.has_ended {
-            return Err(item);
+        let is_over = bytes > 0 && state.bytes > 0 && state.bytes + bytes > self.most.bytes;
+        if state.has_ended {
+            return Err((item, Refusal::Ended));
         }
-        state.waiting.push_back(item);
+        if state.waiting.len() >= self.most.count || is_over {
+            return Err((item, Refusal::Busy));
+        }
+        state.waiting.push_back((item, bytes));
+        state.bytes += bytes;
         drop(state);
         self.come.notify_one();
         Ok(())
@@ -228,27 +331,58 @@ impl<T> Queue<T> {
 
     /// Unless it has ended, takes it however many wait.
     fn push_anyway(&self, item: T) {
-        self.state.lock().waiting.push_back(item);
+        self.state.lock().waiting.push_back((item, 0));
         self.come.notify_one();
     }
 
-    /// What waits, at most so many, waiting for the first; `None` once it has ended.
-    fn take(&self, most: usize) -> Option<Vec<T>> {
+    /// What waits, at most so many, and no more once they have so many bytes, waiting for the
+    /// first; `None` once it has ended.
+    fn take(&self, most: usize, most_bytes: usize) -> Option<Vec<T>> {
         let mut state = self.state.lock();
-        loop {
-            if !state.waiting.is_empty() {
-                let count = state.waiting.len().min(most);
-                return Some(state.waiting.drain(..count).collect());
-            }
+        while state.waiting.is_empty() {
             if state.has_ended {
                 return None;
             }
             self.come.wait(&mut state);
         }
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while taken.len() < most && (taken.is_empty() || bytes < most_bytes) {
+            let Some((item, its)) = state.waiting.pop_front() else {
+                break;
+            };
+            taken.push(item);
+            bytes += its;
+        }
+        state.bytes -= bytes;
+        Some(taken)
     }
 
     fn end(&self) {
         self.state.lock().has_ended = true;
         self.come.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_bounded_in_number_and_in_bytes() {
+        let (count, bytes) = (4, 100);
+        let queue = Queue::new(Most { count, bytes });
+        let is_taken = |bytes| queue.push('x', bytes).is_ok();
+        assert!(is_taken(1000), "more than may wait, alone");
+        assert!(!is_taken(1), "not beside it");
+        assert!(is_taken(0), "what has no payload");
+        assert_eq!(queue.take(9, 9).unwrap().len(), 1, "enough for once");
+        assert!(is_taken(60) && !is_taken(41) && is_taken(40) && is_taken(0) && !is_taken(0));
+        assert_eq!(queue.take(3, 1000).unwrap().len(), 3);
+        assert_eq!(queue.take(3, 1000).unwrap().len(), 1);
+        assert!(is_taken(100));
+        queue.end();
+        assert!(matches!(queue.push('x', 0), Err((_, Refusal::Ended))));
+        assert_eq!(queue.take(1, 0).map(|it| it.len()), Some(1));
+        assert_eq!(queue.take(1, 0), None);
     }
 }

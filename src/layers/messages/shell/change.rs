@@ -223,18 +223,26 @@ impl Messages {
     }
 
     /// Removes everything that a user has sent, in all rooms, for good; gives how much that was.
-    /// Nobody is told. For the server's side: who may ask for it, it knows.
+    /// Nobody is told. For the server's side: who may ask for it, it knows. What is much goes in
+    /// parts of [`MessagesConfig::cleanup_most`](crate::messages::MessagesConfig::cleanup_most), and
+    /// others have their turn between them; when this answers, nothing of it can be read.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Failed`]: some of it may be removed.
     pub fn forget_user(&self, user: &UserId) -> Pending<Result<u64, MessageError>> {
-        let (giver, pending) = Pending::later();
-        self.inner.change(
-            Change::ForgetUser(user.clone()),
-            giver,
-            |written| match written {
-                Written::Removed(messages) => messages,
-                Written::Message(_) | Written::Nothing | Written::Reaction(_) => 0,
-            },
-        );
-        pending
+        let user = user.clone();
+        self.keep_up(move |inner: &Arc<Inner>, giver| {
+            let removed = match inner.forget_most(&user) {
+                Ok(removed) => removed,
+                Err(error) => return giver.give(Err(error)),
+            };
+            let change = Change::ForgetUser(user);
+            inner.change(change, giver, move |written| match written {
+                Written::Removed(messages) => removed + messages,
+                Written::Message(_) | Written::Nothing | Written::Reaction(_) => removed,
+            });
+        })
     }
 }
 
@@ -274,6 +282,21 @@ fn message_of(written: Written) -> Result<Stored, StoreError> {
 }
 
 impl Inner {
+    /// Removes what a user has sent, part by part, but for what comes meanwhile.
+    fn forget_most(&self, user: &UserId) -> Result<u64, MessageError> {
+        let mut removed = 0;
+        loop {
+            let part = self
+                .store
+                .forget_part(user, self.config.cleanup_most.max(1));
+            let part = part.map_err(MessageError::Store)?;
+            removed += part.messages;
+            if !part.more {
+                return Ok(removed);
+            }
+        }
+    }
+
     /// Whether the actor may delete messages, and if only its own, who that is; gives the time.
     fn check_deleter(
         &self,

@@ -20,8 +20,8 @@ impl Messages {
     pub fn next_deadline(&self) -> Option<Instant> {
         let clean_at = *self.inner.clean_at.lock();
         let save_at = *self.inner.save_at.lock();
-        let save_at = self.inner.threads.as_ref().map(|_| save_at);
-        let due = [Some(clean_at), save_at, self.inner.removals.next()];
+        let save_at = self.crew.threads.as_ref().and(save_at);
+        let due = [clean_at, save_at, self.inner.removals.next()];
         due.into_iter().flatten().min()
     }
 
@@ -29,20 +29,38 @@ impl Messages {
     pub fn tick(&self, now: Instant) {
         self.save_rooms(now);
         self.inner.removals.retry(now);
+        self.tidy(now);
         let mut clean_at = self.inner.clean_at.lock();
-        if now < *clean_at {
+        if clean_at.is_none_or(|at| now < at) {
             return;
         }
-        *clean_at = now + self.inner.config.cleanup_interval;
+        *clean_at = now.checked_add(self.inner.config.cleanup_interval);
         drop(clean_at);
         // What came of it is of no use here; the next one does what is left.
-        let _cleaning = self.later(move |inner: &Arc<Inner>, giver| {
+        let _cleaning = self.keep_up(move |inner: &Arc<Inner>, giver| {
             let cleaned = inner.clean();
             if cleaned.as_ref().is_ok_and(|cleaned| cleaned.more) {
                 let mut clean_at = inner.clean_at.lock();
-                *clean_at = (*clean_at).min(now + SOON);
+                let soon = now + SOON;
+                *clean_at = Some(clean_at.map_or(soon, |at| at.min(soon)));
             }
             giver.give(cleaned);
+        });
+    }
+}
+
+impl Messages {
+    /// Has the store free what removed rooms have left, if it is time to.
+    fn tidy(&self, now: Instant) {
+        if !self.inner.removals.is_tidy_due(now) {
+            return;
+        }
+        let _tidying = self.keep_up(|inner: &Arc<Inner>, giver| {
+            let tidied = inner.store.tidy(inner.config.cleanup_most);
+            if !matches!(tidied, Ok(false)) {
+                inner.removals.tidy_later();
+            }
+            giver.give(tidied.map_err(MessageError::Store));
         });
     }
 }

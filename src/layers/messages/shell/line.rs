@@ -31,4 +31,12 @@ impl Line {
             Self::There(writes) => writes.write(change, needs, then),
         }
     }
+
+    /// Whether what waits takes more than half of the room that there is.
+    pub(super) fn is_half_full(&self) -> bool {
+        match self {
+            Self::Here(_) => false,
+            Self::There(writes) => writes.is_half_full(),
+        }
+    }
 }

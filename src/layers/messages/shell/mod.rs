@@ -10,6 +10,7 @@ mod send;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -22,6 +23,7 @@ use crate::layers::messages::pending::Pending;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::MessageStore;
 use crate::layers::messages::store::Written;
+use crate::layers::messages::writer::Lane;
 use crate::layers::messages::writer::Then;
 use crate::layers::messages::writer::Threads;
 use crate::layers::name::RoomId;
@@ -72,7 +74,18 @@ pub use self::send::Outgoing;
 /// A number whose message could not be kept is not given again: numbers of a room can have holes.
 #[derive(Clone)]
 pub struct Messages {
+    /// Before what they work on: when the last owner drops it they are awaited, so that nothing is
+    /// in use any more.
+    crew: Arc<Crew>,
     inner: Arc<Inner>,
+}
+
+/// The threads that wait for the store, which do not own themselves.
+struct Crew {
+    /// If the store blocks.
+    threads: Option<Threads>,
+    /// For searches, which look at much: made for the first one.
+    searches: OnceLock<Option<Threads>>,
 }
 
 struct Inner {
@@ -80,13 +93,12 @@ struct Inner {
     store: Arc<dyn MessageStore>,
     line: Line,
     removals: Arc<Removals>,
-    /// If the store blocks.
-    threads: Option<Threads>,
     config: MessagesConfig,
-    /// For searches, which look at much: made for the first one, where the store does not block.
-    searches: OnceLock<Option<Threads>>,
-    clean_at: Mutex<Instant>,
-    save_at: Mutex<Instant>,
+    /// How often a room was not kept.
+    unkept: Arc<AtomicU64>,
+    /// When to do what; `None` for never.
+    clean_at: Mutex<Option<Instant>>,
+    save_at: Mutex<Option<Instant>>,
 }
 
 impl Messages {
@@ -106,24 +118,27 @@ impl Messages {
         let store: Arc<dyn MessageStore> = Arc::new(store);
         let threads = store
             .blocks()
-            .then(|| Threads::start(Some(&store), config.readers, config.max_pending))
+            .then(|| Threads::start(Some(&store), config.readers, (&config).into()))
             .transpose()?;
         let line = match &threads {
             Some(threads) => Line::There(threads.writes().clone()),
             None => Line::Here(Arc::clone(&store)),
         };
         let now = SystemClock::new().now();
-        let clean_at = now + config.cleanup_interval;
-        let save_at = now + config.save_interval;
+        let clean_at = now.checked_add(config.cleanup_interval);
+        let save_at = now.checked_add(config.save_interval);
         let messages = Self {
+            crew: Arc::new(Crew {
+                threads,
+                searches: OnceLock::new(),
+            }),
             inner: Arc::new(Inner {
                 rooms: rooms.clone(),
                 store,
                 removals: Arc::new(Removals::new(line.clone())),
                 line,
-                threads,
                 config,
-                searches: OnceLock::new(),
+                unkept: Arc::default(),
                 clean_at: Mutex::new(clean_at),
                 save_at: Mutex::new(save_at),
             }),
@@ -148,7 +163,7 @@ impl Messages {
     /// How many changes wait for the store.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        let threads = self.inner.threads.as_ref();
+        let threads = self.crew.threads.as_ref();
         threads.map_or(0, |threads| threads.writes().waiting())
     }
 }
@@ -181,30 +196,44 @@ impl Messages {
         &self,
         work: impl FnOnce(&Arc<Inner>, Giver<Result<T, MessageError>>) + Send + 'static,
     ) -> Pending<Result<T, MessageError>> {
+        self.on(Threads::reads, work)
+    }
+
+    /// Does something that takes its time, on a thread that does nothing else.
+    fn keep_up<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Inner>, Giver<Result<T, MessageError>>) + Send + 'static,
+    ) -> Pending<Result<T, MessageError>> {
+        self.on(Threads::upkeep, work)
+    }
+
+    fn on<T: Send + 'static>(
+        &self,
+        lane: impl FnOnce(&Threads) -> &Lane,
+        work: impl FnOnce(&Arc<Inner>, Giver<Result<T, MessageError>>) + Send + 'static,
+    ) -> Pending<Result<T, MessageError>> {
         let (giver, pending) = Pending::later();
-        let Some(threads) = &self.inner.threads else {
+        let Some(threads) = &self.crew.threads else {
             work(&self.inner, giver);
             return pending;
         };
         let inner = Arc::clone(&self.inner);
-        match threads.read(Box::new(move || work(&inner, giver))) {
+        match lane(threads).ask(Box::new(move || work(&inner, giver))) {
             Ok(()) => pending,
             Err(error) => Pending::ready(Err(MessageError::Store(error))),
         }
     }
 
-    /// Asks the store something that may take long even where it does not block.
+    /// Asks the store something that may take long even where it does not block; other questions
+    /// do not wait for it.
     fn look_for<T: Send + 'static>(
         &self,
         stays: Vec<Stay>,
         ask: impl FnOnce(&Inner) -> Result<T, MessageError> + Send + 'static,
     ) -> Pending<Result<T, MessageError>> {
-        if self.inner.threads.is_some() {
-            return self.ask(stays, ask);
-        }
-        let most = self.inner.config.max_pending;
+        let most = (&self.inner.config).into();
         let threads = || Threads::start(None, 1, most).ok();
-        let Some(threads) = self.inner.searches.get_or_init(threads) else {
+        let Some(threads) = self.crew.searches.get_or_init(threads) else {
             // Slower for others, but no less right.
             return Pending::ready(ask(&self.inner));
         };
@@ -215,7 +244,7 @@ impl Messages {
             drop(stays);
             giver.give(found);
         };
-        match threads.read(Box::new(read)) {
+        match threads.reads().ask(Box::new(read)) {
             Ok(()) => pending,
             Err(error) => Pending::ready(Err(MessageError::Store(error))),
         }
@@ -227,7 +256,7 @@ impl Messages {
         stays: Vec<Stay>,
         ask: impl FnOnce(&Inner) -> Result<T, MessageError> + Send + 'static,
     ) -> Pending<Result<T, MessageError>> {
-        if self.inner.threads.is_none() {
+        if self.crew.threads.is_none() {
             return Pending::ready(ask(&self.inner));
         }
         self.later(move |inner, giver| {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -28,26 +29,44 @@ use super::line::Line;
 /// How many rooms are kept before others have their turn.
 const MOST_SAVED: usize = 1000;
 
-/// How long a removal that failed waits until it is tried again.
+/// How long a removal that failed waits until it is tried again, and what is left of one until it
+/// is freed.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long rooms wait to be kept while the queue is full of others.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// How many rooms were kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Saved {
+    /// So many, and that was all.
+    All(usize),
+    /// As many as may be at once.
+    Most,
+    /// As many as there was room for.
+    Some,
+}
 
 /// The rooms that are gone and whose messages are still kept.
 pub(super) struct Removals {
     line: Line,
+    /// When the store is to free what they have left.
+    tidy_at: Mutex<Option<Instant>>,
     rooms: Mutex<HashMap<RoomId, Removal, RandomState>>,
 }
 
 struct Removal {
     /// Nobody else has the id before the messages are gone.
     stay: Stay,
-    /// When it is to be tried again, if it failed.
-    retry_at: Option<Instant>,
+    /// If it failed: when it is to be tried again, and why.
+    failed: Option<(Instant, StoreError)>,
     asked: Vec<Giver<Result<(), MessageError>>>,
 }
 
 impl Removals {
     pub(super) fn new(line: Line) -> Self {
         Self {
+            tidy_at: Mutex::new(soon_after(&line)),
             line,
             rooms: Mutex::default(),
         }
@@ -57,7 +76,7 @@ impl Removals {
     fn begin(self: &Arc<Self>, room: &RoomId, stay: Stay) {
         let removal = Removal {
             stay,
-            retry_at: None,
+            failed: None,
             asked: Vec::new(),
         };
         self.rooms.lock().insert(room.clone(), removal);
@@ -82,6 +101,7 @@ impl Removals {
                     return;
                 };
                 drop(rooms);
+                self.tidy_later();
                 // Whoever makes a room then finds the id free.
                 removal.stay.then(move || {
                     for giver in removal.asked {
@@ -93,7 +113,8 @@ impl Removals {
                 let Some(removal) = rooms.get_mut(room) else {
                     return;
                 };
-                removal.retry_at = Some(SystemClock::new().now() + PAUSE);
+                let retry_at = SystemClock::new().now() + PAUSE;
+                removal.failed = Some((retry_at, error.clone()));
                 let asked = std::mem::take(&mut removal.asked);
                 drop(rooms);
                 for giver in asked {
@@ -103,18 +124,36 @@ impl Removals {
         }
     }
 
-    /// When the next one that failed is to be tried again.
+    /// When there is something to do next.
     pub(super) fn next(&self) -> Option<Instant> {
         let rooms = self.rooms.lock();
-        rooms.values().filter_map(|it| it.retry_at).min()
+        let retries = rooms
+            .values()
+            .filter_map(|it| it.failed.as_ref().map(|(at, _)| *at));
+        retries.chain(*self.tidy_at.lock()).min()
+    }
+
+    /// Has the store free what is left, soon.
+    pub(super) fn tidy_later(&self) {
+        *self.tidy_at.lock() = soon_after(&self.line);
+    }
+
+    /// Whether it is time for the store to free what is left: said once.
+    pub(super) fn is_tidy_due(&self, now: Instant) -> bool {
+        let mut tidy_at = self.tidy_at.lock();
+        let is_due = tidy_at.is_some_and(|at| at <= now);
+        if is_due {
+            *tidy_at = None;
+        }
+        is_due
     }
 
     /// Tries those again that failed, and have waited until `now`.
     pub(super) fn retry(self: &Arc<Self>, now: Instant) {
         let mut due = Vec::new();
         for (room, removal) in &mut *self.rooms.lock() {
-            if removal.retry_at.is_some_and(|at| at <= now) {
-                removal.retry_at = None;
+            if removal.failed.as_ref().is_some_and(|(at, _)| *at <= now) {
+                removal.failed = None;
                 due.push(room.clone());
             }
         }
@@ -125,6 +164,10 @@ impl Removals {
 
     fn removed(&self, room: &RoomId) -> Pending<Result<(), MessageError>> {
         match self.rooms.lock().get_mut(room) {
+            Some(Removal {
+                failed: Some((_, error)),
+                ..
+            }) => Pending::ready(Err(MessageError::Store(error.clone()))),
             Some(removal) => {
                 let (giver, pending) = Pending::later();
                 removal.asked.push(giver);
@@ -132,6 +175,14 @@ impl Removals {
             }
             None => Pending::ready(Ok(())),
         }
+    }
+}
+
+/// In a moment, if the store is one that leaves something to do later.
+fn soon_after(line: &Line) -> Option<Instant> {
+    match line {
+        Line::Here(_) => None,
+        Line::There(_) => Some(SystemClock::new().now() + PAUSE),
     }
 }
 
@@ -150,11 +201,12 @@ impl Messages {
 
     /// Loads the rooms that are kept, and has changes of rooms kept from now on.
     pub(super) fn restore(&self) -> Result<(), OpenError> {
-        if self.inner.threads.is_none() {
+        if self.crew.threads.is_none() {
             return Ok(());
         }
         let Inner { rooms, store, .. } = &*self.inner;
         rooms.track_changes();
+        rooms.track_sends();
         let kept = store.rooms()?;
         let ids: Vec<_> = kept.iter().map(|(room, _)| room.clone()).collect();
         rooms.load(kept)?;
@@ -178,28 +230,48 @@ impl Messages {
 
     /// Keeps the rooms that have changed, if it is time to.
     pub(super) fn save_rooms(&self, now: Instant) {
-        if self.inner.threads.is_none() {
+        if self.crew.threads.is_none() {
             return;
         }
+        let config = &self.inner.config;
+        {
+            let mut save_at = self.inner.save_at.lock();
+            if save_at.is_none_or(|at| now < at) {
+                return;
+            }
+            *save_at = now.checked_add(config.save_interval);
+        }
+        let saved = self.save_some(config.save_sent_interval);
+        // There may be more: others have their turn, and the thread that writes as well.
+        let next = match saved {
+            Saved::All(_) => return,
+            Saved::Most => now,
+            Saved::Some => now + BREATH,
+        };
         let mut save_at = self.inner.save_at.lock();
-        if now < *save_at {
-            return;
-        }
-        *save_at = now + self.inner.config.save_interval;
-        drop(save_at);
-        self.save_some(MOST_SAVED);
+        *save_at = Some(save_at.map_or(next, |at| at.min(next)));
     }
 
-    fn save_some(&self, most: usize) -> usize {
+    /// Keeps rooms, as long as there is room for them in the queue.
+    fn save_some(&self, rest: Duration) -> Saved {
         let inner = &self.inner;
-        let mut save = |snapshot| inner.keep_room(snapshot);
-        inner.rooms.save_changed(most, &mut save)
+        let mut is_full = false;
+        let mut save = |snapshot| {
+            inner.keep_room(snapshot);
+            is_full = inner.line.is_half_full();
+            !is_full
+        };
+        match inner.rooms.save_changed(MOST_SAVED, rest, &mut save) {
+            _ if is_full => Saved::Some,
+            MOST_SAVED => Saved::Most,
+            saved => Saved::All(saved),
+        }
     }
 
     /// Keeps all rooms that have changed, and waits until all changes that were asked for are
     /// made. What fails is tried again as at any other time, not waited for. Parks the thread.
     pub fn flush(&self) {
-        let Some(threads) = &self.inner.threads else {
+        let Some(threads) = &self.crew.threads else {
             return;
         };
         let pass = || {
@@ -208,15 +280,16 @@ impl Messages {
             pending.wait();
         };
         self.inner.removals.retry(SystemClock::new().now() + PAUSE);
-        // What fails comes again: it is not tried more often than there are rooms.
-        let mut left = self.inner.rooms.count();
+        // Relaxed: read after the thread that writes has passed, which orders it.
+        let unkept = || self.inner.unkept.load(Ordering::Relaxed);
+        // What fails comes again: one round without a failure, or one that fails, is the last.
+        let before = unkept();
         loop {
-            let saved = self.save_some(MOST_SAVED);
+            let saved = self.save_some(Duration::ZERO);
             pass();
-            if saved == 0 || saved > left {
+            if saved == Saved::All(0) || unkept() != before {
                 return;
             }
-            left -= saved;
         }
     }
 }
@@ -233,9 +306,12 @@ impl Inner {
             room,
             snapshot: Some(bytes),
         };
-        let then = move |written: Result<Written, StoreError>| {
-            if written.is_ok() {
-                keeping.done();
+        let unkept = Arc::clone(&self.unkept);
+        let then = move |written: Result<Written, StoreError>| match written {
+            Ok(_) => keeping.done(),
+            Err(_) => {
+                // Relaxed: whoever looks waits for the thread that writes, which orders it.
+                unkept.fetch_add(1, Ordering::Relaxed);
             }
         };
         self.line.write(change, None, Box::new(then));

@@ -115,7 +115,7 @@ impl Messages {
         }
         let channel = accepted.channel.clone();
         let id = accepted.id;
-        let message = stamped(outgoing.message, actor, accepted.room.clone(), id);
+        let message = stamped(outgoing.message, actor, accepted.room.clone(), Some(id));
         let except = outgoing.except;
         let then = move |written: Result<Written, StoreError>| {
             giver.give(match written {

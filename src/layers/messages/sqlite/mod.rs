@@ -32,6 +32,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use parking_lot::MutexGuard;
 use rusqlite::Connection;
 
 use crate::layers::messages::error::StoreError;
@@ -51,7 +52,11 @@ use crate::layers::name::UserId;
 
 use self::pool::Pool;
 use self::write::Fault;
+use self::write::Work;
 use self::write::Writer;
+
+/// How many messages one transaction removes: others write between two.
+const AT_ONCE: usize = 256;
 
 /// Keeps messages in a file.
 ///
@@ -118,14 +123,23 @@ impl SqliteStore {
         let mut found = self.read(|db| Ok(find(db, budget.saturating_add(1))?))?;
         let more = found.len() > budget;
         found.truncate(budget);
-        let messages = if found.is_empty() {
-            0
-        } else {
-            let mut writer = self.writer.lock();
-            let removed = writer.transact(|work| work.remove(&found));
-            removed.map_err(Fault::Store)?
-        };
+        let mut messages = 0;
+        for some in found.chunks(AT_ONCE) {
+            messages += self.transact(|work| work.remove(some))?;
+        }
         Ok(Cleaned { messages, more })
+    }
+
+    /// Does something in the file, and lets others have their turn then.
+    fn transact<T>(
+        &self,
+        work: impl FnOnce(&mut Work<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let mut writer = self.writer.lock();
+        let done = writer.transact(work).map_err(Fault::Store);
+        // Else it would be ours again before they have noticed.
+        MutexGuard::unlock_fair(writer);
+        Ok(done?)
     }
 }
 
@@ -198,6 +212,44 @@ impl MessageStore for SqliteStore {
             messages: old.messages + many.messages,
             more: many.more,
         })
+    }
+
+    fn forget_part(&self, user: &UserId, budget: usize) -> Result<Cleaned, StoreError> {
+        let mut cleaned = Cleaned::default();
+        let mut left = budget;
+        loop {
+            let turn = left.min(AT_ONCE);
+            let found = self.read(|db| Ok(remove::of_user(db, user, turn.saturating_add(1))?))?;
+            let Some(mut part) = found else {
+                return Ok(cleaned);
+            };
+            cleaned.more = part.messages.len() > turn || part.tallies.len() > turn;
+            part.messages.truncate(turn);
+            part.tallies.truncate(turn);
+            cleaned.messages += self.transact(|work| {
+                work.withdraw_all(part.user, &part.tallies)?;
+                work.remove(&part.messages)
+            })?;
+            left -= turn;
+            if !cleaned.more || left == 0 {
+                return Ok(cleaned);
+            }
+        }
+    }
+
+    fn tidy(&self, budget: usize) -> Result<bool, StoreError> {
+        let mut left = budget;
+        loop {
+            let turn = left.min(AT_ONCE);
+            let Some((room, messages)) = self.read(|db| Ok(remove::buried(db, turn)?))? else {
+                return Ok(false);
+            };
+            if left == 0 {
+                return Ok(true);
+            }
+            self.transact(|work| work.tidy(room, &messages))?;
+            left -= messages.len();
+        }
     }
 
     fn rooms(&self) -> Result<Vec<(RoomId, Bytes)>, StoreError> {

@@ -20,10 +20,9 @@ impl Work<'_> {
 
     pub(super) fn forget_room(&mut self, name: &RoomId) -> Result<Written, Fault> {
         if let Some(room) = self.room(name)? {
-            // What hangs on them goes with them.
-            self.execute(UNINDEX_ROOM, [room.id])?;
-            self.execute(EMPTY_ROOM, [room.id])?;
-            self.execute("DELETE FROM rooms WHERE id = ?1", [room.id])?;
+            // However many messages there are, nobody finds them from now on: see `tidy`.
+            self.execute(UNKEEP, [room.id])?;
+            self.execute(BURY, [room.id])?;
             self.known.drop_room(name);
         }
         Ok(Written::Nothing)
@@ -33,16 +32,37 @@ impl Work<'_> {
         let Some(user) = self.user(name)? else {
             return Ok(Written::Removed(0));
         };
-        let removed = self.remove(&ids(self.db, BY_USER, [user])?)?;
-        for tally in ids(self.db, REACTED_BY, [user])? {
-            self.withdraw(tally, user)?;
-        }
+        let removed = self.remove(&ids(self.db, BY_USER, (user, -1))?)?;
+        self.withdraw_all(user, &ids(self.db, REACTED_BY, (user, -1))?)?;
+        // Nobody asks who it was in a room that is gone.
+        self.execute(UNNAME_DELETER, [user])?;
+        self.execute(UNNAME_EDITOR, [user])?;
         self.execute(FORGET, [user])?;
         self.known.drop_user(name);
         Ok(Written::Removed(removed))
     }
 
-    /// How many of these messages were there to be removed.
+    /// Takes these reactions of a user back.
+    pub(super) fn withdraw_all(&self, user: i64, tallies: &[i64]) -> rusqlite::Result<()> {
+        for &tally in tallies {
+            self.withdraw(tally, user)?;
+        }
+        Ok(())
+    }
+
+    /// Removes these messages of a room that is gone, and the room if there are none.
+    pub(super) fn tidy(&self, room: i64, messages: &[i64]) -> rusqlite::Result<()> {
+        for &id in messages {
+            self.unindex(id)?;
+            self.execute("DELETE FROM messages WHERE id = ?1", [id])?;
+        }
+        if messages.is_empty() {
+            self.execute("DELETE FROM rooms WHERE id = ?1", [room])?;
+        }
+        Ok(())
+    }
+
+    /// How many of these messages were there to be removed, in rooms that are there.
     pub(super) fn remove(&self, messages: &[i64]) -> rusqlite::Result<u64> {
         let mut removed = 0;
         for &id in messages {
@@ -54,7 +74,9 @@ impl Work<'_> {
             let Some((room, thread, was_deleted)) = gone.optional()? else {
                 continue;
             };
-            self.execute(UNCOUNT, [room])?;
+            if self.execute(UNCOUNT, [room])? == 0 {
+                continue;
+            }
             if let (Some(thread), false) = (thread, was_deleted) {
                 self.unanswer(room, thread)?;
             }
@@ -62,6 +84,38 @@ impl Work<'_> {
         }
         Ok(removed)
     }
+}
+
+/// A room that is gone, and the first of its messages, at most so many.
+pub(super) fn buried(db: &Connection, most: usize) -> rusqlite::Result<Option<(i64, Vec<i64>)>> {
+    let mut statement = db.prepare_cached(BURIED)?;
+    let room = statement.query_row([], |row| row.get(0)).optional()?;
+    room.map(|room| Ok((room, ids(db, OLDEST, (room, limit(most)))?)))
+        .transpose()
+}
+
+/// Some of what there is of a user.
+pub(super) struct Part {
+    pub(super) user: i64,
+    pub(super) messages: Vec<i64>,
+    /// What it has reacted to, and how.
+    pub(super) tallies: Vec<i64>,
+}
+
+/// The first of the messages and of the reactions of a user, at most so many of each.
+pub(super) fn of_user(
+    db: &Connection,
+    name: &UserId,
+    most: usize,
+) -> rusqlite::Result<Option<Part>> {
+    let Some(user) = row::id(db, row::USER, name)? else {
+        return Ok(None);
+    };
+    Ok(Some(Part {
+        user,
+        messages: ids(db, BY_USER, (user, limit(most)))?,
+        tallies: ids(db, REACTED_BY, (user, limit(most)))?,
+    }))
 }
 
 /// The messages that are older than they may be, at most so many, the oldest of a room first.
@@ -126,17 +180,29 @@ const SNAPSHOT: &str = "
     INSERT INTO snapshots (room, snapshot) VALUES (?1, ?2)
     ON CONFLICT (room) DO UPDATE SET snapshot = excluded.snapshot";
 
-pub(super) const UNINDEX_ROOM: &str = "
-    DELETE FROM words WHERE rowid IN
-    (SELECT id FROM messages INDEXED BY messages_by_room WHERE room = ?1)";
+pub(super) const UNKEEP: &str = "DELETE FROM snapshots WHERE room = ?1";
 
-pub(super) const EMPTY_ROOM: &str =
-    "DELETE FROM messages INDEXED BY messages_by_room WHERE room = ?1";
+/// The name is none that a room can have: they have no control characters. What they begin with is
+/// less than any character that a name begins with.
+pub(super) const BURY: &str = "UPDATE rooms SET name = char(1) || id, messages = 0 WHERE id = ?1";
+
+pub(super) const BURIED: &str =
+    "SELECT id FROM rooms WHERE name > char(1) AND name < char(2) LIMIT 1";
 
 pub(super) const BY_USER: &str = "
-    SELECT id FROM messages INDEXED BY messages_by_user WHERE user = ?1 ORDER BY room, id";
+    SELECT id FROM messages INDEXED BY messages_by_user WHERE user = ?1 ORDER BY room, id
+    LIMIT ?2";
 
-pub(super) const REACTED_BY: &str = "SELECT tally FROM reactions WHERE user = ?1";
+pub(super) const REACTED_BY: &str = "SELECT tally FROM reactions WHERE user = ?1 LIMIT ?2";
+
+pub(super) const UNNAME_DELETER: &str = "
+    UPDATE messages SET deleted_by = NULL WHERE deleted_by = ?1
+    AND EXISTS (SELECT 1 FROM rooms WHERE rooms.id = room AND name < char(2))";
+
+pub(super) const UNNAME_EDITOR: &str = "
+    UPDATE editions SET editor = NULL WHERE editor = ?1
+    AND EXISTS (SELECT 1 FROM messages m JOIN rooms r ON r.id = m.room
+        WHERE m.id = message AND r.name < char(2))";
 
 /// A user whose name still stands somewhere, as that of who edited or deleted, stays.
 pub(super) const FORGET: &str = "
@@ -147,7 +213,8 @@ pub(super) const FORGET: &str = "
 pub(super) const REMOVE: &str = "
     DELETE FROM messages WHERE id = ?1 RETURNING room, thread, deleted_at IS NOT NULL";
 
-const UNCOUNT: &str = "UPDATE rooms SET messages = messages - 1 WHERE id = ?1";
+/// A room that is gone has no messages.
+const UNCOUNT: &str = "UPDATE rooms SET messages = messages - 1 WHERE id = ?1 AND messages > 0";
 
 pub(super) const AGED_ROOMS: &str = "
     SELECT r.id FROM rooms r WHERE r.messages > 0 AND EXISTS

@@ -28,6 +28,26 @@ impl Room {
         actor: &Actor,
         now: u64,
     ) -> Result<u64, RoomError> {
+        self.let_send(actor, now)?;
+        self.messages += 1;
+        let member = actor.user().and_then(|user| self.members.get_mut(user));
+        if let Some(member) = member {
+            member.read = self.messages;
+        }
+        let day = now / DAY_MS;
+        self.today = match self.today {
+            (known, count) if known == day => (day, count + 1),
+            _ => (day, 1),
+        };
+        Ok(self.messages)
+    }
+
+    /// Lets somebody send, be it a message of the room or not.
+    pub(in crate::layers::rooms) fn let_send(
+        &mut self,
+        actor: &Actor,
+        now: u64,
+    ) -> Result<(), RoomError> {
         if self.archived {
             return Err(RoomError::Archived);
         }
@@ -35,17 +55,10 @@ impl Room {
             self.check_send(user, now)?;
             if let Some(member) = self.members.get_mut(user) {
                 member.last_sent = now;
-                member.read = self.messages + 1;
             }
         }
-        self.messages += 1;
         self.last_activity = now;
-        let day = now / DAY_MS;
-        self.today = match self.today {
-            (known, count) if known == day => (day, count + 1),
-            _ => (day, 1),
-        };
-        Ok(self.messages)
+        Ok(())
     }
 
     /// Counts on from `last`, if that is further.

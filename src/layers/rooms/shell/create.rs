@@ -123,6 +123,8 @@ impl Rooms {
                 purge_at: None,
                 is_gone: false,
                 is_changed: false,
+                is_sent: false,
+                waits_as_sent: false,
                 stay: Stay::default(),
                 known: Known::No,
             }),

@@ -38,6 +38,7 @@ impl Rooms {
     ) -> Result<T, RoomError> {
         self.with(room, |cell, state, now| {
             let id = state.room.unwatched().send(actor, now)?;
+            self.sent(cell, state);
             let (unsaved, needs) = self.needed(cell, state);
             Ok(f(Accepted {
                 unsaved,

@@ -49,9 +49,10 @@ impl Rooms {
                 return Err(RoomError::UnknownRoom);
             }
             let id = state.room.unwatched().send(actor, self.now())?;
+            self.sent(&cell, &mut state);
             (id, state.room.id.clone())
         };
-        let message = stamped(message, actor, room, id);
+        let message = stamped(message, actor, room, Some(id));
         let delivery = match except {
             Some(client) => cell.channel.publish_except(message, client)?,
             None => cell.channel.publish(message)?,
@@ -60,7 +61,7 @@ impl Rooms {
     }
 
     /// Sends a message to those members that have a role; gives how many connections have taken
-    /// it. Costs a look at each member when the role is [`Role::Member`].
+    /// it. It is not kept, and has no number: it is none of the messages of the room. Costs a look at each member when the role is [`Role::Member`].
     ///
     /// # Errors
     ///
@@ -72,13 +73,14 @@ impl Rooms {
         role: Role,
         message: Message,
     ) -> Result<usize, RoomError> {
-        let (id, users) = self.with(room, |_, state, now| {
-            let id = state.room.unwatched().send(actor, now)?;
+        let users = self.with(room, |cell, state, now| {
+            state.room.unwatched().let_send(actor, now)?;
+            self.sent(cell, state);
             let members = state.room.members_after(None, Some(role));
             let users: Vec<_> = members.map(|(user, _)| user.clone()).collect();
-            Ok((id, users))
+            Ok(users)
         })?;
-        let message = stamped(message, actor, room.clone(), id);
+        let message = stamped(message, actor, room.clone(), None);
         let mut taken = 0;
         for user in &users {
             for client in self.inner.connections.of(user) {
@@ -140,7 +142,9 @@ impl Rooms {
     }
 
     /// Notes up to which message a member has read; never back. In small rooms the others are
-    /// told.
+    /// told. One that moves is a change of the room, which is kept as a whole: that costs as much
+    /// as there are members, at most once in each
+    /// [interval](crate::messages::MessagesConfig::save_interval).
     ///
     /// # Errors
     ///
@@ -152,7 +156,10 @@ impl Rooms {
         message: u64,
     ) -> Result<ReadView, RoomError> {
         self.with(room, |cell, state, _| {
-            let (read, moved) = state.room.mark_read(user, message)?;
+            let (read, moved) = state.room.unwatched().mark_read(user, message)?;
+            if moved {
+                state.room.touch();
+            }
             if moved && state.room.member_count() <= self.inner.config.batch_from {
                 let data = json!({ "user_id": user, "message_id": read.to_string() });
                 self.tell(cell, state, "room.read", None, data);
@@ -167,8 +174,9 @@ impl Rooms {
 }
 
 /// The message with what the server says about it.
-pub(crate) fn stamped(message: Message, actor: &Actor, room: RoomId, id: u64) -> Message {
-    let mut stamp = Stamp::new("message").room(room).id(id);
+pub(crate) fn stamped(message: Message, actor: &Actor, room: RoomId, id: Option<u64>) -> Message {
+    let mut stamp = Stamp::new("message").room(room);
+    stamp.id = id;
     stamp.metadata = Stamp::of(&message).and_then(|stamp| stamp.metadata.clone());
     stamp.user = actor.user().cloned();
     stamp.on(message)

@@ -142,6 +142,10 @@ struct State {
     stay: Stay,
     /// Whether it waits to be taken as changed.
     is_changed: bool,
+    /// Whether it was sent to since it was last taken.
+    is_sent: bool,
+    /// Whether it waits among those that were sent to.
+    waits_as_sent: bool,
     /// Whether it was ever kept.
     known: Known,
 }

@@ -74,14 +74,14 @@ impl Kept {
     }
 }
 
-/// Has each write wait until it is told what to do: the one end for the store.
-fn gate() -> (Before, Receiver<usize>, Sender<Result<(), StoreError>>) {
+/// Has each write with such a change wait until it is told what to do: the one end for the store.
+fn gate(is_meant: fn(&Change) -> bool) -> (Before, Receiver<()>, Sender<Result<(), StoreError>>) {
     let (come, came) = mpsc::channel();
     let (go, gone) = mpsc::channel();
     let gone = Mutex::new(gone);
     let before = move |changes: &[Change]| {
         // Nobody listens any more: then nobody is waited for.
-        if come.send(changes.len()).is_err() {
+        if !changes.iter().any(is_meant) || come.send(()).is_err() {
             return Ok(());
         }
         gone.lock().recv().unwrap_or(Ok(()))
@@ -121,7 +121,7 @@ fn a_change_of_a_room_that_could_not_be_kept_is_kept_later() {
 
 #[test]
 fn no_message_is_kept_in_a_room_that_could_not_be() {
-    let (before, came, go) = gate();
+    let (before, came, go) = gate(|it| matches!(it, Change::Room { .. }));
     let place = {
         let memory = Arc::new(MemoryStore::new(MemoryLimits::new()));
         let mut store = Store::new(&memory, true);
@@ -175,26 +175,19 @@ fn a_removal_that_failed_is_said_to_have_and_made_later() {
 
 #[test]
 fn nobody_has_the_id_of_a_room_before_its_messages_are_gone() {
-    let (before, came, go) = gate();
-    let memory = Arc::new(MemoryStore::new(MemoryLimits::new()));
-    let mut store = Store::new(&memory, true);
-    store.before = before;
-    let place = Kept::of(store);
+    let place = Kept::new();
     let den = place.make("den");
-    let secret = place.begin(&den, "secret");
-    came.recv().unwrap();
-    go.send(Ok(())).unwrap();
-    secret.wait().unwrap();
+    place.send(&den, "secret").unwrap();
+    // As long as it is locked, the store does not answer.
+    let slow = place.fails.lock();
     place.rooms.delete(&actor("ada"), &den).unwrap();
-    came.recv().unwrap();
     let options = || RoomOptions::new("den").id(den.clone());
     let taken = place.rooms.create(&actor("eve"), options());
     assert_eq!(taken.unwrap_err(), RoomError::Exists);
     let gone = place.rooms.get(&actor("ada"), &den);
     assert_eq!(gone.unwrap_err(), RoomError::UnknownRoom);
     let removed = place.messages.removed(&den);
-    drop(came);
-    go.send(Ok(())).unwrap();
+    drop(slow);
     assert_eq!(removed.wait(), Ok(()));
     place.rooms.create(&actor("eve"), options()).unwrap();
     let page = place.messages.page(&actor("eve"), Query::room(den));
@@ -239,11 +232,137 @@ fn two_who_meet_while_their_room_is_removed_are_told_so() {
         place.rooms.direct(&Actor::Server, &ada, &bob)
     };
     let room = meet().unwrap().id;
-    *place.fails.lock() = true;
+    let mut fails = place.fails.lock();
+    *fails = true;
     place.rooms.delete(&Actor::Server, &room).unwrap();
-    place.messages.removed(&room).wait().unwrap_err();
+    let removed = place.messages.removed(&room);
+    drop(fails);
+    removed.wait().unwrap_err();
     assert_eq!(meet().unwrap_err(), RoomError::Exists);
     *place.fails.lock() = false;
     place.after(10);
     assert_eq!(meet().unwrap().id, room);
+}
+
+#[test]
+fn a_store_that_panics_has_failed() {
+    let memory = Arc::new(MemoryStore::new(MemoryLimits::new()));
+    let mut store = Store::new(&memory, true);
+    let panics = Arc::new(Mutex::new(true));
+    let (writing, reading) = (Arc::clone(&panics), Arc::clone(&panics));
+    store.before = Box::new(move |_| {
+        assert!(!*writing.lock(), "on purpose");
+        Ok(())
+    });
+    store.before_page = Box::new(move || assert!(!*reading.lock(), "on purpose"));
+    let place = Kept::of(store);
+    let den = place.make("den");
+    let page = |_| place.messages.page(&actor("ada"), Query::room(den.clone()));
+    let failed = |error| matches!(error, MessageError::Store(StoreError::Failed(_)));
+    for _ in 0..3 {
+        assert!(place.send(&den, "x").is_err_and(failed));
+        assert!(page(()).wait().is_err_and(failed));
+    }
+    place.messages.flush();
+    *panics.lock() = false;
+    place.send(&den, "y").unwrap();
+    assert_eq!(page(()).wait().unwrap().messages.len(), 1);
+    assert_eq!(place.again().texts(&den), ["y"]);
+}
+
+#[test]
+fn what_is_let_go_in_the_middle_of_a_room_waits_for_nothing() {
+    let (before, came, go) = gate(|it| matches!(it, Change::Save(_)));
+    let memory = Arc::new(MemoryStore::new(MemoryLimits::new()));
+    let mut store = Store::new(&memory, true);
+    store.before = before;
+    let place = Kept::of(store);
+    let den = place.make("den");
+    let sent = place.begin(&den, "x");
+    came.recv().unwrap();
+    // The last owner, and one who has it for a moment only.
+    let Kept {
+        rooms, messages, ..
+    } = place;
+    let dropping = thread::spawn(move || drop(messages));
+    rooms.delete(&actor("ada"), &den).unwrap();
+    drop(came);
+    go.send(Ok(())).unwrap();
+    sent.wait().unwrap();
+    dropping.join().unwrap();
+}
+
+#[test]
+fn what_was_sent_is_known_after_a_graceful_end() {
+    let place = Kept::new();
+    let den = place.make("den");
+    let (ada, bob) = (user("ada"), user("bob"));
+    place.rooms.join(&bob, &den, None).unwrap();
+    place
+        .rooms
+        .set_slow_mode(&actor("ada"), &den, Duration::from_secs(9999))
+        .unwrap();
+    place.after(10);
+    for _ in 0..10 {
+        place.send(&den, "x").unwrap();
+    }
+    let outgoing = || Outgoing::new(Message::text("answer"));
+    let answer = |place: &Kept| place.messages.send(&actor("bob"), &den, outgoing()).wait();
+    answer(&place).unwrap();
+    place.messages.flush();
+    let again = place.again();
+    let unread = |user| again.messages.unread(user, Vec::new()).wait().unwrap()[0].count;
+    assert_eq!((unread(&ada), unread(&bob)), (1, 0));
+    let too_soon = answer(&again).unwrap_err();
+    assert!(matches!(
+        too_soon,
+        MessageError::Room(RoomError::SlowMode { .. })
+    ));
+}
+
+#[test]
+fn a_number_is_not_given_twice_for_what_is_not_kept() {
+    let place = Kept::new();
+    let den = place.make("den");
+    place.send(&den, "first").unwrap();
+    let aside = Message::text("aside");
+    place
+        .rooms
+        .send_to_role(&actor("ada"), &den, Role::Owner, aside)
+        .unwrap();
+    assert_eq!(place.send(&den, "second"), Ok(2));
+    place.messages.flush();
+    assert_eq!(place.again().send(&den, "third"), Ok(3));
+}
+
+#[test]
+fn a_marker_that_stays_where_it_is_changes_nothing() {
+    let place = Kept::new();
+    let den = place.make("den");
+    place.send(&den, "x").unwrap();
+    place.messages.flush();
+    let count = Arc::new(Mutex::new(0));
+    let marked = |to| drop(place.rooms.mark_read(&user("ada"), &den, to).unwrap());
+    marked(1);
+    let mut save = |_| {
+        *count.lock() += 1;
+        true
+    };
+    place.rooms.save_changed(9, Duration::ZERO, &mut save);
+    assert_eq!(*count.lock(), 0);
+}
+
+#[test]
+fn never_is_an_interval_too() {
+    for blocks in [true, false] {
+        let mut config = MessagesConfig::new().cleanup_interval(Duration::MAX);
+        config.save_interval = Duration::MAX;
+        let place = Place::with(blocks, config);
+        place.send("ada", "x").unwrap();
+        let now = SystemClock::new().now();
+        place.messages.tick(now);
+        place.messages.tick(now + Duration::from_secs(9999));
+        place.messages.flush();
+        assert_eq!(place.messages.next_deadline(), None);
+    }
 }

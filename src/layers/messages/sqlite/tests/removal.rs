@@ -3,11 +3,19 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use rusqlite::Connection;
 
 use super::*;
+use crate::hub::Hub;
+use crate::layers::messages::Messages;
+use crate::layers::messages::MessagesConfig;
 use crate::layers::messages::Query;
 use crate::layers::messages::Retention;
 use crate::layers::messages::Scope;
+use crate::layers::name::Actor;
+use crate::layers::rooms::RoomOptions;
+use crate::layers::rooms::Rooms;
+use crate::layers::rooms::RoomsConfig;
 
 fn tallies(message: &Stored) -> Vec<(&str, u64, Vec<&str>)> {
     let tallies = message.reactions.iter();
@@ -268,4 +276,153 @@ fn what_is_too_old_goes_first_and_the_oldest_first() {
     assert_eq!(clean(&retention(Some(0), None), usize::MAX), (8, false));
     assert_eq!(store.last_sequence(&room("a")), Ok(10));
     assert_eq!(save(&store, draft("a", "ada", "x", 1)).sequence, 11);
+}
+
+/// How many messages and how many rows of the index there are in the file, whoever may read them.
+fn rows(store: &SqliteStore) -> (u64, u64) {
+    let counted = store.read(|db| {
+        let count = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0));
+        Ok((
+            count("SELECT count(*) FROM messages")?,
+            count("SELECT count(*) FROM words")?,
+        ))
+    });
+    let (messages, words) = counted.unwrap();
+    (messages.cast_unsigned(), words.cast_unsigned())
+}
+
+fn forget(store: &SqliteStore, name: &str) {
+    let (room, snapshot) = (room(name), None);
+    change(store, Change::Room { room, snapshot }).unwrap();
+}
+
+#[test]
+fn a_room_is_forgotten_at_once_and_goes_bit_by_bit() {
+    let dir = Dir::new();
+    let store = dir.open();
+    fill(&store, "a", "ada", 1000);
+    fill(&store, "b", "ada", 10);
+    message(change(&store, edit("a", 1, "new", 9)));
+    let before = store.writer.lock().connection.total_changes();
+    forget(&store, "a");
+    let changed = store.writer.lock().connection.total_changes() - before;
+    assert!(changed < 3, "{changed} rows, of one transaction");
+    assert_eq!(store.get(&room("a"), 1), Ok(None));
+    assert_eq!(
+        store
+            .clean(u64::MAX, &retention(None, Some(10)), 99)
+            .unwrap()
+            .messages,
+        0
+    );
+    // Another room of that name, which is forgotten as well.
+    assert_eq!(save(&store, draft("a", "bob", "anew", 1)).sequence, 1);
+    forget(&store, "a");
+    assert_eq!(save(&store, draft("a", "bob", "once more", 1)).sequence, 1);
+    assert_eq!(rows(&store), (1012, 1012));
+    assert_eq!(store.stats().map(|it| (it.messages, it.rooms)), Ok((11, 2)));
+    assert_eq!(store.tidy(0), Ok(true));
+    assert_eq!(store.tidy(300), Ok(true));
+    assert_eq!(rows(&store), (712, 712));
+    drop(store);
+    let store = dir.open();
+    assert_eq!(store.tidy(usize::MAX), Ok(false));
+    assert_eq!(rows(&store), (11, 11));
+    assert_eq!(store.tidy(0), Ok(false));
+    assert_eq!(get(&store, "a", 1).payload, "once more");
+    let left = store.read(|db| {
+        let rooms = db.query_row("SELECT group_concat(name) FROM rooms", [], |row| row.get(0));
+        Ok::<String, _>(rooms?)
+    });
+    assert_eq!(left.unwrap(), "a,b");
+    RoomId::parse("\u{1}1").unwrap_err();
+}
+
+#[test]
+fn a_user_is_forgotten_in_parts() {
+    let dir = Dir::new();
+    let store = dir.open();
+    fill(&store, "a", "ada", 700);
+    fill(&store, "b", "bob", 600);
+    fill(&store, "gone", "ada", 5);
+    forget(&store, "gone");
+    let reactions = (1..=600).map(|sequence| react("b", sequence, "ada", "+"));
+    store.write(reactions.collect());
+    let part = |budget| {
+        let part = store.forget_part(&user("ada"), budget).unwrap();
+        (part.messages, part.more)
+    };
+    assert_eq!(part(0), (0, true));
+    assert_eq!(part(300), (300, true));
+    assert_eq!(store.stats().unwrap().messages, 1000);
+    assert_eq!(get(&store, "b", 1).reactions.len(), 0);
+    assert_eq!(get(&store, "b", 600).reactions.len(), 1);
+    assert_eq!(part(usize::MAX), (400, false));
+    let rest = change(&store, Change::ForgetUser(user("ada")));
+    assert_eq!(rest, Ok(Written::Removed(0)));
+    assert_eq!(part(9), (0, false));
+    assert_eq!(store.stats().unwrap().messages, 600);
+    assert_eq!(get(&store, "b", 600).reactions.len(), 0);
+}
+
+#[test]
+fn no_name_is_left_in_rooms_that_are_gone() {
+    let dir = Dir::new();
+    let store = dir.open();
+    fill(&store, "a", "bob", 2);
+    message(change(&store, delete("a", 1, 4)));
+    message(change(&store, edit("a", 2, "new", 9)));
+    forget(&store, "a");
+    for name in ["mod", "ada", "bob"] {
+        change(&store, Change::ForgetUser(user(name))).unwrap();
+    }
+    let left = store.read(|db| {
+        let count = db.query_row("SELECT count(*) FROM users", [], |row| row.get(0));
+        Ok::<i64, _>(count?)
+    });
+    assert_eq!(left, Ok(0));
+}
+
+#[test]
+fn what_a_room_has_left_is_removed_in_time_also_after_the_end() {
+    let dir = Dir::new();
+    let start = || {
+        let rooms = Rooms::new(&Hub::new(), RoomsConfig::new(), |_: &UserId| Vec::new());
+        let mut config = MessagesConfig::new();
+        config.cleanup_most = 400;
+        let messages = Messages::new(&rooms, dir.open(), config).unwrap();
+        (rooms, messages)
+    };
+    let left = |messages: &Messages| {
+        messages.flush();
+        let db = Connection::open(dir.file()).unwrap();
+        db.query_row("SELECT count(*) FROM messages", [], |row| {
+            row.get::<_, i64>(0)
+        })
+        .unwrap()
+    };
+    let (rooms, messages) = start();
+    let options = RoomOptions::new("a").id(room("a"));
+    rooms.create(&Actor::Server, options).unwrap();
+    messages.flush();
+    drop((rooms, messages));
+    fill(&dir.open(), "a", "ada", 900);
+    let (rooms, messages) = start();
+    rooms.delete(&Actor::Server, &room("a")).unwrap();
+    assert_eq!(messages.removed(&room("a")).wait(), Ok(()));
+    assert_eq!(left(&messages), 900);
+    let due = messages.next_deadline().unwrap();
+    messages.tick(due + Duration::from_secs(1));
+    // Behind it.
+    messages.forget_user(&user("nobody")).wait().unwrap();
+    assert_eq!(left(&messages), 500);
+    drop((rooms, messages));
+    let (_rooms, messages) = start();
+    for _ in 0..2 {
+        // More than a second, in which others have their turn.
+        let due = messages.next_deadline().unwrap();
+        messages.tick(due + Duration::from_secs(1));
+        messages.forget_user(&user("nobody")).wait().unwrap();
+    }
+    assert_eq!(left(&messages), 0);
 }

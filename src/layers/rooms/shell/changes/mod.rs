@@ -13,6 +13,8 @@ use std::sync::OnceLock;
 use std::sync::Weak;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
 
 use ahash::RandomState;
 use bytes::Bytes;
@@ -37,9 +39,14 @@ impl Watched {
         Self { room, is_touched }
     }
 
-    /// The room, for what is kept elsewhere: that a message was sent.
+    /// The room, for what is no change: a message that is sent, a marker that stays where it is.
     pub(super) fn unwatched(&mut self) -> &mut Room {
         &mut self.room
+    }
+
+    /// It has changed after all.
+    pub(super) fn touch(&mut self) {
+        self.is_touched = true;
     }
 }
 
@@ -62,12 +69,16 @@ impl DerefMut for Watched {
 #[derive(Default)]
 pub(super) struct Changes {
     is_on: AtomicBool,
+    /// Whether sending is noted as well.
+    are_sends: AtomicBool,
     queue: Mutex<Queue>,
 }
 
 #[derive(Default)]
 struct Queue {
     entries: VecDeque<Entry>,
+    /// The rooms that were sent to, and since when; each once.
+    sent: VecDeque<(Instant, Weak<Cell>)>,
     /// Those that are deleted, and nobody knows yet; an entry of one that is not in here is void.
     deleted: HashSet<RoomId, RandomState>,
 }
@@ -77,9 +88,24 @@ enum Entry {
     /// or its channel would be there for the next one.
     Changed(Weak<Cell>),
     Deleted(RoomId),
+    /// As one that has changed.
+    Sent(Weak<Cell>),
 }
 
 impl Changes {
+    /// The next room, of those that were sent to after `rest`.
+    fn next(&self, now: Instant, rest: Duration) -> Option<Entry> {
+        let mut queue = self.queue.lock();
+        if let Some(changed) = queue.entries.pop_front() {
+            return Some(changed);
+        }
+        let (since, _) = queue.sent.front()?;
+        if now.saturating_duration_since(*since) < rest {
+            return None;
+        }
+        queue.sent.pop_front().map(|(_, cell)| Entry::Sent(cell))
+    }
+
     fn is_on(&self) -> bool {
         // Relaxed: see `track_changes`, where the locks of the table and of the rooms order it.
         self.is_on.load(Ordering::Relaxed)
@@ -189,6 +215,12 @@ impl Rooms {
         }
     }
 
+    /// Has sending to a room noted as well from now on, for [`Rooms::save_changed`].
+    pub(crate) fn track_sends(&self) {
+        // Relaxed: what was sent before is not noted, whatever is seen of this.
+        self.inner.changes.are_sends.store(true, Ordering::Relaxed);
+    }
+
     /// Takes what has changed since it was last taken, those rooms first that have waited longest,
     /// at most `most`: which room, and the snapshot that [`Rooms::load`] makes it of again; `None`
     /// if it was deleted. Everything counts but messages sent and presence; a room that was changed
@@ -210,17 +242,31 @@ impl Rooms {
 
     /// Gives what has changed as [`Rooms::take_changed`] does, but for rooms that were deleted, and
     /// each room while it is locked: whatever is given of it later comes later. What is not kept
-    /// then counts as changed again. Says how many were given.
-    pub(crate) fn save_changed(&self, most: usize, save: &mut dyn FnMut(Snapshot)) -> usize {
-        let mut saved = 0;
-        while saved < most {
-            let Some(entry) = self.inner.changes.queue.lock().entries.pop_front() else {
+    /// then counts as changed again. Rooms that were only sent to come after them, `rest` after
+    /// they were. Says how many were given; `save` says whether there may be more.
+    pub(crate) fn save_changed(
+        &self,
+        most: usize,
+        rest: Duration,
+        save: &mut dyn FnMut(Snapshot) -> bool,
+    ) -> usize {
+        let now = self.inner.clock.now();
+        let (mut saved, mut goes_on) = (0, true);
+        while goes_on && saved < most {
+            let Some(entry) = self.inner.changes.next(now, rest) else {
                 break;
             };
+            let mut save = |snapshot| goes_on = save(snapshot);
             match entry {
-                Entry::Changed(cell) => saved += usize::from(self.saved(&cell, save)),
+                Entry::Changed(cell) => saved += usize::from(self.saved(&cell, &mut save)),
                 Entry::Deleted(room) => {
                     self.inner.changes.queue.lock().deleted.remove(&room);
+                }
+                Entry::Sent(cell) => {
+                    if let Some(cell) = cell.upgrade() {
+                        cell.state.lock().waits_as_sent = false;
+                    }
+                    saved += usize::from(self.saved(&cell, &mut save));
                 }
             }
         }
@@ -236,8 +282,9 @@ impl Rooms {
         let is_unkept = cell.is_unkept.swap(false, Ordering::Relaxed);
         // Before the snapshot or after it, but under the lock: what changes later is noted again.
         let is_changed = mem::take(&mut state.is_changed);
+        let is_sent = mem::take(&mut state.is_sent);
         // Of two entries of one room, the second finds nothing to do.
-        if state.is_gone || !(is_changed || is_unkept) {
+        if state.is_gone || !(is_changed || is_unkept || is_sent) {
             return false;
         }
         save(cell.ask(self, &mut state));
@@ -258,7 +305,7 @@ impl Rooms {
 
     fn taken(&self, entry: Entry) -> Option<(RoomId, Option<Bytes>)> {
         match entry {
-            Entry::Changed(cell) => {
+            Entry::Changed(cell) | Entry::Sent(cell) => {
                 let mut taken = None;
                 self.saved(&cell, &mut |snapshot| {
                     // Whoever takes it keeps it.
@@ -303,6 +350,19 @@ impl Rooms {
         // One that refuses something has not changed.
         if mem::take(&mut state.room.is_touched) && is_done {
             self.changed(cell, state);
+        }
+    }
+
+    /// Notes that a room was sent to, once until it is taken.
+    pub(super) fn sent(&self, cell: &Arc<Cell>, state: &mut State) {
+        // Relaxed: see `track_sends`.
+        if !self.inner.changes.are_sends.load(Ordering::Relaxed) {
+            return;
+        }
+        state.is_sent = true;
+        if !mem::replace(&mut state.waits_as_sent, true) {
+            let entry = (self.inner.clock.now(), Arc::downgrade(cell));
+            self.inner.changes.queue.lock().sent.push_back(entry);
         }
     }
 

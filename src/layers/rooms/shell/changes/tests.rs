@@ -282,7 +282,12 @@ fn an_unsaved_room_has_it_not_told_that_another_had_its_id() {
 fn what_was_not_kept_has_changed_once_more() {
     let (rooms, den) = tracked();
     let mut given = Vec::new();
-    let save = |given: &mut Vec<_>| rooms.save_changed(9, &mut |it| given.push(it));
+    let save = |given: &mut Vec<_>| {
+        rooms.save_changed(9, Duration::ZERO, &mut |it| {
+            given.push(it);
+            true
+        })
+    };
     assert_eq!((save(&mut given), save(&mut given)), (1, 0));
     rooms.lock(&SERVER, &den).unwrap();
     // It is there twice now, and is given once.
