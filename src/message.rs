@@ -24,6 +24,7 @@ pub struct Message {
     attachment: Option<Arc<dyn Any + Send + Sync>>,
     format: Format,
     ephemeral: bool,
+    attached_bytes: u32,
 }
 
 impl Message {
@@ -69,11 +70,24 @@ impl Message {
 
     /// Attaches something that travels with the message and that the hub does not look into: what
     /// a layer on top of it knows about the message. It takes the place of what was attached
-    /// before, and is no part of the payload: it is neither counted nor sent.
+    /// before, and is no part of the payload: it is not sent, and counts only in what a
+    /// [history](crate::HistoryOptions) keeps, as large as a `T` is in itself.
     #[must_use]
-    pub fn attach<T: Any + Send + Sync>(mut self, attachment: Arc<T>) -> Self {
+    pub fn attach<T: Any + Send + Sync>(self, attachment: Arc<T>) -> Self {
+        self.attach_sized(attachment, size_of::<T>())
+    }
+
+    /// [`Message::attach`] for something that owns memory besides: `bytes` is what it takes in all.
+    #[must_use]
+    pub fn attach_sized<T: Any + Send + Sync>(mut self, attachment: Arc<T>, bytes: usize) -> Self {
         self.attachment = Some(attachment);
+        self.attached_bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self
+    }
+
+    /// How much memory the attachment takes.
+    pub(crate) fn attached_bytes(&self) -> usize {
+        self.attached_bytes as usize
     }
 
     /// What was attached, if it is a `T`.
@@ -120,6 +134,7 @@ impl Message {
             attachment: None,
             format,
             ephemeral: false,
+            attached_bytes: 0,
         }
     }
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 pub struct HistoryOptions {
     /// Publications that are kept. Default 256; at least 1.
     pub max_messages: usize,
-    /// Payload bytes that are kept; an empty payload counts as one. Default 1 MiB. A message that
-    /// is larger is not kept, nor is anything before it then.
+    /// Bytes that are kept, in payloads, keys and attachments; an empty payload counts as one.
+    /// Default 1 MiB. A message that is larger is not kept, nor is anything before it then. What
+    /// comes on top is said at [`Limits::max_history_bytes`](crate::Limits::max_history_bytes).
     pub max_bytes: usize,
     /// For how long a publication is kept, whether anybody is in the channel or not. Default
     /// 5 minutes. Nobody is given what is older; its memory is given back by the next

@@ -5,6 +5,7 @@ mod behind;
 mod runs;
 mod table;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -31,6 +32,8 @@ use crate::support::drain;
 use crate::support::ending;
 use crate::support::open_hub;
 use crate::support::texts;
+
+use self::ages::ONE;
 
 fn remembering(options: HistoryOptions) -> HubBuilder {
     Hub::builder().history(move |_| Some(options.clone()))
@@ -368,7 +371,7 @@ fn a_channel_that_nobody_holds_lives_until_it_has_forgotten() {
     let hub = hub.clock(clock.clone()).build().unwrap();
     publish(&hub, 1..=3);
     assert_eq!(hub.channel_count(), 1, "nobody subscribes, and yet");
-    assert_eq!(hub.stats().history_bytes, 3 * 257);
+    assert_eq!(hub.stats().history_bytes, 3 * ONE);
     let position = hub.channel("c").unwrap().position();
     clock.advance(Duration::from_secs(50));
     publish(&hub, [4]);
@@ -449,13 +452,64 @@ fn forgetting_all_while_somebody_is_behind_is_told() {
 #[test]
 fn all_channels_together_keep_to_the_limit() {
     let hub = remembering(HistoryOptions::new());
-    let limits = Limits::new().history_bytes(10 * 257);
+    let limits = Limits::new().history_bytes(10 * usize::try_from(ONE).unwrap());
     let hub = hub.limits(limits).build().unwrap();
     for channel in 0..100 {
         let name = channel.to_string();
         let _delivery = hub.publish(&name, Message::text("x")).unwrap();
-        assert!(hub.stats().history_bytes <= 10 * 257);
+        let kept = ONE * 10.min(channel + 1);
+        assert_eq!(
+            hub.stats().history_bytes,
+            kept,
+            "all that may be, and no more"
+        );
     }
+    let page = hub.channel("9").unwrap().history(&HistoryQuery::new());
+    assert_eq!(
+        page.frames.len(),
+        1,
+        "those that came first keep what they have"
+    );
+}
+
+#[test]
+fn all_that_is_kept_of_a_message_counts() {
+    let hub = remembering(HistoryOptions::new().bytes(100))
+        .build()
+        .unwrap();
+    let channel = hub.channel("c").unwrap();
+    let message = Message::static_text("x").key("0123456789");
+    let message = message.attach_sized(Arc::new("metadata".to_owned()), 30);
+    for kept in [1, 2, 2] {
+        let _delivery = channel.publish(message.clone()).unwrap();
+        let stats = channel.stats();
+        assert_eq!(
+            (stats.history_messages, stats.history_bytes),
+            (kept, kept * 41)
+        );
+        assert_eq!(hub.stats().history_bytes, kept as u64 * (ONE + 40));
+    }
+    let _delivery = channel
+        .publish(message.attach(Arc::new([0_u8; 1000])))
+        .unwrap();
+    assert_eq!(channel.stats().history_messages, 0, "too large");
+}
+
+#[cfg(feature = "layers")]
+#[test]
+fn metadata_counts_as_what_it_takes() {
+    let hub = remembering(HistoryOptions::new()).build().unwrap();
+    let object = serde_json::json!({"a": vec![serde_json::json!({"b": 1}); 400]});
+    let json = object.to_string().len();
+    let metadata = throng::Metadata::new(object.as_object().unwrap().clone()).unwrap();
+    let stamp = throng::Stamp::new("message").metadata(Some(metadata));
+    let message = stamp.on(Message::static_text("x"));
+    let _delivery = hub.publish("c", message).unwrap();
+    let counted = hub.channel("c").unwrap().stats().history_bytes;
+    assert!(
+        json < 4096 && counted > 50 * json,
+        "{json} as JSON, {counted} as it is kept"
+    );
 }
 
 #[test]
