@@ -128,8 +128,8 @@ pub struct Limits {
     /// Clients at a time. Default 1,000,000; at least 1. Under 1 KiB each while idle.
     pub max_clients: usize,
     /// Bytes that all channels may remember together: the payloads, keys and attachments of the
-    /// publications, and 640 for each besides. Default 256 MiB. Beyond it, a channel that is
-    /// published to forgets its own oldest.
+    /// publications, and 640 for each besides. Default 256 MiB; with 0 none remembers anything.
+    /// Beyond it, a channel that is published to forgets its own oldest.
     ///
     /// The [encodings](crate::Frame::encoded) of a publication come on top, for they stay with it;
     /// there are none of one that reached nobody. The transports of this crate make up to three:

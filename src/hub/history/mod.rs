@@ -158,6 +158,10 @@ impl History {
             self.bytes -= weight(&oldest.frame);
             self.floor = oldest.number;
         }
+        let (kept, room) = (self.entries.len(), self.entries.capacity());
+        if kept * 4 < room && room > 64 {
+            self.entries.shrink_to(kept * 2);
+        }
     }
 
     /// Tells the budget of the hub what is kept now, if that has changed.

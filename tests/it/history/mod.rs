@@ -513,6 +513,40 @@ fn metadata_counts_as_what_it_takes() {
 }
 
 #[test]
+fn a_bound_of_zero_is_no_history() {
+    let clock = ManualClock::new();
+    let none = [
+        HistoryOptions::new().messages(0),
+        HistoryOptions::new().bytes(0),
+        HistoryOptions::latest().bytes(0),
+        HistoryOptions::new().age(Duration::ZERO),
+    ];
+    for options in none {
+        let hub = remembering(options.clone()).clock(clock.clone());
+        let hub = hub.build().unwrap();
+        let published = hub.publish("c", Message::static_text("x")).unwrap();
+        assert_eq!(published.position(), None, "no channel is made for it");
+        drop(hub.channel("c"));
+        assert_eq!(hub.channel_count(), 0, "nothing lingers");
+        let channel = hub.channel("c").unwrap();
+        channel.set_history(Some(HistoryOptions::new()));
+        publish(&hub, [1]);
+        channel.set_history(Some(options));
+        assert_eq!(channel.stats().history_messages, 0);
+        drop(channel);
+        assert_eq!(hub.channel_count(), 0);
+    }
+    let hub = remembering(HistoryOptions::new()).limits(Limits::new().history_bytes(0));
+    let hub = hub.build().unwrap();
+    publish(&hub, [1]);
+    assert_eq!(hub.channel_count(), 0);
+    let value = remembering(HistoryOptions::latest().messages(0));
+    let value = value.build().unwrap();
+    publish(&value, [1]);
+    assert_eq!(value.stats().history_messages, 1, "the last one is kept");
+}
+
+#[test]
 fn who_leaves_while_it_is_behind_is_gone() {
     let hub = remembering(HistoryOptions::new()).build().unwrap();
     let begin = published(&hub, 1..=50);
