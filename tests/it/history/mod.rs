@@ -2,6 +2,7 @@
 
 mod ages;
 mod behind;
+mod routed;
 mod runs;
 mod table;
 
