@@ -96,7 +96,9 @@ impl Message {
         self.attachment.as_ref()?.downcast_ref()
     }
 
-    /// Says that the message means nothing later: no [history](crate::HistoryOptions) keeps it.
+    /// Says that the message means nothing later: no [history](crate::HistoryOptions) keeps it. So
+    /// it does not reach a subscriber that is still given what it has
+    /// [missed](crate::SubscribeOptions::since) either.
     #[must_use]
     pub fn ephemeral(mut self) -> Self {
         self.ephemeral = true;

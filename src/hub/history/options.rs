@@ -33,8 +33,12 @@ pub enum HistoryMode {
     /// it. Whoever comes without one gets what is published from then on.
     #[default]
     Stream,
-    /// Only the last publication is kept, and everybody who comes gets it first, unless it has it
+    /// Only the last message is kept, and everybody who comes gets it first, unless it has it
     /// already: the channel is a value that changes.
+    ///
+    /// Who comes with an outbox that is half full gets it once there is room. Of a presence channel
+    /// it is not told meanwhile who else comes and goes, for that is not kept: then
+    /// [`Hub::presence`](crate::Hub::presence) tells who is there.
     Latest,
 }
 
