@@ -127,8 +127,16 @@ pub struct Limits {
     pub max_channels: usize,
     /// Clients at a time. Default 1,000,000; at least 1. Under 1 KiB each while idle.
     pub max_clients: usize,
-    /// Bytes that all channels may remember together, with 256 for each publication besides its
-    /// payload. Default 256 MiB. Beyond it, a channel that is published to forgets its own oldest.
+    /// Bytes that all channels may remember together: the payloads, keys and attachments of the
+    /// publications, and 640 for each besides. Default 256 MiB; with 0 none remembers anything.
+    /// Beyond it, a channel that is published to forgets its own oldest.
+    ///
+    /// The [encodings](crate::Frame::encoded) of a publication come on top, for they stay with it;
+    /// there are none of one that reached nobody. The transports of this crate make up to three:
+    /// for WebSocket, the same compressed, and for server-sent events. Each is as long as the
+    /// payload, the metadata and some 200 bytes where the payload is JSON; a third longer for
+    /// a binary payload, and at most seven times as long, for one that is all control characters or
+    /// line breaks.
     pub max_history_bytes: usize,
     /// Bytes in a member's id. Default 128 (Pusher's); at least 1.
     pub max_member_id: usize,

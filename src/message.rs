@@ -24,6 +24,7 @@ pub struct Message {
     attachment: Option<Arc<dyn Any + Send + Sync>>,
     format: Format,
     ephemeral: bool,
+    attached_bytes: u32,
 }
 
 impl Message {
@@ -69,11 +70,24 @@ impl Message {
 
     /// Attaches something that travels with the message and that the hub does not look into: what
     /// a layer on top of it knows about the message. It takes the place of what was attached
-    /// before, and is no part of the payload: it is neither counted nor sent.
+    /// before, and is no part of the payload: it is not sent, and counts only in what a
+    /// [history](crate::HistoryOptions) keeps, as large as a `T` is in itself.
     #[must_use]
-    pub fn attach<T: Any + Send + Sync>(mut self, attachment: Arc<T>) -> Self {
+    pub fn attach<T: Any + Send + Sync>(self, attachment: Arc<T>) -> Self {
+        self.attach_sized(attachment, size_of::<T>())
+    }
+
+    /// [`Message::attach`] for something that owns memory besides: `bytes` is what it takes in all.
+    #[must_use]
+    pub fn attach_sized<T: Any + Send + Sync>(mut self, attachment: Arc<T>, bytes: usize) -> Self {
         self.attachment = Some(attachment);
+        self.attached_bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self
+    }
+
+    /// How much memory the attachment takes.
+    pub(crate) fn attached_bytes(&self) -> usize {
+        self.attached_bytes as usize
     }
 
     /// What was attached, if it is a `T`.
@@ -82,7 +96,9 @@ impl Message {
         self.attachment.as_ref()?.downcast_ref()
     }
 
-    /// Says that the message means nothing later: no [history](crate::HistoryOptions) keeps it.
+    /// Says that the message means nothing later: no [history](crate::HistoryOptions) keeps it. So
+    /// it does not reach a subscriber that is still given what it has
+    /// [missed](crate::SubscribeOptions::since) either.
     #[must_use]
     pub fn ephemeral(mut self) -> Self {
         self.ephemeral = true;
@@ -120,6 +136,7 @@ impl Message {
             attachment: None,
             format,
             ephemeral: false,
+            attached_bytes: 0,
         }
     }
 }

@@ -103,7 +103,13 @@ impl Common {
 
     /// How much a channel of this name is to remember.
     pub(super) fn remembers(&self, name: &ChannelName) -> Option<HistoryOptions> {
-        self.history.as_ref().and_then(|rule| rule(name))
+        let options = self.history.as_ref().and_then(|rule| rule(name));
+        self.in_bounds(options)
+    }
+
+    /// How much is remembered in fact where that is asked for: nothing if a bound is zero.
+    pub(super) fn in_bounds(&self, options: Option<HistoryOptions>) -> Option<HistoryOptions> {
+        options.filter(|options| options.is_any() && self.limits.max_history_bytes > 0)
     }
 
     /// Milliseconds since the hub began.

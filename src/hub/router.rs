@@ -11,7 +11,9 @@ use crate::id::ChannelName;
 /// After its own subscribers, a message is handed to the subscribers of each of those channels, as
 /// the same frame: it names the channel that it was published to and its position there. What
 /// those channels lose is counted in their own numbers. A frame goes no further than that: routes
-/// of routes are not followed.
+/// of routes are not followed. Those channels do not remember it, whatever their
+/// [history](crate::HistoryOptions): who comes back to one of them, or is still given what it has
+/// missed there, gets the channel's own publications.
 ///
 /// A channel asks once, and again when the version has changed; with each publication it only
 /// reads the version.

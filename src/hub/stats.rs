@@ -29,7 +29,8 @@ pub struct HubStats {
     pub disconnected_slow: u64,
     /// Messages that had been put into an outbox and were dropped or conflated for newer ones.
     pub evicted: u64,
-    /// Bytes that all channels remember now, with 256 for each publication besides its payload.
+    /// Bytes that all channels remember now, as
+    /// [`Limits::max_history_bytes`](crate::Limits::max_history_bytes) counts them.
     pub history_bytes: u64,
     /// Publications that all channels remember now.
     pub history_messages: usize,
@@ -58,7 +59,7 @@ pub struct ChannelStats {
     pub published: u64,
     /// Publications that are remembered now.
     pub history_messages: usize,
-    /// The bytes of their payloads.
+    /// Their bytes, as [`HistoryOptions::max_bytes`](crate::HistoryOptions::max_bytes) counts them.
     pub history_bytes: usize,
     /// Subscribers now.
     pub subscribers: usize,

@@ -15,7 +15,14 @@ use crate::message::Message;
 /// What a sender says about a message besides its payload: a JSON object, passed on as it is, and
 /// looked at by filters. A clone is one reference count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Metadata(Arc<Map<String, Value>>);
+pub struct Metadata(Arc<Read>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Read {
+    object: Map<String, Value>,
+    /// See [`Metadata::bytes`].
+    bytes: usize,
+}
 
 impl Metadata {
     /// The most bytes that it may have as JSON.
@@ -37,7 +44,8 @@ impl Metadata {
         if bytes > Self::MAX_BYTES {
             return Err(InvalidMetadata::TooLarge);
         }
-        Ok(Self(Arc::new(object)))
+        let bytes = of_object(&object);
+        Ok(Self(Arc::new(Read { object, bytes })))
     }
 
     /// The metadata of a message, if it has some.
@@ -49,19 +57,48 @@ impl Metadata {
     /// What it says about `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.get(key)
+        self.0.object.get(key)
     }
 
     /// The object.
     #[must_use]
     pub fn object(&self) -> &Map<String, Value> {
-        &self.0
+        &self.0.object
+    }
+
+    /// How much memory it takes, about: a tree of values takes many times what its JSON does.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.bytes
     }
 }
 
 impl Serialize for Metadata {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        self.0.object.serialize(serializer)
+    }
+}
+
+/// The memory that is taken beside an object itself: nodes with room for eleven keys, of which at
+/// least five are there, and what the keys and values own.
+fn of_object(object: &Map<String, Value>) -> usize {
+    const NODE: usize = 16 + 11 * (size_of::<String>() + size_of::<Value>());
+    let nodes = object.len().div_ceil(5) * NODE;
+    let owned = object
+        .iter()
+        .map(|(key, value)| key.capacity() + of_value(value));
+    nodes + owned.sum::<usize>()
+}
+
+/// The memory that is taken beside a value itself.
+fn of_value(value: &Value) -> usize {
+    match value {
+        Value::Array(values) => {
+            let owned = values.iter().map(of_value).sum::<usize>();
+            values.capacity() * size_of::<Value>() + owned
+        }
+        Value::Object(object) => of_object(object),
+        Value::String(text) => text.capacity(),
+        Value::Bool(_) | Value::Null | Value::Number(_) => 0,
     }
 }
 

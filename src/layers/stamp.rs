@@ -102,6 +102,15 @@ impl Stamp {
         } else {
             message
         };
-        message.attach(Arc::new(self))
+        let bytes = self.bytes();
+        message.attach_sized(Arc::new(self), bytes)
+    }
+
+    /// How much memory it takes.
+    fn bytes(&self) -> usize {
+        let metadata = self.metadata.as_ref().map_or(0, Metadata::bytes);
+        let room = self.room.as_ref().map_or(0, |room| room.len());
+        let user = self.user.as_ref().map_or(0, |user| user.len());
+        size_of::<Self>() + metadata + room + user
     }
 }

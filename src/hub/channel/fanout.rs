@@ -166,10 +166,15 @@ impl Subscribers {
 
     /// All of them, in no order.
     fn every(&self) -> impl Iterator<Item = &Subscriber> {
+        let behind = self.behind.iter().map(|behind| &behind.subscriber);
+        self.live().chain(behind)
+    }
+
+    /// Those who get what is published, in no order.
+    fn live(&self) -> impl Iterator<Item = &Subscriber> {
         let filtered = self.filtered.values().map(|group| &group.members);
         let lists = iter::once(&self.all).chain(filtered);
-        let behind = self.behind.iter().map(|behind| &behind.subscriber);
-        lists.flat_map(|list| &list.0).chain(behind)
+        lists.flat_map(|list| &list.0)
     }
 
     /// Has a new subscriber be given first what came after `after`; it joins at `joined`.
@@ -235,10 +240,11 @@ impl Subscribers {
             .fold(delivery, Delivery::and)
     }
 
-    /// Tells those who want to know that they have lost what they might have wanted.
+    /// Tells those who want to know that they have lost what they might have wanted. Those who are
+    /// behind are still to be told of earlier losses, and get only what is remembered.
     pub(super) fn lose(&mut self, lost: Lost, face: &Face) {
         let told = |it: &&Subscriber| tell_loss(it, lost, face) == Controlled::Disconnected;
-        let dead: Vec<_> = self.every().filter(told).collect();
+        let dead: Vec<_> = self.live().filter(told).collect();
         let dead = dead.iter().map(|it| Arc::clone(&it.membership));
         for membership in dead.collect::<Vec<_>>() {
             self.found_dead(&membership);

@@ -50,6 +50,7 @@ impl State {
     }
 
     pub(super) fn remember(&mut self, options: Option<HistoryOptions>) {
+        let options = self.face.common.in_bounds(options);
         let budget = &self.face.common.history_budget;
         let made = |options| {
             Box::new(History::new(

@@ -98,6 +98,12 @@ impl Behind {
         // First, so that a client which receives what is put in below may ask for more.
         self.subscriber.membership.let_ask();
         let mut given = 0;
+        if history.mode() == HistoryMode::Latest {
+            // Only the last one counts, which is there, or is lost with the others.
+            let is_there = history.newest().is_some();
+            let superseded = history.floor().saturating_sub(u64::from(!is_there));
+            self.after = self.after.max(superseded);
+        }
         if self.lose_up_to(history.floor(), face) {
             return Given::Closed(0);
         }

@@ -196,7 +196,8 @@ impl State {
     }
 
     /// Puts a publication of another channel into every outbox. It keeps the name and the position
-    /// that it has; here it takes a number too, so that what is lost can be counted.
+    /// that it has; here it takes a number too, so that what is lost can be counted. It is not
+    /// remembered: nobody could come back to it here by its position, or ask for a page by it.
     fn pass_on(&mut self, frame: &Frame, except: Option<ClientId>) {
         let missed = self.face.take_missed();
         if missed > 0 {
@@ -212,9 +213,6 @@ impl State {
             ..Sending::of(frame, except, &self.face)
         };
         let delivery = self.subscribers.fan_out(&sending);
-        if self.history.is_some() {
-            self.keep(frame.clone(), except);
-        }
         self.face.counters.publish(&delivery);
     }
 

@@ -21,9 +21,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::hub::agenda::NEVER;
+#[cfg(not(throng_loom))]
+use crate::hub::frame::Body;
 use crate::hub::frame::Frame;
 use crate::id::ClientId;
 use crate::raw::ring::Weigh;
+#[cfg(not(throng_loom))]
+use crate::raw::shared::Shared;
 
 pub(super) use self::budget::Budget;
 pub use self::options::HistoryMode;
@@ -36,7 +40,7 @@ pub(super) struct History {
     options: HistoryOptions,
     max_age_ms: u64,
     entries: VecDeque<Entry>,
-    /// Payload bytes of all entries.
+    /// What all entries weigh.
     bytes: usize,
     /// Everything after this number that is kept at all is here.
     floor: u64,
@@ -56,8 +60,17 @@ pub(super) struct Entry {
     pub(super) frame: Frame,
 }
 
-/// What an entry is reckoned to take besides its payload, in bytes.
-const OVERHEAD: usize = 256;
+/// What an entry is reckoned to take besides its payload, key and attachment, in bytes.
+const OVERHEAD: usize = 640;
+
+/// What it takes in fact: the frame; its place in the queue, which may be a quarter full; two
+/// `Bytes`, of the payload and the key, that have been cloned, with their counts; and what the
+/// allocator and an attachment's `Arc` keep for themselves.
+#[cfg(not(throng_loom))]
+const _: () = assert!(
+    Shared::<Body>::SIZE + 4 * size_of::<Entry>() + 2 * (24 + 2 * 16) + 3 * 16 <= OVERHEAD,
+    "more memory is taken than is counted"
+);
 
 impl History {
     pub(super) fn new(options: HistoryOptions, floor: u64, budget: Arc<Budget>) -> Self {
@@ -145,6 +158,10 @@ impl History {
             self.bytes -= weight(&oldest.frame);
             self.floor = oldest.number;
         }
+        let (kept, room) = (self.entries.len(), self.entries.capacity());
+        if kept * 4 < room && room > 64 {
+            self.entries.shrink_to(kept * 2);
+        }
     }
 
     /// Tells the budget of the hub what is kept now, if that has changed.
@@ -170,7 +187,7 @@ impl History {
         self.entries.back()
     }
 
-    /// How many publications are kept, and their payload bytes.
+    /// How many publications are kept, and what they weigh.
     pub(super) fn size(&self) -> (usize, usize) {
         (self.entries.len(), self.bytes)
     }
@@ -199,8 +216,14 @@ impl Drop for History {
     }
 }
 
+/// What a publication takes besides [`OVERHEAD`], in bytes; at least 1.
 fn weight(frame: &Frame) -> usize {
-    usize::try_from(frame.0.weight()).unwrap_or(usize::MAX)
+    let payload = usize::try_from(frame.0.weight()).unwrap_or(usize::MAX);
+    let besides = frame.message().map_or(0, |message| {
+        let key = message.conflation_key().map_or(0, |key| key.len());
+        key.saturating_add(message.attached_bytes())
+    });
+    payload.saturating_add(besides)
 }
 
 #[cfg(all(test, not(throng_loom)))]

@@ -106,3 +106,23 @@ fn pages_go_both_ways() {
     );
     assert_eq!(page(HistoryQuery::new().after(99)), (vec![], false));
 }
+
+#[test]
+fn what_is_forgotten_gives_its_place_back() {
+    let budget = Arc::new(Budget::new(1 << 30));
+    let options = HistoryOptions::new()
+        .messages(10_000)
+        .age(Duration::from_millis(100));
+    let mut history = history(options.clone(), &budget);
+    for number in 1..=10_000 {
+        history.push(number, frame(number, 1), None, number / 100);
+    }
+    assert!(history.entries.capacity() >= 10_000);
+    history.expire(150);
+    assert_eq!(history.size().0, 5001);
+    history.set(options.messages(100), 150);
+    assert_eq!(history.size().0, 100);
+    assert!(history.entries.capacity() <= 400);
+    history.expire(1000);
+    assert!(history.entries.capacity() <= 64);
+}

@@ -37,6 +37,9 @@ struct Inner<T> {
 const MOST_OWNERS: usize = usize::MAX / 2;
 
 impl<T> Shared<T> {
+    /// How large what is shared is, with its count.
+    pub(crate) const SIZE: usize = size_of::<Inner<T>>();
+
     pub(crate) fn new(value: T) -> Self {
         let inner = Box::new(Inner {
             count: AtomicUsize::new(1),

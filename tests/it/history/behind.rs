@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use throng::Client;
 use throng::ConnectOptions;
 use throng::Disconnect;
 use throng::HistoryOptions;
@@ -13,6 +14,7 @@ use throng::HubEvent;
 use throng::Limits;
 use throng::ManualClock;
 use throng::Message;
+use throng::Outbox;
 use throng::OutboxLimits;
 use throng::SlowConsumer;
 use throng::StreamPosition;
@@ -222,4 +224,43 @@ fn a_grace_is_for_what_a_replay_loses_too() {
     clock.advance(Duration::from_secs(10));
     send(&hub, "c", 1);
     assert_eq!(outbox.close_reason(), Some(&Disconnect::SLOW));
+}
+
+/// A hub with a channel that is a value, and a client that is in it and still to be given that.
+fn behind_a_value(policy: SlowConsumer) -> (ManualClock, Hub, Client, Outbox) {
+    let clock = ManualClock::new();
+    let hub = remembering(HistoryOptions::latest()).slow_consumer(policy);
+    let hub = hub.clock(clock.clone()).build().unwrap();
+    send(&hub, "c", 1);
+    let (client, outbox) = hub.connect(small(2)).unwrap();
+    client.subscribe_blocking("live").unwrap();
+    send(&hub, "live", 2);
+    client.subscribe_blocking("c").unwrap();
+    assert_eq!(outbox.len(), 2, "there was no room for the value");
+    (clock, hub, client, outbox)
+}
+
+#[test]
+fn of_a_value_only_the_last_counts() {
+    for policy in [SlowConsumer::DISCONNECT, SlowConsumer::DropNewest] {
+        let (_clock, hub, client, mut outbox) = behind_a_value(policy);
+        send(&hub, "c", 3);
+        let frames = drain(&mut outbox);
+        let came: Vec<_> = frames.iter().map(throng::Frame::offset).collect();
+        assert_eq!(came, [1, 2, 4], "two of another channel, and the value");
+        assert_eq!((client.stats().dropped, outbox.close_reason()), (0, None));
+        send(&hub, "c", 1);
+        assert_eq!(offsets(&mut outbox), [5]);
+    }
+}
+
+#[test]
+fn a_value_that_was_too_old_before_it_was_given_is_told_as_lost() {
+    let (clock, hub, client, mut outbox) = behind_a_value(SlowConsumer::DropNewest);
+    send(&hub, "c", 3);
+    clock.advance(Duration::from_secs(301));
+    let frames = drain(&mut outbox);
+    let told: Vec<_> = frames.iter().filter_map(crate::support::gap).collect();
+    let told: Vec<_> = told.into_iter().map(crate::support::range_of).collect();
+    assert_eq!((told, client.stats().dropped), (vec![(4, 4, 1)], 1));
 }

@@ -2,9 +2,11 @@
 
 mod ages;
 mod behind;
+mod routed;
 mod runs;
 mod table;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -31,6 +33,8 @@ use crate::support::drain;
 use crate::support::ending;
 use crate::support::open_hub;
 use crate::support::texts;
+
+use self::ages::ONE;
 
 fn remembering(options: HistoryOptions) -> HubBuilder {
     Hub::builder().history(move |_| Some(options.clone()))
@@ -368,7 +372,7 @@ fn a_channel_that_nobody_holds_lives_until_it_has_forgotten() {
     let hub = hub.clock(clock.clone()).build().unwrap();
     publish(&hub, 1..=3);
     assert_eq!(hub.channel_count(), 1, "nobody subscribes, and yet");
-    assert_eq!(hub.stats().history_bytes, 3 * 257);
+    assert_eq!(hub.stats().history_bytes, 3 * ONE);
     let position = hub.channel("c").unwrap().position();
     clock.advance(Duration::from_secs(50));
     publish(&hub, [4]);
@@ -449,13 +453,98 @@ fn forgetting_all_while_somebody_is_behind_is_told() {
 #[test]
 fn all_channels_together_keep_to_the_limit() {
     let hub = remembering(HistoryOptions::new());
-    let limits = Limits::new().history_bytes(10 * 257);
+    let limits = Limits::new().history_bytes(10 * usize::try_from(ONE).unwrap());
     let hub = hub.limits(limits).build().unwrap();
     for channel in 0..100 {
         let name = channel.to_string();
         let _delivery = hub.publish(&name, Message::text("x")).unwrap();
-        assert!(hub.stats().history_bytes <= 10 * 257);
+        let kept = ONE * 10.min(channel + 1);
+        assert_eq!(
+            hub.stats().history_bytes,
+            kept,
+            "all that may be, and no more"
+        );
     }
+    let page = hub.channel("9").unwrap().history(&HistoryQuery::new());
+    assert_eq!(
+        page.frames.len(),
+        1,
+        "those that came first keep what they have"
+    );
+}
+
+#[test]
+fn all_that_is_kept_of_a_message_counts() {
+    let hub = remembering(HistoryOptions::new().bytes(100))
+        .build()
+        .unwrap();
+    let channel = hub.channel("c").unwrap();
+    let message = Message::static_text("x").key("0123456789");
+    let message = message.attach_sized(Arc::new("metadata".to_owned()), 30);
+    for kept in [1, 2, 2] {
+        let _delivery = channel.publish(message.clone()).unwrap();
+        let stats = channel.stats();
+        assert_eq!(
+            (stats.history_messages, stats.history_bytes),
+            (kept, kept * 41)
+        );
+        assert_eq!(hub.stats().history_bytes, kept as u64 * (ONE + 40));
+    }
+    let _delivery = channel
+        .publish(message.attach(Arc::new([0_u8; 1000])))
+        .unwrap();
+    assert_eq!(channel.stats().history_messages, 0, "too large");
+}
+
+#[cfg(feature = "layers")]
+#[test]
+fn metadata_counts_as_what_it_takes() {
+    let hub = remembering(HistoryOptions::new()).build().unwrap();
+    let object = serde_json::json!({"a": vec![serde_json::json!({"b": 1}); 400]});
+    let json = object.to_string().len();
+    let metadata = throng::Metadata::new(object.as_object().unwrap().clone()).unwrap();
+    let stamp = throng::Stamp::new("message").metadata(Some(metadata));
+    let message = stamp.on(Message::static_text("x"));
+    let _delivery = hub.publish("c", message).unwrap();
+    let counted = hub.channel("c").unwrap().stats().history_bytes;
+    assert!(
+        json < 4096 && counted > 50 * json,
+        "{json} as JSON, {counted} as it is kept"
+    );
+}
+
+#[test]
+fn a_bound_of_zero_is_no_history() {
+    let clock = ManualClock::new();
+    let none = [
+        HistoryOptions::new().messages(0),
+        HistoryOptions::new().bytes(0),
+        HistoryOptions::latest().bytes(0),
+        HistoryOptions::new().age(Duration::ZERO),
+    ];
+    for options in none {
+        let hub = remembering(options.clone()).clock(clock.clone());
+        let hub = hub.build().unwrap();
+        let published = hub.publish("c", Message::static_text("x")).unwrap();
+        assert_eq!(published.position(), None, "no channel is made for it");
+        drop(hub.channel("c"));
+        assert_eq!(hub.channel_count(), 0, "nothing lingers");
+        let channel = hub.channel("c").unwrap();
+        channel.set_history(Some(HistoryOptions::new()));
+        publish(&hub, [1]);
+        channel.set_history(Some(options));
+        assert_eq!(channel.stats().history_messages, 0);
+        drop(channel);
+        assert_eq!(hub.channel_count(), 0);
+    }
+    let hub = remembering(HistoryOptions::new()).limits(Limits::new().history_bytes(0));
+    let hub = hub.build().unwrap();
+    publish(&hub, [1]);
+    assert_eq!(hub.channel_count(), 0);
+    let value = remembering(HistoryOptions::latest().messages(0));
+    let value = value.build().unwrap();
+    publish(&value, [1]);
+    assert_eq!(value.stats().history_messages, 1, "the last one is kept");
 }
 
 #[test]

@@ -197,18 +197,19 @@ fn only_what_is_told_to_remember_does_and_is_counted() {
         0,
         "a pattern names no room"
     );
+    // Each has a payload of three bytes and a key of one.
     publish(&mut throng.ws(), "c", 100..=104);
     let stats = throng.stats();
     assert_eq!(
         (&stats["history_messages"], &stats["history_bytes"]),
-        (&json!(2), &json!(2 * (3 + 256)))
+        (&json!(2), &json!(2 * (4 + 640)))
     );
     for path in ["/api/v1/channels/c", "/api/v1/channels/c/stats"] {
         let channel = throng.get(path).json();
         let counted = (&channel["history_messages"], &channel["history_bytes"]);
-        assert_eq!(counted, (&json!(2), &json!(6)), "{path}");
+        assert_eq!(counted, (&json!(2), &json!(8)), "{path}");
     }
-    let throng = Throng::start(&["--history", "*", "--max-history-bytes", "600"]);
+    let throng = Throng::start(&["--history", "*", "--max-history-bytes", "1300"]);
     publish(&mut throng.ws(), "c", 100..=104);
     assert_eq!(throng.stats()["history_messages"], 2);
     let throng = Throng::start(&[]);

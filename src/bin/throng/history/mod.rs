@@ -26,8 +26,8 @@ pub(crate) struct HistoryFlags {
     #[arg(long)]
     no_room_history: bool,
 
-    /// Bytes that all channels may remember together, with 256 for each message besides its
-    /// payload.
+    /// Bytes that all channels may remember together: payloads, keys and metadata, and 640 for each
+    /// message besides.
     #[arg(long, value_name = "BYTES", default_value = "268435456")]
     pub(crate) max_history_bytes: NonZeroUsize,
 }
