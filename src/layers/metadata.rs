@@ -15,7 +15,14 @@ use crate::message::Message;
 /// What a sender says about a message besides its payload: a JSON object, passed on as it is, and
 /// looked at by filters. A clone is one reference count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Metadata(Arc<Map<String, Value>>);
+pub struct Metadata(Arc<Inner>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Inner {
+    object: Map<String, Value>,
+    /// As JSON.
+    bytes: usize,
+}
 
 impl Metadata {
     /// The most bytes that it may have as JSON.
@@ -37,7 +44,7 @@ impl Metadata {
         if bytes > Self::MAX_BYTES {
             return Err(InvalidMetadata::TooLarge);
         }
-        Ok(Self(Arc::new(object)))
+        Ok(Self(Arc::new(Inner { object, bytes })))
     }
 
     /// The metadata of a message, if it has some.
@@ -49,19 +56,25 @@ impl Metadata {
     /// What it says about `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.get(key)
+        self.0.object.get(key)
     }
 
     /// The object.
     #[must_use]
     pub fn object(&self) -> &Map<String, Value> {
-        &self.0
+        &self.0.object
+    }
+
+    /// How many bytes it has as JSON.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.bytes
     }
 }
 
 impl Serialize for Metadata {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        self.0.object.serialize(serializer)
     }
 }
 

@@ -22,6 +22,11 @@ pub struct MessagesConfig {
     pub max_reactions: usize,
     /// How often one message may be edited: each keeps what it said before. Default 100.
     pub max_edits: usize,
+    /// Bytes of a page: payloads, metadata and reactions, as [`Stored::bytes`](crate::messages::Stored::bytes) counts them, and so of
+    /// what a message said before its edits. Default 1 MiB. A message that is larger is a page of its
+    /// own. As JSON it is larger, six times at most, where it is all of characters that are escaped;
+    /// so many pages are in memory as readers wait for them.
+    pub max_page_bytes: usize,
     /// Changes, and questions, that may wait for a store that blocks, each. Default 65,536; beyond
     /// it they are refused.
     pub max_pending: usize,
@@ -46,6 +51,7 @@ impl MessagesConfig {
             max_reaction: 64,
             max_reactions: 32,
             max_edits: 100,
+            max_page_bytes: 1 << 20,
             max_pending: 65_536,
             readers: 2,
             retention: Retention::default(),
@@ -65,6 +71,13 @@ impl MessagesConfig {
     #[must_use]
     pub fn edit_window(mut self, window: Option<Duration>) -> Self {
         self.edit_window = window;
+        self
+    }
+
+    /// Sets [`Self::max_page_bytes`].
+    #[must_use]
+    pub fn max_page_bytes(mut self, bytes: usize) -> Self {
+        self.max_page_bytes = bytes;
         self
     }
 

@@ -52,7 +52,9 @@ impl Messages {
         self.ask(move |inner| inner.known(&room, sequence))
     }
 
-    /// Some messages: see [`Query`]. Of a user's, those in rooms that the actor is in.
+    /// Some messages: see [`Query`]. Of a user's, those in rooms that the actor is in. A page has no
+    /// more bytes than [`MessagesConfig::max_page_bytes`](crate::messages::MessagesConfig::max_page_bytes),
+    /// however many messages are asked for.
     ///
     /// # Errors
     ///
@@ -73,10 +75,12 @@ impl Messages {
         if let Err(error) = checked {
             return Pending::ready(Err(MessageError::Room(error)));
         }
+        query.max_bytes = query.max_bytes.min(self.inner.config.max_page_bytes);
         self.ask(move |inner| inner.store.page(&query).map_err(MessageError::Store))
     }
 
-    /// Messages with some words: see [`Search`]. Without rooms, in all that the actor is in.
+    /// Messages with some words: see [`Search`]. Without rooms, in all that the actor is in. A page
+    /// has no more bytes than one of [`Messages::page`].
     ///
     /// # Errors
     ///
@@ -90,11 +94,15 @@ impl Messages {
                 return Pending::ready(Err(MessageError::Room(error)));
             }
         }
+        search.max_bytes = search.max_bytes.min(self.inner.config.max_page_bytes);
         self.look_for(move |inner| inner.store.search(&search).map_err(MessageError::Store))
     }
 
     /// What a message said before its edits, the oldest first. Of one that was deleted, only for
     /// whoever has [`Permission::DeleteMessage`].
+    ///
+    /// These are the newest that have no more bytes than a [page](Messages::page); there are fewer
+    /// of them than [`Stored::edits`] where older ones are left out.
     ///
     /// # Errors
     ///
@@ -115,7 +123,9 @@ impl Messages {
             if inner.known(&room, sequence)?.deleted.is_some() && !sees_deleted {
                 return Err(MessageError::Store(StoreError::Deleted));
             }
-            let editions = inner.store.editions(&room, sequence);
+            let editions = inner
+                .store
+                .editions(&room, sequence, inner.config.max_page_bytes);
             editions.map_err(MessageError::Store)
         })
     }

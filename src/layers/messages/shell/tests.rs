@@ -79,8 +79,13 @@ impl MessageStore for Store {
         self.memory.search(search)
     }
 
-    fn editions(&self, room: &RoomId, sequence: u64) -> Result<Vec<Edition>, StoreError> {
-        self.memory.editions(room, sequence)
+    fn editions(
+        &self,
+        room: &RoomId,
+        sequence: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Edition>, StoreError> {
+        self.memory.editions(room, sequence, max_bytes)
     }
 
     fn reactors(
