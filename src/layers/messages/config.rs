@@ -36,7 +36,8 @@ pub struct MessagesConfig {
     pub retention: Retention,
     /// How long after a change of a room it is kept in a store that blocks, at most. Default 1 s.
     pub save_interval: Duration,
-    /// How many unread messages are counted. Default 1,000: beyond it, "more than that".
+    /// How many unread messages are counted. Default 1,000: beyond it, "more than that". The greatest
+    /// number is no bound.
     pub max_unread: u64,
 }
 

@@ -182,7 +182,9 @@ impl Messages {
         self.ask(move |inner| {
             let most = inner.config.max_unread;
             let counted = markers.into_iter().map(|(room, read)| {
-                let count = inner.store.unread(&room, &user, read, most + 1);
+                let count = inner
+                    .store
+                    .unread(&room, &user, read, most.saturating_add(1));
                 let count = count.map_err(MessageError::Store)?;
                 Ok(Unread {
                     room,

@@ -674,3 +674,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn unread_messages_may_be_counted_without_a_bound() {
+    for blocks in [false, true] {
+        let mut config = MessagesConfig::new();
+        config.max_unread = u64::MAX;
+        let place = Place::with(blocks, config);
+        place.send("ada", "one").unwrap();
+        place.send("ada", "two").unwrap();
+        let unread = place.messages.unread(&user("bob"), Vec::new()).wait();
+        let unread = &unread.unwrap()[0];
+        assert_eq!((unread.count, unread.more), (2, false));
+    }
+}
