@@ -77,7 +77,8 @@ pub enum Scope {
     /// The answers of a thread: the room, and the number of its first message, which is not
     /// among them.
     Thread(RoomId, u64),
-    /// Of a user, in these rooms.
+    /// Of a user, in these rooms; [`Messages`](crate::messages::Messages) takes none for all that the
+    /// user is in, and leaves those out that who asks is not in.
     User(UserId, Vec<RoomId>),
 }
 

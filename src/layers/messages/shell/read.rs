@@ -52,7 +52,8 @@ impl Messages {
         self.ask(move |inner| inner.known(&room, sequence))
     }
 
-    /// Some messages: see [`Query`]. Of a user's, those in rooms that the actor is in. A page has no
+    /// Some messages: see [`Query`]. Of a [user's](Scope::User), those in rooms that the actor is in:
+    /// other rooms are left out, named or not, and are no error. A page has no
     /// more bytes than [`MessagesConfig::max_page_bytes`](crate::messages::MessagesConfig::max_page_bytes),
     /// however many messages are asked for.
     ///
@@ -84,14 +85,20 @@ impl Messages {
     ///
     /// # Errors
     ///
-    /// As [`Messages::get`], of any of the rooms.
+    /// As [`Messages::get`], of any of the rooms that are named.
     pub fn search(&self, actor: &Actor, mut search: Search) -> Pending<Result<Page, MessageError>> {
+        let rooms = &self.inner.rooms;
         if let (true, Actor::User(user)) = (search.rooms.is_empty(), actor) {
-            search.rooms = self.inner.rooms.rooms_of(user);
-        }
-        for room in &search.rooms {
-            if let Err(error) = self.inner.rooms.check_reader(actor, room) {
-                return Pending::ready(Err(MessageError::Room(error)));
+            search.rooms = rooms.rooms_of(user);
+            // One that was left or deleted a moment ago is simply none of them.
+            search
+                .rooms
+                .retain(|room| rooms.check_reader(actor, room).is_ok());
+        } else {
+            for room in &search.rooms {
+                if let Err(error) = rooms.check_reader(actor, room) {
+                    return Pending::ready(Err(MessageError::Room(error)));
+                }
             }
         }
         search.max_bytes = search.max_bytes.min(self.inner.config.max_page_bytes);
@@ -159,22 +166,24 @@ impl Messages {
     ///
     /// # Errors
     ///
-    /// [`MessageError::Room`] when the user is in none of one of the rooms.
+    /// [`MessageError::Room`] when the user is not in one of the rooms that are named.
     pub fn unread(
         &self,
         user: &UserId,
         rooms: Vec<RoomId>,
     ) -> Pending<Result<Vec<Unread>, MessageError>> {
-        let rooms = if rooms.is_empty() {
-            self.inner.rooms.rooms_of(user)
-        } else {
-            rooms
-        };
-        let read = rooms.into_iter().map(|room| {
+        let marker = |room: RoomId| {
             let read = self.inner.rooms.read_marker(user, &room)?;
             Ok::<_, RoomError>((room, read))
-        });
-        let markers = match read.collect::<Result<Vec<_>, _>>() {
+        };
+        let markers: Result<Vec<_>, _> = if rooms.is_empty() {
+            // One that was left or deleted a moment ago is simply none of them.
+            let rooms = self.inner.rooms.rooms_of(user);
+            Ok(rooms.into_iter().filter_map(|it| marker(it).ok()).collect())
+        } else {
+            rooms.into_iter().map(marker).collect()
+        };
+        let markers = match markers {
             Ok(markers) => markers,
             Err(error) => return Pending::ready(Err(MessageError::Room(error))),
         };
