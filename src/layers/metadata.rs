@@ -15,18 +15,23 @@ use crate::message::Message;
 /// What a sender says about a message besides its payload: a JSON object, passed on as it is, and
 /// looked at by filters. A clone is one reference count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Metadata(Arc<Read>);
+pub struct Metadata(Arc<Inner>);
 
 #[derive(Debug, PartialEq, Eq)]
-struct Read {
+struct Inner {
     object: Map<String, Value>,
-    /// See [`Metadata::bytes`].
+    /// See [`Metadata::memory`].
+    memory: usize,
+    /// As JSON.
     bytes: usize,
 }
 
 impl Metadata {
     /// The most bytes that it may have as JSON.
     pub const MAX_BYTES: usize = 4096;
+    /// How deep objects and arrays may stand inside each other in it, itself included: what is
+    /// deeper may be written, and not be read again.
+    pub const MAX_DEPTH: usize = 64;
     /// The most keys that it may have.
     pub const MAX_KEYS: usize = 32;
 
@@ -35,17 +40,24 @@ impl Metadata {
     /// # Errors
     ///
     /// [`InvalidMetadata`] when it has more than [`Self::MAX_KEYS`] keys or
-    /// [`Self::MAX_BYTES`] bytes.
+    /// [`Self::MAX_BYTES`] bytes, or is deeper than [`Self::MAX_DEPTH`].
     pub fn new(object: Map<String, Value>) -> Result<Self, InvalidMetadata> {
         if object.len() > Self::MAX_KEYS {
             return Err(InvalidMetadata::TooManyKeys);
+        }
+        if object.values().any(|it| is_deeper(it, Self::MAX_DEPTH - 1)) {
+            return Err(InvalidMetadata::TooDeep);
         }
         let bytes = serde_json::to_string(&object).map_or(usize::MAX, |text| text.len());
         if bytes > Self::MAX_BYTES {
             return Err(InvalidMetadata::TooLarge);
         }
-        let bytes = of_object(&object);
-        Ok(Self(Arc::new(Read { object, bytes })))
+        let memory = of_object(&object);
+        Ok(Self(Arc::new(Inner {
+            object,
+            memory,
+            bytes,
+        })))
     }
 
     /// The metadata of a message, if it has some.
@@ -67,7 +79,13 @@ impl Metadata {
     }
 
     /// How much memory it takes, about: a tree of values takes many times what its JSON does.
-    pub(crate) fn bytes(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
+        self.0.memory
+    }
+
+    /// How many bytes it has as JSON.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
         self.0.bytes
     }
 }
@@ -106,6 +124,8 @@ fn of_value(value: &Value) -> usize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidMetadata {
+    /// Objects and arrays stand more than [`Metadata::MAX_DEPTH`] deep in it.
+    TooDeep,
     /// It has more than [`Metadata::MAX_BYTES`] bytes as JSON.
     TooLarge,
     /// It has more than [`Metadata::MAX_KEYS`] keys.
@@ -115,6 +135,7 @@ pub enum InvalidMetadata {
 impl fmt::Display for InvalidMetadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::TooDeep => write!(f, "metadata is at most {} deep", Metadata::MAX_DEPTH),
             Self::TooLarge => write!(f, "metadata has at most {} bytes", Metadata::MAX_BYTES),
             Self::TooManyKeys => write!(f, "metadata has at most {} keys", Metadata::MAX_KEYS),
         }
@@ -122,3 +143,41 @@ impl fmt::Display for InvalidMetadata {
 }
 
 impl Error for InvalidMetadata {}
+
+/// Whether objects and arrays stand more than so many deep in there.
+pub(super) fn is_deeper(value: &Value, most: usize) -> bool {
+    match value {
+        Value::Array(_) | Value::Object(_) if most == 0 => true,
+        Value::Array(all) => all.iter().any(|it| is_deeper(it, most - 1)),
+        Value::Object(all) => all.values().any(|it| is_deeper(it, most - 1)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An object, and arrays in it, so many deep in all.
+    fn nested(depth: usize) -> Map<String, Value> {
+        let inner = (1..depth).fold(Value::Null, |inner, _| Value::Array(vec![inner]));
+        Map::from_iter([("a".to_owned(), inner)])
+    }
+
+    /// What could be kept and not be read again would make every page with it unreadable.
+    #[test]
+    fn metadata_that_is_taken_can_be_read_again() {
+        let deepest = Metadata::new(nested(Metadata::MAX_DEPTH)).unwrap();
+        let text = serde_json::to_string(&deepest).unwrap();
+        assert_eq!(deepest.bytes(), text.len());
+        let read = serde_json::from_str(&text).unwrap();
+        assert_eq!(Metadata::new(read).as_ref(), Ok(&deepest));
+        for depth in [Metadata::MAX_DEPTH + 1, 2000] {
+            assert_eq!(
+                Metadata::new(nested(depth)),
+                Err(InvalidMetadata::TooDeep),
+                "{depth}"
+            );
+        }
+    }
+}

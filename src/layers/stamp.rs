@@ -108,7 +108,7 @@ impl Stamp {
 
     /// How much memory it takes.
     fn bytes(&self) -> usize {
-        let metadata = self.metadata.as_ref().map_or(0, Metadata::bytes);
+        let metadata = self.metadata.as_ref().map_or(0, Metadata::memory);
         let room = self.room.as_ref().map_or(0, |room| room.len());
         let user = self.user.as_ref().map_or(0, |user| user.len());
         size_of::<Self>() + metadata + room + user

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::layers::InvalidMetadata;
 use crate::layers::Metadata;
 use crate::message::Message;
 
@@ -186,7 +187,13 @@ fn filter(fields: &Fields<'_>) -> Result<Option<String>, Fault> {
 pub(super) fn metadata(fields: &Fields<'_>) -> Result<Option<Metadata>, Fault> {
     let metadata = Field::new("metadata", fields.metadata).read("an object")?;
     let metadata = metadata.map(Metadata::new).transpose();
-    metadata.map_err(|error| Fault::new(ErrorCode::TooLarge, error.to_string()).field("metadata"))
+    metadata.map_err(|error| {
+        let code = match error {
+            InvalidMetadata::TooDeep => ErrorCode::TooDeep,
+            InvalidMetadata::TooLarge | InvalidMetadata::TooManyKeys => ErrorCode::TooLarge,
+        };
+        Fault::new(code, error.to_string()).field("metadata")
+    })
 }
 
 /// The fault of a command that nobody knows.

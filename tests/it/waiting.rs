@@ -88,8 +88,13 @@ impl MessageStore for Gated {
         self.0.search(search)
     }
 
-    fn editions(&self, room: &RoomId, sequence: u64) -> Result<Vec<Edition>, StoreError> {
-        self.0.editions(room, sequence)
+    fn editions(
+        &self,
+        room: &RoomId,
+        sequence: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Edition>, StoreError> {
+        self.0.editions(room, sequence, max_bytes)
     }
 
     fn reactors(

@@ -22,6 +22,11 @@ pub struct MessagesConfig {
     pub max_reactions: usize,
     /// How often one message may be edited: each keeps what it said before. Default 100.
     pub max_edits: usize,
+    /// Bytes of a page: payloads, metadata and reactions, as [`Stored::bytes`](crate::messages::Stored::bytes) counts them, and so of
+    /// what a message said before its edits. Default 1 MiB. A message that is larger is a page of its
+    /// own. As JSON it is larger, six times at most, where it is all of characters that are escaped;
+    /// so many pages are in memory as readers wait for them.
+    pub max_page_bytes: usize,
     /// Changes, and questions, that may wait for a store that blocks, each. Default 65,536; beyond
     /// it they are refused.
     pub max_pending: usize,
@@ -40,7 +45,8 @@ pub struct MessagesConfig {
     /// then: who has sent when and so read how far. Default 30 s. The message itself is kept before
     /// it is acknowledged; [`Messages::flush`](crate::messages::Messages::flush) notes all at once.
     pub save_sent_interval: Duration,
-    /// How many unread messages are counted. Default 1,000: beyond it, "more than that".
+    /// How many unread messages are counted. Default 1,000: beyond it, "more than that". The greatest
+    /// number is no bound.
     pub max_unread: u64,
 }
 
@@ -55,6 +61,7 @@ impl MessagesConfig {
             max_reaction: 64,
             max_reactions: 32,
             max_edits: 100,
+            max_page_bytes: 1 << 20,
             max_pending: 65_536,
             max_pending_bytes: 64 << 20,
             readers: 2,
@@ -76,6 +83,13 @@ impl MessagesConfig {
     #[must_use]
     pub fn edit_window(mut self, window: Option<Duration>) -> Self {
         self.edit_window = window;
+        self
+    }
+
+    /// Sets [`Self::max_page_bytes`].
+    #[must_use]
+    pub fn max_page_bytes(mut self, bytes: usize) -> Self {
+        self.max_page_bytes = bytes;
         self
     }
 

@@ -76,10 +76,11 @@ impl StoreError {
             Self::Failed(_) | Self::Sequence => ErrorCode::StoreFailed,
             Self::NotBy => ErrorCode::PermissionDenied,
             Self::TooOld => ErrorCode::EditWindowOver,
-            Self::TooMany {
-                what: "reactions", ..
-            } => ErrorCode::TooManyReactions,
-            Self::TooMany { .. } => ErrorCode::TooManyEdits,
+            Self::TooMany { what, .. } => match *what {
+                "editions" => ErrorCode::TooManyEdits,
+                "reactions" => ErrorCode::TooManyReactions,
+                _ => ErrorCode::TooLarge,
+            },
             Self::UnknownMessage => ErrorCode::UnknownMessage,
             Self::UnknownThread => ErrorCode::UnknownThread,
         }
@@ -141,9 +142,9 @@ pub enum StoreError {
     /// The number asked for is not greater than all in the room, or above
     /// [`Draft::MAX_SEQUENCE`](crate::messages::Draft::MAX_SEQUENCE).
     Sequence,
-    /// The message has, or the user has had, as many of these as may be.
+    /// The message has as many of these as it may have, or would have more.
     TooMany {
-        /// Of what.
+        /// Of what: `bytes`, `editions`, `reactions`.
         what: &'static str,
         /// How many there may be.
         limit: usize,

@@ -26,6 +26,11 @@ pub struct Query {
     pub order: Order,
     /// How many at most; 1 to [`Query::MAX_LIMIT`], others count as the nearest of these.
     pub limit: usize,
+    /// How many [bytes](Stored::bytes) at most, all messages together; the first is given
+    /// however large it is. A page that ends early for it has an end that leads on, as one that
+    /// ends for its limit has. No bound unless set; [`Messages`](crate::messages::Messages) bounds
+    /// it by [`MessagesConfig::max_page_bytes`](crate::messages::MessagesConfig::max_page_bytes).
+    pub max_bytes: usize,
 }
 
 impl Query {
@@ -46,6 +51,7 @@ impl Query {
             cursor: None,
             order: Order::NewestFirst,
             limit: Self::LIMIT,
+            max_bytes: usize::MAX,
         }
     }
 
@@ -71,7 +77,8 @@ pub enum Scope {
     /// The answers of a thread: the room, and the number of its first message, which is not
     /// among them.
     Thread(RoomId, u64),
-    /// Of a user, in these rooms.
+    /// Of a user, in these rooms; [`Messages`](crate::messages::Messages) takes none for all that the
+    /// user is in, and leaves those out that who asks is not in.
     User(UserId, Vec<RoomId>),
 }
 
@@ -100,6 +107,8 @@ pub struct Search {
     pub cursor: Option<Cursor>,
     /// How many at most; as [`Query::limit`].
     pub limit: usize,
+    /// How many bytes at most; as [`Query::max_bytes`].
+    pub max_bytes: usize,
 }
 
 impl Search {
@@ -112,6 +121,7 @@ impl Search {
             user: None,
             cursor: None,
             limit: Query::LIMIT,
+            max_bytes: usize::MAX,
         }
     }
 }

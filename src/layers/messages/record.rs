@@ -86,6 +86,18 @@ pub struct Stored {
     pub reactions: Vec<ReactionCount>,
 }
 
+impl Stored {
+    /// How many bytes it counts for in a page: its payload, shown or not, its metadata as JSON, and
+    /// its reactions with those who are named with them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let users = |it: &ReactionCount| it.users.iter().map(|user| user.len()).sum::<usize>();
+        let reactions = self.reactions.iter();
+        let reactions = reactions.map(|it| it.reaction.len() + users(it));
+        said(&self.payload, self.metadata.as_ref()) + reactions.sum::<usize>()
+    }
+}
+
 /// The answers to a message; those that were deleted count no more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -137,4 +149,16 @@ pub struct Edition {
     pub until: u64,
     /// Who replaced it; `None` if the server.
     pub by: Option<UserId>,
+}
+
+impl Edition {
+    /// How many bytes it counts for among others: its payload, and its metadata as JSON.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        said(&self.payload, self.metadata.as_ref())
+    }
+}
+
+fn said(payload: &Bytes, metadata: Option<&Metadata>) -> usize {
+    payload.len() + metadata.map_or(0, Metadata::bytes)
 }

@@ -61,12 +61,18 @@ pub trait MessageStore: Send + Sync + 'static {
     /// [`StoreError::Failed`].
     fn search(&self, search: &Search) -> Result<Page, StoreError>;
 
-    /// What a message said before its edits, the oldest first.
+    /// What a message said before its edits, the oldest first: the newest of them that have no more
+    /// than so many [bytes](Edition::bytes) together, and the last one however large it is.
     ///
     /// # Errors
     ///
     /// [`StoreError::UnknownMessage`], [`StoreError::Failed`].
-    fn editions(&self, room: &RoomId, sequence: u64) -> Result<Vec<Edition>, StoreError>;
+    fn editions(
+        &self,
+        room: &RoomId,
+        sequence: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Edition>, StoreError>;
 
     /// Who has had a reaction, in order: at most `limit`, after that user.
     ///

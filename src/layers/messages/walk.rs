@@ -15,6 +15,7 @@ pub(super) struct Walk {
     cursor: Option<Cursor>,
     order: Order,
     limit: usize,
+    max_bytes: usize,
 }
 
 /// Which way a walk goes.
@@ -30,6 +31,7 @@ impl Walk {
             cursor: query.cursor,
             order: query.order,
             limit: query.bounded(),
+            max_bytes: query.max_bytes,
         }
     }
 
@@ -38,6 +40,7 @@ impl Walk {
             cursor: search.cursor,
             order: Order::NewestFirst,
             limit: search.limit.clamp(1, Query::MAX_LIMIT),
+            max_bytes: search.max_bytes,
         }
     }
 
@@ -62,13 +65,33 @@ impl Walk {
         self.limit + 1
     }
 
-    /// The page of what was met, at most [`length`](Self::length) of them.
+    /// The page of what is met: of that no more is asked for than it takes to know where the page
+    /// ends.
+    ///
+    /// # Errors
+    ///
+    /// The first of what is met.
+    pub(super) fn gather<E>(
+        &self,
+        met: impl IntoIterator<Item = Result<Stored, E>>,
+    ) -> Result<Page, E> {
+        let mut page = Vec::new();
+        let mut budget = Budget::new(self.max_bytes);
+        for message in met {
+            let message = message?;
+            if page.len() == self.limit || !budget.takes(message.bytes()) {
+                return Ok(self.page(page, true));
+            }
+            page.push(message);
+        }
+        Ok(self.page(page, false))
+    }
+
+    /// The page of these, of which there may be more.
     ///
     /// A cursor is a place between messages. The ends of a page lead away from its first and its
     /// last message; an empty page has both its ends where the cursor was.
-    pub(super) fn page(&self, mut met: Vec<Stored>) -> Page {
-        let has_more = met.len() > self.limit;
-        met.truncate(self.limit);
+    fn page(&self, mut met: Vec<Stored>, has_more: bool) -> Page {
         if self.way() == Way::Older {
             met.reverse();
         }
@@ -92,5 +115,30 @@ impl Walk {
             older: oldest.or(above).filter(|_| has_older).map(Cursor::Older),
             newer: newest.or(below).map(Cursor::Newer),
         }
+    }
+}
+
+/// How many bytes may be given at once.
+#[derive(Debug)]
+pub(super) struct Budget {
+    most: usize,
+    given: Option<usize>,
+}
+
+impl Budget {
+    pub(super) fn new(bytes: usize) -> Self {
+        Self {
+            most: bytes,
+            given: None,
+        }
+    }
+
+    /// Whether something of so many bytes may be given as well. The first may, whatever it is, so
+    /// that there is a way past it.
+    pub(super) fn takes(&mut self, bytes: usize) -> bool {
+        let given = self.given.unwrap_or(0).saturating_add(bytes);
+        let takes = self.given.is_none() || given <= self.most;
+        self.given = Some(given);
+        takes
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::layers::metadata::is_deeper;
 use crate::layers::name::RoomId;
 use crate::layers::rooms::config::RoomsConfig;
 use crate::layers::rooms::error::RoomError;
@@ -271,15 +272,6 @@ fn check_metadata(metadata: &Map<String, Value>, config: &RoomsConfig) -> Result
         });
     }
     Ok(())
-}
-
-fn is_deeper(value: &Value, most: usize) -> bool {
-    match value {
-        Value::Array(_) | Value::Object(_) if most == 0 => true,
-        Value::Array(all) => all.iter().any(|it| is_deeper(it, most - 1)),
-        Value::Object(all) => all.values().any(|it| is_deeper(it, most - 1)),
-        _ => false,
-    }
 }
 
 fn check_len(field: &'static str, text: &str, limit: usize) -> Result<(), RoomError> {

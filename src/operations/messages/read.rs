@@ -43,7 +43,7 @@ const CURSOR: Argument = Argument::optional(
 const LIMIT: Argument = Argument::optional(
     "limit",
     Kind::Number,
-    "How many messages at most: 1 to 500, default 50.",
+    "How many messages at most: 1 to 500, default 50. A page ends early at 1 MiB.",
 );
 const ORDER: Argument = Argument::optional(
     "order",
@@ -145,7 +145,8 @@ pub(in crate::operations) const TABLE: &[Operation] = &[
         name: "message.editions",
         method: Method::Get,
         path: "/rooms/{room_id}/messages/{message_id}/editions",
-        summary: "What a message said before its edits, the oldest first.",
+        summary: "What a message said before its edits, the oldest first: the newest that fit in 1 MiB, \
+                  fewer than its `edits` where older ones do not.",
         who: Who::Anyone,
         arguments: &[ROOM, MESSAGE],
         run: |call| {

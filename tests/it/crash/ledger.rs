@@ -121,7 +121,9 @@ impl Entry {
         assert_eq!(kept.user.as_deref(), Some(&*self.user), "{told}");
         let of = kept.metadata.as_ref().and_then(|it| it.get("of").cloned());
         assert_eq!(of, Some(json!(self.text.len())), "{told}");
-        let editions = store.editions(&kept.room, kept.sequence).unwrap();
+        let editions = store
+            .editions(&kept.room, kept.sequence, usize::MAX)
+            .unwrap();
         let before: Vec<_> = editions.iter().map(|it| it.payload.clone()).collect();
         let was_edited = kept.edits > 0;
         assert!(is(self.edit, was_edited), "{told}");
@@ -210,7 +212,9 @@ impl Ledger {
 }
 
 fn said_at_first(store: &dyn MessageStore, message: &Stored) -> String {
-    let editions = store.editions(&message.room, message.sequence).unwrap();
+    let editions = store
+        .editions(&message.room, message.sequence, usize::MAX)
+        .unwrap();
     let first = editions.first().map_or(&message.payload, |it| &it.payload);
     String::from_utf8(first.to_vec()).unwrap()
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::World;
+use super::edit;
 use super::ids;
 use super::of;
 use super::send;
@@ -57,4 +58,14 @@ fn f25_memory_is_bounded_whatever_is_sent() {
     }
     let page = world.read(&mut ada, "ada", &of("message.history"));
     assert_eq!(ids(&page)[0], 300, "the newest are kept");
+}
+
+#[test]
+fn what_is_too_large_to_be_kept_is_called_so() {
+    let (world, mut ada) = World::with_room(&["--memory-bytes", "4000"]);
+    ada.say("short");
+    for large in [send(&"x".repeat(4000)), edit(1, &"x".repeat(4000))] {
+        let refused = world.refused(&mut ada, "ada", &large);
+        assert_eq!(refused, (413, "too_large".to_owned()));
+    }
 }

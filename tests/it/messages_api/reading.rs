@@ -219,3 +219,41 @@ fn where_nothing_is_kept_it_is_said() {
         assert_eq!(denied, (404, "feature_disabled".to_owned()), "{command}");
     }
 }
+
+/// Five messages of 400 KB, and one of as much as a message may have.
+fn pages_are_bounded_in_bytes(extra: &[&str]) {
+    let (world, mut ada) = World::with_room(extra);
+    let large = "large ".repeat(70_000);
+    // A frame of a command has no room for as much.
+    for _ in 0..5 {
+        world.done(Some("ada"), &send(&large));
+    }
+    world.done(Some("ada"), &send(&"x".repeat(1 << 20)));
+    let all = with(of("message.history"), "limit", 500);
+    let pages = walk(&world, &mut ada, &all, "older");
+    assert_eq!(pages, [vec![6], vec![5, 4], vec![3, 2], vec![1]]);
+    let oldest = with(all, "order", "oldest_first");
+    let pages = walk(&world, &mut ada, &oldest, "newer");
+    assert_eq!(pages, [vec![1, 2], vec![3, 4], vec![5], vec![6]]);
+    let found = with(of("message.search"), "query", "large");
+    let pages = walk(&world, &mut ada, &found, "older");
+    assert_eq!(pages, [vec![5, 4], vec![3, 2], vec![1]]);
+    for _ in 0..3 {
+        world.done(Some("ada"), &edit(1, &large));
+    }
+    let editions = world.read(&mut ada, "ada", &about("message.editions", 1));
+    let shown = world.read(&mut ada, "ada", &about("message.get", 1));
+    let given = editions["editions"].as_array().unwrap().len();
+    assert_eq!((given, &shown["edits"]), (2, &json!(3)));
+}
+
+#[test]
+fn a_page_of_large_messages_from_memory_ends_early() {
+    pages_are_bounded_in_bytes(&[]);
+}
+
+#[test]
+fn a_page_of_large_messages_from_a_file_ends_early() {
+    let folder = crate::crash::Folder::new("large");
+    pages_are_bounded_in_bytes(&["--data", folder.as_str(), "--sync", "normal"]);
+}

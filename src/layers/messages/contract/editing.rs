@@ -97,7 +97,7 @@ pub(in super::super) fn editions_are_kept_in_order_up_to_their_limit(store: &dyn
         (Format::Text, Some(about("de")))
     );
 
-    let editions = store.editions(&room("a"), 1).unwrap();
+    let editions = store.editions(&room("a"), 1, usize::MAX).unwrap();
     let texts: Vec<_> = editions.iter().map(|it| &it.payload[..]).collect();
     assert_eq!(texts, [b"0", b"1", b"2"]);
     let untils: Vec<_> = editions.iter().map(|it| it.until).collect();
@@ -109,6 +109,25 @@ pub(in super::super) fn editions_are_kept_in_order_up_to_their_limit(store: &dyn
     assert_eq!(langs, ["en", "en", "de"].map(|lang| Some(about(lang))));
 }
 
+pub(in super::super) fn of_editions_the_newest_that_fit_are_given(store: &dyn MessageStore) {
+    save(store, text("a", "0123456789", 1));
+    for (at, says) in [(2, "a large one, of 24 bytes"), (3, "small"), (4, "last")] {
+        write(store, edit("a", 1, says, at)).unwrap();
+    }
+    let given = |max_bytes| {
+        let editions = store.editions(&room("a"), 1, max_bytes).unwrap();
+        editions.iter().map(|it| it.until).collect::<Vec<_>>()
+    };
+    assert_eq!(given(39), [2, 3, 4]);
+    assert_eq!(given(38), [3, 4]);
+    assert_eq!(
+        given(28),
+        [4],
+        "none that is older than one that does not fit"
+    );
+    assert_eq!(given(0), [4]);
+}
+
 pub(in super::super) fn what_cannot_be_edited_says_why(store: &dyn MessageStore) {
     save_many(store, "a", 2);
     write(store, delete("a", 2, 3)).unwrap();
@@ -117,7 +136,7 @@ pub(in super::super) fn what_cannot_be_edited_says_why(store: &dyn MessageStore)
         assert_eq!(write(store, change), Err(StoreError::UnknownMessage));
         let change = delete(place, sequence, 5);
         assert_eq!(write(store, change), Err(StoreError::UnknownMessage));
-        let editions = store.editions(&room(place), sequence);
+        let editions = store.editions(&room(place), sequence, usize::MAX);
         assert_eq!(editions, Err(StoreError::UnknownMessage));
     }
     assert_eq!(
@@ -125,7 +144,7 @@ pub(in super::super) fn what_cannot_be_edited_says_why(store: &dyn MessageStore)
         Err(StoreError::Deleted)
     );
     assert_eq!(get(store, "a", 2).as_ref().map(says), Some("m2"));
-    assert_eq!(store.editions(&room("a"), 1), Ok(vec![]));
+    assert_eq!(store.editions(&room("a"), 1, usize::MAX), Ok(vec![]));
 }
 
 pub(in super::super) fn a_deleted_message_stays_as_such(store: &dyn MessageStore) {
@@ -143,7 +162,7 @@ pub(in super::super) fn a_deleted_message_stays_as_such(store: &dyn MessageStore
     let all = page(store, &Query::room(room("a")));
     assert_eq!(numbers(&all), [3, 2, 1]);
     assert_eq!(all.messages[1], deleted);
-    assert_eq!(store.editions(&room("a"), 2).unwrap().len(), 1);
+    assert_eq!(store.editions(&room("a"), 2, usize::MAX).unwrap().len(), 1);
     assert_eq!(found(store, "again", "a"), [0; 0]);
     assert_eq!(store.stats().unwrap().messages, 3);
     assert_eq!(save(store, text("a", "next", 6)).sequence, 4);

@@ -41,11 +41,14 @@ macro_rules! contract {
                 a_deleted_message_stays_as_such
                 an_edit_changes_one_row_in_place
                 editions_are_kept_in_order_up_to_their_limit
+                of_editions_the_newest_that_fit_are_given
                 what_cannot_be_edited_says_why
             }
             pages {
                 a_limited_page_since_a_number_takes_the_oldest_unseen
+                a_page_ends_where_its_bytes_do
                 a_page_is_of_its_room_alone
+                a_search_ends_where_its_bytes_do
                 an_empty_page_leads_on_from_where_it_is
                 cursors_cover_all_once_the_newest_first
                 cursors_cover_all_once_the_oldest_first

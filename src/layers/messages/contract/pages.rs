@@ -2,19 +2,24 @@
 
 use super::support::answer;
 use super::support::by;
+use super::support::get;
 use super::support::numbers;
 use super::support::page;
+use super::support::react;
 use super::support::room;
 use super::support::save;
 use super::support::save_many;
+use super::support::search;
 use super::support::text;
 use super::support::user;
+use super::support::write;
 use crate::layers::messages::cursor::Cursor;
 use crate::layers::messages::query::Order;
 use crate::layers::messages::query::Page;
 use crate::layers::messages::query::Query;
 use crate::layers::messages::query::Scope;
 use crate::layers::messages::store::MessageStore;
+use crate::layers::metadata::Metadata;
 
 fn oldest_first(mut query: Query) -> Query {
     query.order = Order::OldestFirst;
@@ -275,4 +280,75 @@ pub(in super::super) fn cursors_cover_all_once_the_oldest_first(store: &dyn Mess
         seen.extend(ids(&page(store, &query)));
         assert_eq!(seen, expected, "what comes after the end");
     }
+}
+
+/// All pages of so many bytes, from the end that the order begins with.
+fn pages_of(store: &dyn MessageStore, max_bytes: usize, order: Order) -> Vec<Vec<u64>> {
+    let mut query = Query::room(room("a"));
+    (query.max_bytes, query.order) = (max_bytes, order);
+    let mut pages = Vec::new();
+    loop {
+        let found = page(store, &query);
+        if found.messages.is_empty() {
+            return pages;
+        }
+        pages.push(numbers(&found));
+        query.cursor = match order {
+            Order::NewestFirst => found.older,
+            Order::OldestFirst => found.newer,
+        };
+        if query.cursor.is_none() {
+            return pages;
+        }
+    }
+}
+
+pub(in super::super) fn a_page_ends_where_its_bytes_do(store: &dyn MessageStore) {
+    for (at, bytes) in [(1, 10), (2, 10), (3, 100), (4, 10), (5, 10)] {
+        save(store, text("a", &"x".repeat(bytes), at));
+    }
+    let newest = Order::NewestFirst;
+    assert_eq!(
+        pages_of(store, 20, newest),
+        [vec![5, 4], vec![3], vec![2, 1]]
+    );
+    assert_eq!(
+        pages_of(store, 20, Order::OldestFirst),
+        [vec![1, 2], vec![3], vec![4, 5]],
+        "one that is larger is a page of its own"
+    );
+    assert_eq!(
+        pages_of(store, 119, newest),
+        [vec![5, 4], vec![3, 2], vec![1]]
+    );
+    assert_eq!(pages_of(store, 120, newest), [vec![5, 4, 3], vec![2, 1]]);
+    assert_eq!(pages_of(store, 140, newest), [vec![5, 4, 3, 2, 1]]);
+    assert_eq!(pages_of(store, 0, newest), [[5], [4], [3], [2], [1]]);
+    // What is said about a message, and with it, counts as well.
+    write(store, react("a", 5, "ada", "++")).unwrap();
+    assert_eq!(get(store, "a", 5).unwrap().bytes(), 10 + 2 + 3);
+    let about = serde_json::json!({ "lang": "en" });
+    let mut draft = text("a", "0123456789", 6);
+    draft.metadata = Some(Metadata::new(about.as_object().unwrap().clone()).unwrap());
+    assert_eq!(save(store, draft).bytes(), 10 + r#"{"lang":"en"}"#.len());
+    assert_eq!(pages_of(store, 38, newest)[0], [6, 5]);
+    assert_eq!(pages_of(store, 37, newest)[0], [6]);
+}
+
+pub(in super::super) fn a_search_ends_where_its_bytes_do(store: &dyn MessageStore) {
+    for at in 1..=5 {
+        save(store, text("a", "red button", at));
+    }
+    let mut search = search(store, "red", &["a"]);
+    let mut found = Vec::new();
+    search.max_bytes = 25;
+    loop {
+        let page = store.search(&search).unwrap();
+        found.push(numbers(&page));
+        search.cursor = page.older;
+        if search.cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, [vec![5, 4], vec![3, 2], vec![1]]);
 }

@@ -73,7 +73,7 @@ pub(in super::super) fn a_forgotten_room_leaves_nothing(store: &dyn MessageStore
     let of_ada = Query::new(Scope::User(user("ada"), vec![room("a"), room("b")]));
     assert_eq!(page(store, &of_ada).messages.len(), 1);
     assert_eq!(found(store, "words", "a"), [0; 0]);
-    let editions = store.editions(&room("a"), 7);
+    let editions = store.editions(&room("a"), 7, usize::MAX);
     assert_eq!(editions, Err(StoreError::UnknownMessage));
     assert_eq!(store.stats().map(|it| (it.messages, it.rooms)), Ok((1, 1)));
 
@@ -81,7 +81,7 @@ pub(in super::super) fn a_forgotten_room_leaves_nothing(store: &dyn MessageStore
     assert_eq!((first.sequence, first.at, first.edits), (1, 2, 0));
     save(store, numbered(7, text("a", "seventh", 3)));
     assert_eq!(get(store, "a", 7).unwrap().reactions, []);
-    assert_eq!(store.editions(&room("a"), 7), Ok(vec![]));
+    assert_eq!(store.editions(&room("a"), 7, usize::MAX), Ok(vec![]));
     let removed = write(store, Change::ForgetUser(user("ada")));
     assert_eq!(removed, Ok(Written::Removed(2)));
     write(store, Change::ForgetUser(user("bob"))).unwrap();

@@ -26,6 +26,7 @@ use crate::layers::messages::store::MessageStore;
 use crate::layers::messages::store::Retention;
 use crate::layers::messages::store::StoreStats;
 use crate::layers::messages::store::Written;
+use crate::layers::messages::walk::Budget;
 use crate::layers::messages::walk::Walk;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
@@ -120,12 +121,21 @@ impl MessageStore for MemoryStore {
             messages.extend(found.messages);
             among = found.next;
         }
-        Ok(walk.page(messages))
+        walk.gather(messages.into_iter().map(Ok))
     }
 
-    fn editions(&self, room: &RoomId, sequence: u64) -> Result<Vec<Edition>, StoreError> {
+    fn editions(
+        &self,
+        room: &RoomId,
+        sequence: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Edition>, StoreError> {
         let state = self.state.read();
-        Ok(state.kept(room, sequence)?.editions.clone())
+        let editions = &state.kept(room, sequence)?.editions;
+        let mut budget = Budget::new(max_bytes);
+        let newest = editions.iter().rev();
+        let count = newest.take_while(|it| budget.takes(it.bytes())).count();
+        Ok(editions[editions.len() - count..].to_vec())
     }
 
     fn reactors(

@@ -1,6 +1,7 @@
 //! Edits, deletions and reactions: who may, and who is told.
 
 use std::slice::from_ref;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;

@@ -55,7 +55,10 @@ impl Messages {
         self.ask(stays, move |inner| inner.known(&room, sequence))
     }
 
-    /// Some messages: see [`Query`]. Of a user's, those in rooms that the actor is in.
+    /// Some messages: see [`Query`]. Of a [user's](Scope::User), those in rooms that the actor is in:
+    /// other rooms are left out, named or not, and are no error. A page has no
+    /// more bytes than [`MessagesConfig::max_page_bytes`](crate::messages::MessagesConfig::max_page_bytes),
+    /// however many messages are asked for.
     ///
     /// # Errors
     ///
@@ -79,26 +82,35 @@ impl Messages {
         if let Err(error) = checked {
             return Pending::ready(Err(MessageError::Room(error)));
         }
+        query.max_bytes = query.max_bytes.min(self.inner.config.max_page_bytes);
         self.ask(stays, move |inner| {
             inner.store.page(&query).map_err(MessageError::Store)
         })
     }
 
-    /// Messages with some words: see [`Search`]. Without rooms, in all that the actor is in.
+    /// Messages with some words: see [`Search`]. Without rooms, in all that the actor is in. A page
+    /// has no more bytes than one of [`Messages::page`].
     ///
     /// # Errors
     ///
-    /// As [`Messages::get`], of any of the rooms.
+    /// As [`Messages::get`], of any of the rooms that are named.
     pub fn search(&self, actor: &Actor, mut search: Search) -> Pending<Result<Page, MessageError>> {
+        let rooms = &self.inner.rooms;
         if let (true, Actor::User(user)) = (search.rooms.is_empty(), actor) {
-            search.rooms = self.inner.rooms.rooms_of(user);
-        }
-        let stays = self.stays(&search.rooms);
-        for room in &search.rooms {
-            if let Err(error) = self.inner.rooms.check_reader(actor, room) {
-                return Pending::ready(Err(MessageError::Room(error)));
+            search.rooms = rooms.rooms_of(user);
+            // One that was left or deleted a moment ago is simply none of them.
+            search
+                .rooms
+                .retain(|room| rooms.check_reader(actor, room).is_ok());
+        } else {
+            for room in &search.rooms {
+                if let Err(error) = rooms.check_reader(actor, room) {
+                    return Pending::ready(Err(MessageError::Room(error)));
+                }
             }
         }
+        search.max_bytes = search.max_bytes.min(self.inner.config.max_page_bytes);
+        let stays = self.stays(&search.rooms);
         self.look_for(stays, move |inner| {
             inner.store.search(&search).map_err(MessageError::Store)
         })
@@ -106,6 +118,9 @@ impl Messages {
 
     /// What a message said before its edits, the oldest first. Of one that was deleted, only for
     /// whoever has [`Permission::DeleteMessage`].
+    ///
+    /// These are the newest that have no more bytes than a [page](Messages::page); there are fewer
+    /// of them than [`Stored::edits`] where older ones are left out.
     ///
     /// # Errors
     ///
@@ -126,7 +141,9 @@ impl Messages {
             if inner.known(&room, sequence)?.deleted.is_some() && !sees_deleted {
                 return Err(MessageError::Store(StoreError::Deleted));
             }
-            let editions = inner.store.editions(&room, sequence);
+            let editions = inner
+                .store
+                .editions(&room, sequence, inner.config.max_page_bytes);
             editions.map_err(MessageError::Store)
         })
     }
@@ -161,23 +178,27 @@ impl Messages {
     ///
     /// # Errors
     ///
-    /// [`MessageError::Room`] when the user is in none of one of the rooms.
+    /// [`MessageError::Room`] when the user is not in one of the rooms that are named.
     pub fn unread(
         &self,
         user: &UserId,
         rooms: Vec<RoomId>,
     ) -> Pending<Result<Vec<Unread>, MessageError>> {
-        let rooms = if rooms.is_empty() {
-            self.inner.rooms.rooms_of(user)
-        } else {
+        let are_named = !rooms.is_empty();
+        let rooms = if are_named {
             rooms
+        } else {
+            self.inner.rooms.rooms_of(user)
         };
         let stays = self.stays(&rooms);
-        let read = rooms.into_iter().map(|room| {
+        let markers = rooms.into_iter().map(|room| {
             let read = self.inner.rooms.read_marker(user, &room)?;
             Ok::<_, RoomError>((room, read))
         });
-        let markers = match read.collect::<Result<Vec<_>, _>>() {
+        // Of those not named, one that was left or deleted a moment ago is simply none of them.
+        let markers = markers.filter(|marker| are_named || marker.is_ok());
+        let markers = markers.collect::<Result<Vec<_>, _>>();
+        let markers = match markers {
             Ok(markers) => markers,
             Err(error) => return Pending::ready(Err(MessageError::Room(error))),
         };
@@ -185,7 +206,9 @@ impl Messages {
         self.ask(stays, move |inner| {
             let most = inner.config.max_unread;
             let counted = markers.into_iter().map(|(room, read)| {
-                let count = inner.store.unread(&room, &user, read, most + 1);
+                let count = inner
+                    .store
+                    .unread(&room, &user, read, most.saturating_add(1));
                 let count = count.map_err(MessageError::Store)?;
                 Ok(Unread {
                     room,

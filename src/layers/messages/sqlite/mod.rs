@@ -165,10 +165,15 @@ impl MessageStore for SqliteStore {
         self.read(|db| Ok(search::search(db, search)?))
     }
 
-    fn editions(&self, room: &RoomId, sequence: u64) -> Result<Vec<Edition>, StoreError> {
+    fn editions(
+        &self,
+        room: &RoomId,
+        sequence: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Edition>, StoreError> {
         self.read(|db| {
             let id = row::find(db, room, sequence)?.ok_or(StoreError::UnknownMessage)?;
-            Ok(row::editions(db, id)?)
+            Ok(row::editions(db, id, max_bytes)?)
         })
     }
 

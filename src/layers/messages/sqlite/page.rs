@@ -28,8 +28,7 @@ pub(super) fn page(db: &Connection, query: &Query) -> rusqlite::Result<Page> {
 /// The page of the messages that a walk has met.
 pub(super) fn found(db: &Connection, walk: &Walk, ids: Vec<i64>) -> rusqlite::Result<Page> {
     let met = ids.into_iter().map(|id| row::load(db, id));
-    let met = met.filter_map(Result::transpose);
-    Ok(walk.page(met.collect::<rusqlite::Result<_>>()?))
+    walk.gather(met.filter_map(Result::transpose))
 }
 
 /// Between which ids a walk stays.

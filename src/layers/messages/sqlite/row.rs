@@ -13,6 +13,7 @@ use crate::layers::messages::record::Edition;
 use crate::layers::messages::record::ReactionCount;
 use crate::layers::messages::record::Replies;
 use crate::layers::messages::record::Stored;
+use crate::layers::messages::walk::Budget;
 use crate::layers::metadata::Metadata;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
@@ -37,10 +38,10 @@ pub(super) const REACTORS: &str = "
     SELECT u.name FROM reactions x INDEXED BY reactions_by_tally JOIN users u ON u.id = x.user
     WHERE x.tally = ?1 AND x.id > ?2 ORDER BY x.id LIMIT ?3";
 
-/// What a message said.
+/// What a message said, the newest first.
 pub(super) const EDITIONS: &str = "
     SELECT e.format, e.metadata, e.payload, e.until, u.name
-    FROM editions e LEFT JOIN users u ON u.id = e.editor WHERE e.message = ?1 ORDER BY e.id";
+    FROM editions e LEFT JOIN users u ON u.id = e.editor WHERE e.message = ?1 ORDER BY e.id DESC";
 
 /// The id of a message.
 pub(super) const FIND: &str = "
@@ -134,10 +135,14 @@ pub(super) fn reactors(
     users.collect()
 }
 
-/// What a message said before its edits.
-pub(super) fn editions(db: &Connection, message: i64) -> rusqlite::Result<Vec<Edition>> {
+/// What a message said before its edits: the newest that have so many bytes, the oldest first.
+pub(super) fn editions(
+    db: &Connection,
+    message: i64,
+    max_bytes: usize,
+) -> rusqlite::Result<Vec<Edition>> {
     let mut statement = db.prepare_cached(EDITIONS)?;
-    let editions = statement.query_map([message], |row| {
+    let newest = statement.query_map([message], |row| {
         Ok(Edition {
             format: format(row, 0)?,
             metadata: metadata(row, 1)?,
@@ -146,7 +151,17 @@ pub(super) fn editions(db: &Connection, message: i64) -> rusqlite::Result<Vec<Ed
             by: user(row, 4)?,
         })
     })?;
-    editions.collect()
+    let mut budget = Budget::new(max_bytes);
+    let mut editions = Vec::new();
+    for edition in newest {
+        let edition = edition?;
+        if !budget.takes(edition.bytes()) {
+            break;
+        }
+        editions.push(edition);
+    }
+    editions.reverse();
+    Ok(editions)
 }
 
 fn user(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<UserId>> {

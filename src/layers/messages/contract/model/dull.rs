@@ -28,7 +28,7 @@ use crate::layers::name::UserId;
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     message: Stored,
-    pub(super) editions: Vec<Edition>,
+    editions: Vec<Edition>,
     reactions: Vec<(Box<str>, UserId)>,
 }
 
@@ -56,6 +56,14 @@ impl Row {
     pub(super) fn reactors(&self, reaction: &str) -> Vec<UserId> {
         let of_it = self.reactions.iter().filter(|it| *it.0 == *reaction);
         of_it.map(|it| it.1.clone()).collect()
+    }
+
+    pub(super) fn newest_editions(&self, most: usize) -> Vec<Edition> {
+        let from = (0..self.editions.len()).find(|at| {
+            let bytes = self.editions[*at..].iter().map(Edition::bytes);
+            bytes.sum::<usize>() <= most || *at + 1 == self.editions.len()
+        });
+        from.map_or_else(Vec::new, |from| self.editions[from..].to_vec())
     }
 
     fn is_at(&self, room: &RoomId, sequence: u64) -> bool {
@@ -133,7 +141,7 @@ impl Dull {
             rows.map(Row::stored).collect(),
             query.cursor,
             query.order,
-            query.bounded(),
+            (query.bounded(), query.max_bytes),
         )
     }
 
@@ -153,7 +161,7 @@ impl Dull {
             rows.map(Row::stored).collect(),
             search.cursor,
             Order::NewestFirst,
-            limit,
+            (limit, search.max_bytes),
         )
     }
 
@@ -173,7 +181,12 @@ impl Dull {
 }
 
 /// The page of these messages, which are in the order of their ids.
-fn cut(mut found: Vec<Stored>, cursor: Option<Cursor>, order: Order, limit: usize) -> Page {
+fn cut(
+    mut found: Vec<Stored>,
+    cursor: Option<Cursor>,
+    order: Order,
+    (limit, bytes): (usize, usize),
+) -> Page {
     let goes_newer = match cursor {
         Some(cursor) => matches!(cursor, Cursor::Newer(_)),
         None => order == Order::OldestFirst,
@@ -183,6 +196,16 @@ fn cut(mut found: Vec<Stored>, cursor: Option<Cursor>, order: Order, limit: usiz
         Some(Cursor::Older(id)) => it.id < id,
         None => true,
     });
+    let fits = |count: &usize| {
+        let nearest: Vec<_> = if goes_newer {
+            found.iter().take(*count).collect()
+        } else {
+            found.iter().rev().take(*count).collect()
+        };
+        nearest.into_iter().map(Stored::bytes).sum::<usize>() <= bytes
+    };
+    let most = (1..=found.len()).rev().find(fits).unwrap_or(1);
+    let limit = limit.min(most);
     let over = found.len().saturating_sub(limit);
     if goes_newer {
         found.truncate(limit);

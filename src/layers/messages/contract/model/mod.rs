@@ -92,8 +92,10 @@ fn compare(store: &dyn MessageStore, model: &Dull) -> Result<(), TestCaseError> 
         for sequence in 0..=last.min(80) + 1 {
             let row = model.get(&room, sequence);
             prop_assert_eq!(store.get(&room, sequence), Ok(row.map(dull::Row::stored)));
-            let editions = store.editions(&room, sequence).ok();
-            prop_assert_eq!(editions, row.map(|row| row.editions.clone()));
+            for most in [usize::MAX, 9] {
+                let editions = store.editions(&room, sequence, most).ok();
+                prop_assert_eq!(editions, row.map(|row| row.newest_editions(most)));
+            }
             let reactors = store.reactors(&room, sequence, "+", None, 99).ok();
             prop_assert_eq!(reactors, row.map(|row| row.reactors("+")));
         }

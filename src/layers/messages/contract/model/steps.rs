@@ -182,8 +182,8 @@ fn page() -> impl Strategy<Value = Query> {
     let order = select(vec![Order::NewestFirst, Order::OldestFirst]);
     let user = option::weighted(0.3, select(users()));
     let filters = (user, time(), time(), proptest::bool::weighted(0.3));
-    (scope(), filters, cursor(), order, 0_usize..9).prop_map(
-        |(scope, filters, cursor, order, limit)| {
+    (scope(), filters, cursor(), order, most()).prop_map(
+        |(scope, filters, cursor, order, (limit, max_bytes))| {
             let (user, from, until, roots) = filters;
             Query {
                 scope,
@@ -194,29 +194,31 @@ fn page() -> impl Strategy<Value = Query> {
                 cursor,
                 order,
                 limit,
+                max_bytes,
             }
         },
     )
 }
 
+/// How many messages, and how many bytes.
+fn most() -> impl Strategy<Value = (usize, usize)> {
+    let bytes = prop_oneof![2 => Just(usize::MAX), 1 => 0_usize..40];
+    (0_usize..9, bytes)
+}
+
 pub(super) fn ask() -> impl Strategy<Value = Ask> {
     let terms = select(vec!["red", "red*", "\"red blue\"", "red -blue", "blue red"]);
     let user = option::weighted(0.3, select(users()));
-    let search = (
-        terms,
-        subsequence(rooms(), 0..=3),
-        user,
-        cursor(),
-        0_usize..9,
-    );
+    let search = (terms, subsequence(rooms(), 0..=3), user, cursor(), most());
     prop_oneof![
         3 => page().prop_map(Ask::Page),
-        1 => search.prop_map(|(terms, rooms, user, cursor, limit)| Ask::Search(Search {
+        1 => search.prop_map(|(terms, rooms, user, cursor, (limit, max_bytes))| Ask::Search(Search {
             terms: terms.parse().unwrap(),
             rooms,
             user,
             cursor,
             limit,
+            max_bytes,
         })),
     ]
 }

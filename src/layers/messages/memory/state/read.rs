@@ -1,6 +1,7 @@
 //! How what is kept is found.
 
 use std::collections::BinaryHeap;
+use std::convert::Infallible;
 use std::ops::Range;
 use std::slice;
 
@@ -71,8 +72,8 @@ impl State {
             let is_by = user.is_none_or(|user| met.message.user.as_ref() == Some(user));
             is_by && !(query.roots && met.message.thread.is_some())
         });
-        let met = met.take(walk.length()).map(|met| met.stored());
-        walk.page(met.collect())
+        let Ok(page) = walk.gather(met.map(|met| Ok::<_, Infallible>(met.stored())));
+        page
     }
 
     /// The next messages that a search finds among these, at most `wanted`; it may stop before.

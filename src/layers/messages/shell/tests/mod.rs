@@ -2,6 +2,8 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -103,8 +105,13 @@ impl MessageStore for Store {
         self.memory.search(search)
     }
 
-    fn editions(&self, room: &RoomId, sequence: u64) -> Result<Vec<Edition>, StoreError> {
-        self.memory.editions(room, sequence)
+    fn editions(
+        &self,
+        room: &RoomId,
+        sequence: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Edition>, StoreError> {
+        self.memory.editions(room, sequence, max_bytes)
     }
 
     fn reactors(
@@ -687,4 +694,58 @@ proptest! {
             prop_assert_eq!(pending.wait().unwrap().id, index as u64 + 1);
         }
     }
+}
+
+#[test]
+fn unread_messages_may_be_counted_without_a_bound() {
+    for blocks in [false, true] {
+        let mut config = MessagesConfig::new();
+        config.max_unread = u64::MAX;
+        let place = Place::with(blocks, config);
+        place.send("ada", "one").unwrap();
+        place.send("ada", "two").unwrap();
+        let unread = place.messages.unread(&user("bob"), Vec::new()).wait();
+        let unread = &unread.unwrap()[0];
+        assert_eq!((unread.count, unread.more), (2, false));
+    }
+}
+
+/// A room that is left or deleted in between is none of the user's any more, and no mistake of it.
+#[test]
+fn rooms_that_were_not_named_may_go_meanwhile() {
+    let place = Place::new(false);
+    let bob = user("bob");
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // Relaxed: it says when to end, and nothing else.
+            while !is_over.load(Ordering::Relaxed) {
+                let options = RoomOptions::new("Short");
+                let short = place.rooms.create(&actor("bob"), options).unwrap().id;
+                place.rooms.leave(&bob, &place.room).unwrap();
+                place.rooms.delete(&actor("bob"), &short).unwrap();
+                place.rooms.join(&bob, &place.room, None).unwrap();
+            }
+        });
+        let asked: Vec<_> = (0..2000)
+            .map(|_| {
+                let unread = place.messages.unread(&bob, Vec::new()).wait().map(drop);
+                let search = Search::new("word".parse().unwrap(), Vec::new());
+                let found = place.messages.search(&actor("bob"), search).wait();
+                unread.and_then(|()| found.map(drop))
+            })
+            .collect();
+        // Relaxed: as above.
+        is_over.store(true, Ordering::Relaxed);
+        let refused = asked.into_iter().find_map(Result::err);
+        assert_eq!(refused, None);
+    });
+    // One that is named is one that must be there.
+    let gone = vec![RoomId::parse("gone").unwrap()];
+    let unread = place.messages.unread(&bob, gone.clone()).wait();
+    let unknown = MessageError::Room(RoomError::UnknownRoom);
+    assert_eq!(unread.unwrap_err(), unknown);
+    let search = Search::new("word".parse().unwrap(), gone);
+    let found = place.messages.search(&actor("bob"), search).wait();
+    assert_eq!(found.unwrap_err(), unknown);
 }

@@ -130,7 +130,7 @@ fn an_edit_keeps_what_was_said() {
     );
     assert_eq!(edited.metadata, saved.metadata, "it was left");
     message(change(&store, edit("a", 1, "three", 6)));
-    let editions = store.editions(&room("a"), 1).unwrap();
+    let editions = store.editions(&room("a"), 1, usize::MAX).unwrap();
     let said: Vec<_> = editions
         .iter()
         .map(|edition| &edition.payload[..])
@@ -148,7 +148,7 @@ fn an_edit_keeps_what_was_said() {
         Err(StoreError::UnknownMessage)
     );
     assert_eq!(
-        store.editions(&room("a"), 2),
+        store.editions(&room("a"), 2, usize::MAX),
         Err(StoreError::UnknownMessage)
     );
 }
@@ -167,7 +167,7 @@ fn what_is_deleted_is_marked_once_and_not_changed_again() {
         (&deleted.payload[..], deleted.reactions.len()),
         (&b"new"[..], 1)
     );
-    assert_eq!(store.editions(&room("a"), 1).unwrap().len(), 1);
+    assert_eq!(store.editions(&room("a"), 1, usize::MAX).unwrap().len(), 1);
     assert_eq!(change(&store, delete("a", 1, 6)), Ok(Written::Nothing));
     assert_eq!(get(&store, "a", 1), deleted);
     for refused in [edit("a", 1, "x", 7), react("a", 1, "bob", "-")] {

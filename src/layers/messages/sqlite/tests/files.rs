@@ -29,7 +29,7 @@ fn everything_is_there_when_opened_again() {
     let before = (
         store.page(&query),
         store.rooms(),
-        store.editions(&room("a"), 1),
+        store.editions(&room("a"), 1, usize::MAX),
     );
     let last = save(&store, draft("b", "ada", "last", 33));
     assert_eq!(
@@ -47,7 +47,7 @@ fn everything_is_there_when_opened_again() {
     let mut after = (
         store.page(&query),
         store.rooms(),
-        store.editions(&room("a"), 1),
+        store.editions(&room("a"), 1, usize::MAX),
     );
     let (old, new) = (before.0.unwrap(), after.0.unwrap());
     assert_eq!(
@@ -177,7 +177,10 @@ fn a_file_of_version_1_is_brought_up_and_read() {
     assert_eq!((root.replies.count, root.replies.last_at), (1, 2000));
     assert_eq!(root.reactions[0].users, [user("bob")]);
     assert_eq!(get(&store, "lobby", 2).thread, Some(1));
-    assert_eq!(store.editions(&room("lobby"), 1).unwrap().len(), 1);
+    assert_eq!(
+        store.editions(&room("lobby"), 1, usize::MAX).unwrap().len(),
+        1
+    );
     assert_eq!(found(&store, "there", &["lobby"]), [1]);
     assert_eq!(store.rooms().unwrap().len(), 1);
     let next = save(&store, draft("lobby", "cat", "next", 1));

@@ -168,7 +168,12 @@ fn a_room_is_kept_as_it_is_and_forgotten_with_all_that_is_in_it() {
         "an id is not given again"
     );
     assert_eq!((again.at, again.reactions.len()), (1, 0));
-    assert!(store.editions(&room("a"), 1).unwrap().is_empty());
+    assert!(
+        store
+            .editions(&room("a"), 1, usize::MAX)
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]
