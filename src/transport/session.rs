@@ -205,7 +205,7 @@ impl Session {
         let sessions = self.layers.as_ref().and_then(Layers::sessions);
         let (answer, commands, old) = asked.resume(sessions, self.client.user(), &self.notes);
         if let Some(old) = old.and_then(|old| self.hub.client(old)) {
-            old.close(Disconnect::GONE);
+            old.close(Disconnect::RESUMED);
         }
         Outcome::Resumed { answer, commands }
     }

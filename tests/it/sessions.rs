@@ -318,6 +318,7 @@ fn a_connection_that_is_still_there_gives_way() {
     let reply = ask_only(&mut new, &resume);
     assert_eq!(reply["data"]["resumed"], true);
     throng.stats_until(|stats| stats["clients"] == 1);
+    assert_eq!(old.rest().1, (3502, "resumed elsewhere".to_owned()));
     let seen = until(&mut new, Vec::new(), |seen| {
         seen.iter().any(|push| push["reply_to"] == "restore:0")
     });
@@ -327,6 +328,45 @@ fn a_connection_that_is_still_there_gives_way() {
         !texts(seen, "channel_id", "news.a").is_empty()
     });
     assert_eq!(texts(&seen, "channel_id", "news.a"), ["x"]);
+}
+
+#[test]
+fn a_connection_that_is_still_there_takes_no_place_of_the_one_that_resumes_it() {
+    let throng = start(&["--max-connections-per-user", "1"]);
+    let open = |path: &str| Ws::open(throng.address, path);
+    let too_many = (3504, "too many connections".to_owned());
+    // It does not read, so nothing that it is told brings it to hang up.
+    let mut old = throng.ws_as("ada");
+    ask_only(
+        &mut old,
+        &json!({"id": 0, "type": "subscribe", "channel_id": "news.a"}),
+    );
+    let id = session(&old);
+    for path in [
+        "/ws?user=ada",
+        "/ws?user=ada&resume",
+        "/ws?user=ada&resume=",
+        "/ws?user=ada&resume=abcdefghijklmnopqrstuvwxyz",
+    ] {
+        assert_eq!(open(path).closed(), too_many, "{path}");
+    }
+    // A secret of another user's opens nothing.
+    let eve = open(&format!("/ws?user=eve&resume={id}")).greeted();
+    assert_eq!(
+        ask_only(&mut old, &json!({"id": 1, "type": "ping"}))["type"],
+        "pong"
+    );
+    drop(eve);
+
+    let mut new = open(&format!("/ws?user=ada&resume={id}")).greeted();
+    let resume = json!({"id": 2, "type": "session.resume", "session_id": id});
+    let reply = ask_only(&mut new, &resume);
+    assert_eq!(reply["data"]["restored"], 1, "{reply}");
+    assert_eq!(old.rest().1, (3502, "resumed elsewhere".to_owned()));
+    assert_eq!(open("/ws?user=ada").closed(), too_many, "one, as before");
+    drop(new);
+    throng.stats_until(|stats| stats["clients"] == 0);
+    open("/ws?user=ada").greeted();
 }
 
 #[test]
