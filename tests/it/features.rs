@@ -52,7 +52,12 @@ fn test(text: &str) -> Option<(String, String)> {
 fn exists(module: &str, name: &str) -> bool {
     [".rs", "/mod.rs"].iter().any(|end| {
         let source = fs::read_to_string(file(&format!("{module}{end}")));
-        source.is_ok_and(|source| source.contains(&format!("\nfn {name}")))
+        let kinds = ["fn", "async fn"];
+        source.is_ok_and(|source| {
+            kinds
+                .iter()
+                .any(|kind| source.contains(&format!("\n{kind} {name}")))
+        })
     })
 }
 
