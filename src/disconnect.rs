@@ -65,6 +65,8 @@ impl Disconnect {
     pub const BAD_REQUEST: Self = Self::known(3501, "bad request");
     /// The client has no right, or no longer, to be here.
     pub const UNAUTHORIZED: Self = Self::known(3507, "unauthorized");
+    /// The client goes on over another connection, which has its session now.
+    pub const RESUMED: Self = Self::known(3502, "resumed elsewhere");
     /// An operator or the application removed the client for good.
     pub const KICKED: Self = Self::known(3503, "kicked");
     /// The limit on connections was reached.

@@ -291,6 +291,15 @@ impl Layers {
         Ok((client, outbox, attendance))
     }
 
+    /// Disconnects the connection that still has a session of this user's, if there is one, so that
+    /// whoever goes on with that session finds a place. The session is not touched.
+    pub fn give_way(&self, session: &str, user: Option<&UserId>) {
+        let connected = |sessions: &Sessions| sessions.connected(session, user);
+        if let Some(client) = self.sessions().and_then(connected) {
+            self.inner.users.replace(client);
+        }
+    }
+
     /// Has a client receive the rooms of its user from now on, each from the position that it
     /// has, if one is given: see [`Rooms::attach_since`].
     pub fn attach(&self, client: &Client, positions: &HashMap<RoomId, StreamPosition>) {

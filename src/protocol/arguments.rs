@@ -263,4 +263,4 @@ impl<'de> Visitor<'de> for Reader {
 }
 
 /// The most fields of a request: each is compared with those before it.
-const MOST_FIELDS: usize = 64;
+pub(crate) const MOST_FIELDS: usize = 64;

@@ -27,6 +27,8 @@ pub use crate::code::ErrorCode;
 pub use crate::layers::Timestamp;
 
 pub use self::arguments::Arguments;
+#[cfg(feature = "server")]
+pub(crate) use self::arguments::MOST_FIELDS;
 pub use self::arguments::invalid;
 pub use self::arguments::missing;
 pub use self::command::Command;

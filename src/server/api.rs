@@ -1,5 +1,7 @@
 //! The REST API: what an operator or a backend asks of the hub.
 
+use std::fmt::Display;
+
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::Query;
@@ -159,6 +161,7 @@ fn client_id(id: Named) -> Result<ClientId, Problem> {
     id.parse().map_err(|_| Problem::unknown_client())
 }
 
-fn bad_path(rejection: PathRejection) -> Problem {
+/// What is said of a path that cannot be decoded.
+pub(super) fn bad_path(rejection: impl Display) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "invalid_path", rejection)
 }

@@ -6,6 +6,7 @@ use axum::extract::Query;
 use axum::extract::RawPathParams;
 use axum::extract::Request;
 use axum::extract::State;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::StatusCode;
 use axum::http::Uri;
 use axum::http::header;
@@ -27,23 +28,30 @@ use crate::operations::Who;
 use crate::operations::all;
 use crate::operations::document;
 use crate::protocol::Fault;
+use crate::protocol::MOST_FIELDS;
 use crate::protocol::invalid;
+use crate::server::api::bad_path;
 use crate::server::body;
 use crate::server::routes::App;
 use crate::transport::Problem;
 use crate::transport::fault::no_layers;
+
+type Named = Result<RawPathParams, RawPathParamsRejection>;
 
 /// The routes of all operations, and of the document that describes them.
 pub(super) fn router() -> Router<App> {
     let routes = all().filter(|operation| operation.who != Who::Connection);
     let router = Router::new().route("/openapi.json", get(openapi));
     routes.fold(router, |router, operation| {
-        let handler = async move |State(app): State<App>, path: RawPathParams, request: Request| {
-            match answer(&app, operation, &path, request).await {
+        let handler =
+            async move |State(app): State<App>, path: Named, request: Request| match answer(
+                &app, operation, path, request,
+            )
+            .await
+            {
                 Ok(answer) => respond(&answer),
                 Err(problem) => IntoResponse::into_response(problem),
-            }
-        };
+            };
         router.route(operation.path, on(filter(operation.method), handler))
     })
 }
@@ -55,9 +63,10 @@ async fn openapi() -> impl IntoResponse {
 async fn answer(
     app: &App,
     operation: &Operation,
-    path: &RawPathParams,
+    path: Named,
     request: Request,
 ) -> Result<Answer, Problem> {
+    let path = path.map_err(bad_path)?;
     let layers = app.gateway.layers().ok_or_else(no_layers)?;
     let query = pairs(request.uri())?;
     let in_query = matches!(operation.method, Method::Get | Method::Delete);
@@ -70,7 +79,7 @@ async fn answer(
             _ => {}
         }
     }
-    for (name, value) in path {
+    for (name, value) in &path {
         arguments.set(name, value);
     }
     let call = Call {
@@ -93,9 +102,13 @@ fn user(id: &str) -> Result<Actor, Fault> {
         .map_err(|error| invalid("actor", "the id of a user").because(&error))
 }
 
-/// The names and values of a query, read as a form is.
+/// The names and values of a query, read as a form is; as many as a body may have fields.
 fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
-    match Query::try_from_uri(uri) {
+    match Query::<Vec<_>>::try_from_uri(uri) {
+        Ok(Query(pairs)) if pairs.len() > MOST_FIELDS => {
+            let why = format!("more than {MOST_FIELDS} fields in the query");
+            Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_field", why))
+        }
         Ok(Query(pairs)) => Ok(pairs),
         Err(error) => Err(Problem::new(
             StatusCode::BAD_REQUEST,

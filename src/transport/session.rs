@@ -20,6 +20,7 @@ use crate::layers::RoomId;
 use crate::layers::Stamp;
 use crate::layers::UserId;
 use crate::layers::is_reserved;
+use crate::layers::presence::Presence;
 use crate::layers::sessions;
 use crate::layers::sessions::Note;
 use crate::message::Message;
@@ -140,10 +141,7 @@ impl Session {
         Outcome::Now(match command {
             Command::Operation { name, arguments } => {
                 match self.operate(&name, &arguments).map(Answer::settled) {
-                    Ok(Ok(answer)) => {
-                        self.notes.done(&name, &arguments);
-                        Ok(Done::Answered(answer))
-                    }
+                    Ok(Ok(answer)) => Ok(Done::Answered(answer)),
                     Ok(Err(later)) => return Outcome::Answering(later),
                     Err(fault) => Err(fault),
                 }
@@ -203,9 +201,11 @@ impl Session {
         };
         self.attach(&asked.rooms);
         let sessions = self.layers.as_ref().and_then(Layers::sessions);
-        let (answer, commands, old) = asked.resume(sessions, self.client.user(), &self.notes);
+        let presence = self.layers.as_ref().and_then(Layers::presence);
+        let (answer, commands, old) =
+            asked.resume(sessions, presence, self.client.user(), &self.notes);
         if let Some(old) = old.and_then(|old| self.hub.client(old)) {
-            old.close(Disconnect::GONE);
+            old.close(Disconnect::RESUMED);
         }
         Outcome::Resumed { answer, commands }
     }
@@ -230,7 +230,11 @@ impl Session {
             caller: Caller::Client(&self.client),
             arguments,
         };
-        (operation.run)(&call)
+        let answer = (operation.run)(&call)?;
+        // Nothing that is noted is answered later.
+        let at = || layers.presence().map_or(0, Presence::millis);
+        self.notes.done(operation, arguments, at);
+        Ok(answer)
     }
 
     fn presence(&self, channel: String) -> Result<Done, Fault> {

@@ -53,14 +53,18 @@ fn test(text: &str) -> Option<(String, String)> {
 }
 
 fn exists(module: &str, name: &str) -> bool {
+    let (begins, ends): (_, &[&str]) = match name.strip_suffix('…') {
+        Some(begins) => (begins, &[""]),
+        None => (name, &["(", "_"]),
+    };
+    let is_there = |source: String| {
+        let kinds = ["fn", "async fn"].into_iter();
+        let mut names = kinds.flat_map(|kind| ends.iter().map(move |end| (kind, end)));
+        names.any(|(kind, end)| source.contains(&format!("\n{kind} {begins}{end}")))
+    };
     [".rs", "/mod.rs"].iter().any(|end| {
         let source = fs::read_to_string(file(&format!("{module}{end}")));
-        source.is_ok_and(|source| match name.strip_suffix('…') {
-            Some(begins) => source.contains(&format!("\nfn {begins}")),
-            None => ["(", "_"]
-                .iter()
-                .any(|end| source.contains(&format!("\nfn {name}{end}"))),
-        })
+        source.is_ok_and(is_there)
     })
 }
 

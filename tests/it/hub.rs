@@ -417,6 +417,7 @@ fn the_code_of_a_close_says_whether_to_come_back() {
         (Disconnect::CONTROL_OVERFLOW, 3020, Advice::Reconnect),
         (Disconnect::GONE, 3021, Advice::Reconnect),
         (Disconnect::BAD_REQUEST, 3501, Advice::StayAway),
+        (Disconnect::RESUMED, 3502, Advice::StayAway),
         (Disconnect::KICKED, 3503, Advice::StayAway),
         (
             Disconnect::new(4499, "passing").unwrap(),

@@ -243,6 +243,12 @@ fn what_cannot_be_published_is_a_problem() {
         publish("%ff", "text/plain", b"x"),
         problem(400, "invalid_path")
     );
+    // An operation says it in the same form.
+    let undecodable = throng.get("/api/v1/rooms/%ff");
+    assert_eq!(undecodable.problem(), problem(400, "invalid_path"));
+    let many: Vec<_> = (0..65).map(|number| format!("f{number}=x")).collect();
+    let too_many = throng.get(&format!("/api/v1/rooms?{}", many.join("&")));
+    assert_eq!(too_many.problem(), problem(400, "invalid_field"));
     let except = throng.post("/api/v1/broadcast", JSON, r#"{"data":1,"except":"1"}"#);
     assert_eq!(except.problem(), problem(400, "invalid_field"));
 }

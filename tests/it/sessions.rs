@@ -318,6 +318,7 @@ fn a_connection_that_is_still_there_gives_way() {
     let reply = ask_only(&mut new, &resume);
     assert_eq!(reply["data"]["resumed"], true);
     throng.stats_until(|stats| stats["clients"] == 1);
+    assert_eq!(old.rest().1, (3502, "resumed elsewhere".to_owned()));
     let seen = until(&mut new, Vec::new(), |seen| {
         seen.iter().any(|push| push["reply_to"] == "restore:0")
     });
@@ -327,6 +328,45 @@ fn a_connection_that_is_still_there_gives_way() {
         !texts(seen, "channel_id", "news.a").is_empty()
     });
     assert_eq!(texts(&seen, "channel_id", "news.a"), ["x"]);
+}
+
+#[test]
+fn a_connection_that_is_still_there_takes_no_place_of_the_one_that_resumes_it() {
+    let throng = start(&["--max-connections-per-user", "1"]);
+    let open = |path: &str| Ws::open(throng.address, path);
+    let too_many = (3504, "too many connections".to_owned());
+    // It does not read, so nothing that it is told brings it to hang up.
+    let mut old = throng.ws_as("ada");
+    ask_only(
+        &mut old,
+        &json!({"id": 0, "type": "subscribe", "channel_id": "news.a"}),
+    );
+    let id = session(&old);
+    for path in [
+        "/ws?user=ada",
+        "/ws?user=ada&resume",
+        "/ws?user=ada&resume=",
+        "/ws?user=ada&resume=abcdefghijklmnopqrstuvwxyz",
+    ] {
+        assert_eq!(open(path).closed(), too_many, "{path}");
+    }
+    // A secret of another user's opens nothing.
+    let eve = open(&format!("/ws?user=eve&resume={id}")).greeted();
+    assert_eq!(
+        ask_only(&mut old, &json!({"id": 1, "type": "ping"}))["type"],
+        "pong"
+    );
+    drop(eve);
+
+    let mut new = open(&format!("/ws?user=ada&resume={id}")).greeted();
+    let resume = json!({"id": 2, "type": "session.resume", "session_id": id});
+    let reply = ask_only(&mut new, &resume);
+    assert_eq!(reply["data"]["restored"], 1, "{reply}");
+    assert_eq!(old.rest().1, (3502, "resumed elsewhere".to_owned()));
+    assert_eq!(open("/ws?user=ada").closed(), too_many, "one, as before");
+    drop(new);
+    throng.stats_until(|stats| stats["clients"] == 0);
+    open("/ws?user=ada").greeted();
 }
 
 #[test]
@@ -504,4 +544,92 @@ fn what_a_user_said_of_its_presence_comes_back() {
     ask_only(&mut ada, &resume);
     let get = json!({"id": 3, "type": "presence.get", "user_id": "ada"});
     assert_eq!(ask_only(&mut ada, &get)["data"]["status"], "busy");
+}
+
+/// What a client that has resumed a session was told of itself, and how many commands were restored.
+fn resumed(throng: &Throng, session: &str) -> (Ws, Value, Value) {
+    let mut ada = resuming(throng, "ada");
+    let resume = json!({"id": 1, "type": "session.resume", "session_id": session});
+    let reply = ask_only(&mut ada, &resume);
+    assert_eq!(reply["data"]["resumed"], true, "{reply}");
+    let get = json!({"id": 2, "type": "presence.get", "user_id": "ada"});
+    let seen = ask_only(&mut ada, &get);
+    (ada, seen["data"].clone(), reply["data"]["commands"].clone())
+}
+
+#[test]
+fn a_presence_that_is_still_known_is_not_set_back() {
+    let throng = start(&[]);
+    let mut first = throng.ws_as("ada");
+    let mut second = throng.ws_as("ada");
+    let mut id = 0;
+    let mut set = |client: &mut Ws, mut what: Value| {
+        id += 1;
+        (what["id"], what["type"]) = (json!(id), json!("presence.set"));
+        assert_eq!(ask_only(client, &what)["type"], "ack");
+    };
+    set(
+        &mut first,
+        json!({"status": "busy", "custom_status": "lunch", "expires_in_ms": 1}),
+    );
+    set(&mut first, json!({"device": "tablet"}));
+    set(&mut second, json!({"status": "online"}));
+    let lost = session(&first);
+    drop(first);
+    throng.stats_until(|stats| stats["clients"] == 1);
+    let custom = || {
+        let seen = throng.get("/api/v1/users/ada/presence").json();
+        assert_eq!(seen["user_id"], "ada");
+        seen["custom_status"].clone()
+    };
+    while custom() != Value::Null {}
+    let (first, seen, commands) = resumed(&throng, &lost);
+    assert_eq!(
+        (&seen["status"], &seen["custom_status"]),
+        (&json!("online"), &Value::Null)
+    );
+    // Its device was the connection's.
+    assert_eq!(seen["devices"], json!([{"type": "tablet"}]), "{seen}");
+    assert_eq!(
+        commands,
+        json!([{"type": "presence.set", "device": "tablet"}])
+    );
+    // What was out of date is not brought back later, either.
+    let lost = session(&first);
+    drop((first, second));
+    throng.stats_until(|stats| stats["clients"] == 0);
+    let (_, seen, _) = resumed(&throng, &lost);
+    assert_eq!(seen["status"], "online");
+}
+
+#[test]
+fn a_presence_that_was_forgotten_is_set_with_what_remains_of_it() {
+    let throng = start(&["--presence-grace", "0"]);
+    let mut ada = throng.ws_as("ada");
+    for number in 0..5 {
+        let set = json!({
+            "id": number, "type": "presence.set", "status": "busy",
+            "activity": "gaming", (format!("unknown{number}")): number,
+        });
+        assert_eq!(ask_only(&mut ada, &set)["type"], "ack");
+    }
+    let set = json!({
+        "id": 5, "type": "presence.set", "custom_status": "lunch", "expires_in_ms": 3_600_000,
+    });
+    assert_eq!(ask_only(&mut ada, &set)["type"], "ack");
+    let lost = session(&ada);
+    drop(ada);
+    throng.stats_until(|stats| stats["clients"] == 0);
+    let (_ada, seen, commands) = resumed(&throng, &lost);
+    assert_eq!(
+        (&seen["status"], &seen["activity"]["type"]),
+        (&json!("busy"), &json!("gaming")),
+        "{seen}"
+    );
+    assert_eq!(
+        seen["custom_status"]["text"], "lunch",
+        "it was never forgotten"
+    );
+    let set = json!({"type": "presence.set", "status": "busy", "activity": "gaming"});
+    assert_eq!(commands, json!([set]));
 }

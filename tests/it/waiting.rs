@@ -5,6 +5,8 @@
 //! - Nothing of it is lost or out of order when the client reads again.
 
 use std::sync::Arc;
+use std::thread;
+use std::thread::ThreadId;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -50,6 +52,9 @@ use crate::binary::PATIENCE;
 #[derive(Clone, Default)]
 struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
+/// On which threads a store was asked for pages.
+type Paged = Arc<Mutex<Vec<ThreadId>>>;
+
 impl Gate {
     fn shut(&self) {
         *self.0.0.lock() = true;
@@ -66,26 +71,32 @@ impl Gate {
     }
 }
 
-/// A store in memory whose writes and searches go through a gate.
-struct Gated(MemoryStore, Gate);
+/// A store in memory whose writes and searches go through a gate, so that it blocks.
+struct Gated {
+    store: MemoryStore,
+    gate: Gate,
+    blocks: bool,
+    paged: Paged,
+}
 
 impl MessageStore for Gated {
     fn write(&self, changes: Vec<Change>) -> Vec<Result<Written, StoreError>> {
-        self.1.pass();
-        self.0.write(changes)
+        self.gate.pass();
+        self.store.write(changes)
     }
 
     fn get(&self, room: &RoomId, sequence: u64) -> Result<Option<Stored>, StoreError> {
-        self.0.get(room, sequence)
+        self.store.get(room, sequence)
     }
 
     fn page(&self, query: &Query) -> Result<Page, StoreError> {
-        self.0.page(query)
+        self.paged.lock().push(thread::current().id());
+        self.store.page(query)
     }
 
     fn search(&self, search: &Search) -> Result<Page, StoreError> {
-        self.1.pass();
-        self.0.search(search)
+        self.gate.pass();
+        self.store.search(search)
     }
 
     fn editions(
@@ -94,7 +105,7 @@ impl MessageStore for Gated {
         sequence: u64,
         max_bytes: usize,
     ) -> Result<Vec<Edition>, StoreError> {
-        self.0.editions(room, sequence, max_bytes)
+        self.store.editions(room, sequence, max_bytes)
     }
 
     fn reactors(
@@ -105,7 +116,7 @@ impl MessageStore for Gated {
         after: Option<&UserId>,
         limit: usize,
     ) -> Result<Vec<UserId>, StoreError> {
-        self.0.reactors(room, sequence, reaction, after, limit)
+        self.store.reactors(room, sequence, reaction, after, limit)
     }
 
     fn unread(
@@ -115,44 +126,55 @@ impl MessageStore for Gated {
         after: u64,
         most: u64,
     ) -> Result<u64, StoreError> {
-        self.0.unread(room, user, after, most)
+        self.store.unread(room, user, after, most)
     }
 
     fn last_sequence(&self, room: &RoomId) -> Result<u64, StoreError> {
-        self.0.last_sequence(room)
+        self.store.last_sequence(room)
     }
 
     fn clean(&self, now: u64, retention: &Retention, budget: usize) -> Result<Cleaned, StoreError> {
-        self.0.clean(now, retention, budget)
+        self.store.clean(now, retention, budget)
     }
 
     fn rooms(&self) -> Result<Vec<(RoomId, Bytes)>, StoreError> {
-        self.0.rooms()
+        self.store.rooms()
     }
 
     fn stats(&self) -> Result<StoreStats, StoreError> {
-        self.0.stats()
+        self.store.stats()
     }
 
     fn blocks(&self) -> bool {
-        true
+        self.blocks
     }
 }
 
 /// A gateway on a hub whose channels remember, and the gate of its store.
 fn world() -> (Gateway, Gate) {
+    let (gateway, gate, _) = world_with(true);
+    (gateway, gate)
+}
+
+fn world_with(blocks: bool) -> (Gateway, Gate, Paged) {
     let hub = Hub::builder()
         .history(|_: &throng::ChannelName| Some(HistoryOptions::new()))
         .build()
         .unwrap();
     let gate = Gate::default();
-    let store = Gated(MemoryStore::new(MemoryLimits::new()), gate.clone());
+    let paged = Paged::default();
+    let store = Gated {
+        store: MemoryStore::new(MemoryLimits::new()),
+        gate: gate.clone(),
+        blocks,
+        paged: Arc::clone(&paged),
+    };
     let layers = Layers::builder(&hub).build_with(store).unwrap();
     let user = |_: &hyper::http::request::Parts| Ok(ConnectOptions::new().user("ada"));
     // No ping wakes a connection that was forgotten.
     let ws = WsConfig::new().ping_interval(Duration::from_secs(3600));
     let gateway = Gateway::builder(hub).layers(layers).ws(ws);
-    (gateway.authenticate(user).build(), gate)
+    (gateway.authenticate(user).build(), gate, paged)
 }
 
 fn parsed(text: &str) -> Value {
@@ -226,6 +248,24 @@ async fn commands_that_want_no_answer_do_not_end_the_reading() {
     gate.open();
     let pong = told(&mut peer, &json!({"id": 2, "type": "ping"})).await;
     assert_eq!(pong["type"], "pong");
+}
+
+#[tokio::test]
+async fn what_is_filtered_twice_keeps_no_thread_of_the_runtime() {
+    let (gateway, _gate, paged) = world_with(false);
+    let (mut peer, _) = member(&gateway).await;
+    let pages = [
+        (json!({}), true),
+        (json!({"user_id": "nobody"}), false),
+        (json!({"roots": true}), false),
+    ];
+    for (number, (mut page, is_quick)) in (2..).zip(pages) {
+        (page["id"], page["type"]) = (json!(number), json!("message.history"));
+        page["room_id"] = json!("den");
+        assert_eq!(told(&mut peer, &page).await["type"], "ack", "{page}");
+        let on = paged.lock().pop().unwrap();
+        assert_eq!(on == thread::current().id(), is_quick, "{page}");
+    }
 }
 
 const BIG: usize = 300 << 10;

@@ -33,6 +33,7 @@ pub use self::page::PresenceQuery;
 pub use self::shell::ManyPresences;
 pub use self::shell::ObserverId;
 pub use self::shell::Presence;
+pub(crate) use self::shell::Said;
 pub use self::status::Status;
 pub use self::update::Activity;
 pub use self::update::CustomStatus;

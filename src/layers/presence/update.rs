@@ -124,6 +124,18 @@ impl PresenceUpdate {
     }
 }
 
+impl PresenceUpdate {
+    /// Whether it is about the user, and not about one of its devices alone.
+    pub(super) fn says_something(&self) -> bool {
+        self.status.is_some()
+            || self.available.is_some()
+            || self.custom.changes()
+            || self.activity.changes()
+            || self.availability.changes()
+            || self.details.changes()
+    }
+}
+
 /// What happens to one thing.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Edit<T> {
@@ -131,6 +143,12 @@ pub(super) enum Edit<T> {
     #[default]
     Keep,
     Set(T),
+}
+
+impl<T> Edit<T> {
+    fn changes(&self) -> bool {
+        !matches!(self, Self::Keep)
+    }
 }
 
 impl<T: Clone> Edit<T> {

@@ -56,6 +56,9 @@ pub struct Session {
 /// Random bytes of an id: nobody guesses one of 128 bits.
 const ID_BYTES: usize = 16;
 
+/// The bytes of an id as it is told: five bits each.
+pub(crate) const ID_LEN: usize = (ID_BYTES * 8).div_ceil(5);
+
 /// The most bytes of an id that is looked for.
 const MAX_ID: usize = 64;
 
@@ -108,6 +111,12 @@ impl Sessions {
         }
         let now = self.inner.clock.now();
         self.inner.state.lock().resume(id, owner, now)
+    }
+
+    /// The connection that still has a session of this owner's. The session stays as it is.
+    #[must_use]
+    pub fn connected(&self, id: &str, owner: Option<&UserId>) -> Option<ClientId> {
+        self.inner.state.lock().connected(id, owner)
     }
 
     /// How many sessions there are, and how many of them have no connection.

@@ -26,7 +26,8 @@ pub fn resume(arguments: &str, user: &str) -> Option<Vec<String>> {
     notes.put(notes.of_subscribe("news", None, None));
     drop(notes);
     let asked = Asked::read(&Arguments::parse(&arguments).ok()?).ok()?;
-    let (_answer, restored, _old) = asked.resume(Some(&sessions), Some(user), &Notes::new(None));
+    let (_answer, restored, _old) =
+        asked.resume(Some(&sessions), None, Some(user), &Notes::new(None));
     let commands: Vec<_> = restored.into_iter().map(|it| it.text).collect();
     for command in &commands {
         assert!(Request::parse(command).is_ok(), "{command}");

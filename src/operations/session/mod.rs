@@ -4,6 +4,7 @@
 pub mod fuzzing;
 mod notes;
 mod resume;
+mod said;
 
 use crate::code::ErrorCode;
 use crate::protocol::Fault;

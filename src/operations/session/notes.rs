@@ -9,24 +9,48 @@ use serde_json::json;
 use crate::layers::sessions::Note;
 use crate::layers::sessions::Resumed;
 use crate::layers::sessions::Session;
+use crate::operations::Operation;
 use crate::protocol::Arguments;
+
+use super::said;
 
 /// The notes of one client, if it has a session. Each is a command that brings back what it is
 /// about.
 #[derive(Clone, Debug)]
 pub(crate) struct Notes(Option<Arc<Session>>);
 
-/// Operations that are to be carried out again, those that undo them, and which of their arguments
-/// say what they are about.
-const NOTED: [(&str, &str, &[&str]); 3] = [
-    (
-        "pattern.subscribe",
-        "pattern.unsubscribe",
-        &["pattern", "prefix", "suffix"],
-    ),
-    ("presence.watch", "presence.unwatch", &["user_id"]),
-    // Each sets what it names, and leaves the rest: all of them together are what is set.
-    ("presence.set", "", &[]),
+/// An operation that is to be carried out again.
+struct Noted {
+    name: &'static str,
+    undone_by: Option<&'static str>,
+    about: About,
+}
+
+/// What a later one of the same has to be about to take the place of an earlier one.
+enum About {
+    /// What these of its arguments say.
+    Values(&'static [&'static str]),
+    /// The same arguments: it sets what it names, and leaves the rest, so that all of them together
+    /// are what is set.
+    Names,
+}
+
+const NOTED: [Noted; 3] = [
+    Noted {
+        name: "pattern.subscribe",
+        undone_by: Some("pattern.unsubscribe"),
+        about: About::Values(&["pattern", "prefix", "suffix"]),
+    },
+    Noted {
+        name: "presence.watch",
+        undone_by: Some("presence.unwatch"),
+        about: About::Values(&["user_id"]),
+    },
+    Noted {
+        name: said::SET,
+        undone_by: None,
+        about: About::Names,
+    },
 ];
 
 impl Notes {
@@ -89,34 +113,41 @@ impl Notes {
         self.forget(&of_channel(channel));
     }
 
-    /// An operation was carried out.
-    pub(crate) fn done(&self, name: &str, arguments: &Arguments) {
-        let Some(session) = &self.0 else { return };
-        let mut noted = NOTED.iter();
-        let found = noted.find(|(does, undoes, _)| name == *does || name == *undoes);
-        let Some((does, _, about)) = found else {
+    /// An operation was carried out, at this time of the presence of users.
+    pub(crate) fn done(
+        &self,
+        operation: &Operation,
+        arguments: &Arguments,
+        at: impl FnOnce() -> u64,
+    ) {
+        let (Some(session), name) = (&self.0, operation.name) else {
             return;
         };
+        let mut all = NOTED.iter();
+        let found = all.find(|noted| name == noted.name || noted.undone_by == Some(name));
+        let Some(noted) = found else { return };
         let value = |name: &str| {
             let raw = arguments.raw(name)?;
             serde_json::from_str::<Value>(raw.get()).ok()
         };
-        let about: Vec<_> = about.iter().map(|name| value(name)).collect();
-        let key = if about.is_empty() {
-            let mut names: Vec<_> = arguments.names().collect();
-            names.sort_unstable();
-            format!("{does} {}", json!(names))
-        } else {
-            format!("{does} {}", json!(about))
-        };
-        if name != *does {
-            return session.forget(&key);
-        }
-        let mut command: Map<String, Value> = arguments
-            .names()
+        // What the operation does not know changes nothing.
+        let known = operation.arguments.iter().map(|known| known.name);
+        let command: Map<String, Value> = known
             .filter_map(|name| Some((name.to_owned(), value(name)?)))
             .collect();
+        let about = match noted.about {
+            About::Values(names) => names.iter().map(|name| json!(command.get(*name))).collect(),
+            About::Names => command.keys().map(|name| json!(name)).collect(),
+        };
+        let key = format!("{} {}", noted.name, Value::Array(about));
+        if noted.undone_by == Some(name) {
+            return session.forget(&key);
+        }
+        let mut command = command;
         command.insert("type".to_owned(), name.into());
+        if name == said::SET {
+            said::date(&mut command, at());
+        }
         let _noted = session.note(Note {
             key: key.into(),
             text: Value::Object(command).to_string().into(),

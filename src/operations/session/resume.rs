@@ -12,6 +12,7 @@ use crate::hub::StreamPosition;
 use crate::id::ClientId;
 use crate::layers::RoomId;
 use crate::layers::UserId;
+use crate::layers::presence::Presence;
 use crate::layers::sessions::Note;
 use crate::layers::sessions::Sessions;
 use crate::operations::Answer;
@@ -19,6 +20,9 @@ use crate::operations::session::Notes;
 use crate::protocol::Arguments;
 use crate::protocol::Fault;
 use crate::protocol::invalid;
+
+use super::said;
+use super::said::Again;
 
 /// What a client says that it had.
 #[derive(Debug, Default)]
@@ -77,6 +81,7 @@ impl Asked {
     pub(crate) fn resume(
         &self,
         sessions: Option<&Sessions>,
+        presence: Option<&Presence>,
         user: Option<&str>,
         notes: &Notes,
     ) -> (Answer, Vec<Restored>, Option<ClientId>) {
@@ -88,7 +93,11 @@ impl Asked {
         match sessions.resume(session, user.as_ref()) {
             Ok(had) => {
                 notes.take_over(&had);
-                let read = had.notes.iter().filter_map(read);
+                let read = had.notes.iter().filter_map(|note| {
+                    let command = serde_json::from_str(&note.text).ok()?;
+                    let command = still(command, note, presence, user.as_ref(), notes)?;
+                    Some((note.key.clone(), command))
+                });
                 let (told, restored): (Vec<_>, Vec<_>) = read
                     .enumerate()
                     .map(|(number, (key, command))| {
@@ -130,10 +139,27 @@ impl Asked {
     }
 }
 
-/// The key and the command of a note.
-fn read(note: &Note) -> Option<(Box<str>, Map<String, Value>)> {
-    let command = serde_json::from_str(&note.text).ok()?;
-    Some((note.key.clone(), command))
+/// What of a command is still to be asked for.
+fn still(
+    command: Map<String, Value>,
+    note: &Note,
+    presence: Option<&Presence>,
+    user: Option<&UserId>,
+    notes: &Notes,
+) -> Option<Map<String, Value>> {
+    let (Some(presence), Some(said::SET)) = (presence, command.get("type").and_then(Value::as_str))
+    else {
+        return Some(command);
+    };
+    let said = user.map(|user| presence.said(user));
+    match said::again(command, said, presence.millis()) {
+        Again::Say(command) => Some(command),
+        Again::Nothing => None,
+        Again::Never => {
+            notes.forget(&note.key);
+            None
+        }
+    }
 }
 
 /// A command as the answer lists it: what it is about, without what the client need not be told.

@@ -7,6 +7,7 @@ use std::task::Waker;
 use super::*;
 use crate::hub::ConnectOptions;
 use crate::hub::Hub;
+use crate::hub::Outbox;
 use crate::protocol::RequestId;
 
 /// Takes replies until they are so many bytes.
@@ -26,7 +27,7 @@ impl Replies for Limited {
     }
 }
 
-fn dialogue() -> (Dialogue, crate::hub::Outbox) {
+fn dialogue() -> (Dialogue, Outbox) {
     let gateway = Gateway::new(Hub::new());
     let (client, outbox) = gateway.hub().connect(ConnectOptions::new()).unwrap();
     let rules = Rules {

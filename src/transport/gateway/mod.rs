@@ -22,6 +22,7 @@ use crate::hub::Hub;
 use crate::hub::Outbox;
 use crate::id::ClientId;
 use crate::layers::Layers;
+use crate::layers::UserId;
 use crate::layers::users::UserError;
 use crate::transport::rate::spread;
 #[cfg(feature = "sse")]
@@ -163,6 +164,16 @@ impl Gateway {
     #[must_use]
     pub fn reconnect_within(&self) -> Duration {
         self.inner.reconnect_within
+    }
+
+    /// Disconnects the connection that still has this session, if whoever is about to connect with
+    /// these options is its user: it counts no more, so that what nobody has found to be dead yet
+    /// keeps nobody out.
+    pub(crate) fn give_way(&self, session: &str, options: &ConnectOptions) {
+        let user = options.for_user().map(UserId::parse).transpose();
+        if let (Some(layers), Ok(user), false) = (self.layers(), user, self.is_draining()) {
+            layers.give_way(session, user.as_ref());
+        }
     }
 
     /// Connects a client that came over `transport`; its rooms are attached now or later, by

@@ -18,6 +18,7 @@ use crate::layers::name::UserId;
 use crate::layers::rooms::Permission;
 use crate::layers::rooms::RoomError;
 
+use super::Inner;
 use super::Messages;
 
 /// How many messages of a room a user has not read.
@@ -83,9 +84,14 @@ impl Messages {
             return Pending::ready(Err(MessageError::Room(error)));
         }
         query.max_bytes = query.max_bytes.min(self.inner.config.max_page_bytes);
-        self.ask(stays, move |inner| {
-            inner.store.page(&query).map_err(MessageError::Store)
-        })
+        // Whatever a second filter keeps out is walked past, however many that are.
+        let is_filtered = query.user.is_some() || query.roots;
+        let read = move |inner: &Inner| inner.store.page(&query).map_err(MessageError::Store);
+        if is_filtered {
+            self.look_for(stays, read)
+        } else {
+            self.ask(stays, read)
+        }
     }
 
     /// Messages with some words: see [`Search`]. Without rooms, in all that the actor is in. A page

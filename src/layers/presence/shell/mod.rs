@@ -22,6 +22,7 @@ use crate::layers::presence::config::PresenceConfig;
 use crate::layers::presence::error::PresenceError;
 use crate::layers::presence::figures::Figures;
 use crate::layers::presence::state::Change;
+use crate::layers::presence::state::Record;
 use crate::layers::presence::state::Rules;
 use crate::layers::presence::state::State;
 use crate::layers::presence::update::Device;
@@ -97,6 +98,16 @@ struct Shared {
     rechecks: Mutex<BTreeSet<UserId>>,
     rooms: OnceLock<Rooms>,
     observers: RwLock<Observers>,
+}
+
+/// When something was last said about a user, in milliseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    /// As far as anything is known about it.
+    pub(crate) ever: Option<u64>,
+    /// Since it came; what was said before, but for the custom status and the words on
+    /// availability, is forgotten.
+    pub(crate) here: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -205,6 +216,23 @@ impl Presence {
         let mut shard = self.shard(user).lock();
         let is_known = shard.state.touch(now, user, through);
         is_known.then_some(()).ok_or(PresenceError::Unknown)
+    }
+
+    /// The time, in milliseconds since 1970; it never goes back, nor with what is [`Said`].
+    pub(crate) fn millis(&self) -> u64 {
+        self.shared.dates.of(self.shared.clock.now()).millis()
+    }
+
+    /// When something was last said about a user.
+    pub(crate) fn said(&self, user: &UserId) -> Said {
+        let shard = self.shard(user).lock();
+        let said = shard.state.get(user).map(Record::said);
+        let millis = |at| self.shared.dates.of(at).millis();
+        let (ever, here) = said.unwrap_or_default();
+        Said {
+            ever: ever.map(millis),
+            here: here.map(millis),
+        }
     }
 
     /// When to call [`Presence::tick`] next; never, unless something is done, if it is `None`.

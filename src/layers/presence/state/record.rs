@@ -34,6 +34,9 @@ pub(in crate::layers::presence) struct Record {
     /// Until when the user is there without having been connected.
     hold: Option<Instant>,
     profile: Profile,
+    /// When somebody has last said something about the user, and when since it came.
+    said: Option<Instant>,
+    said_here: Option<Instant>,
     status: Status,
     since: Instant,
     /// Since when others have seen what they see.
@@ -116,6 +119,8 @@ impl Record {
             grace: None,
             hold: None,
             profile: Profile::new(),
+            said: None,
+            said_here: None,
             status: Status::Offline,
             since: now,
             shown_since: now,
@@ -163,6 +168,9 @@ impl Record {
         update: &PresenceUpdate,
         rules: &Rules,
     ) {
+        if update.says_something() {
+            (self.said, self.said_here) = (Some(now), Some(now));
+        }
         if let Edit::Clear | Edit::Set(_) = update.custom {
             update.custom.apply(&mut self.profile.custom);
             let custom = self.profile.custom.as_mut();
@@ -231,7 +239,7 @@ impl Record {
     /// Forgets all but the connections.
     pub(super) fn erase(&mut self) {
         self.leave();
-        (self.grace, self.hold) = (None, None);
+        (self.grace, self.hold, self.said) = (None, None, None);
         self.profile = Profile::new();
         self.history.clear();
     }
@@ -276,11 +284,17 @@ impl Record {
     /// Forgets what means something only while the user is there.
     fn leave(&mut self) {
         self.choice = Status::Online;
+        self.said_here = None;
         self.profile.activity = None;
         self.profile.details = None;
         self.profile.available = true;
         self.parted = None;
         self.devices.clear();
+    }
+
+    /// When somebody has last said something about the user, and when since it came.
+    pub(in crate::layers::presence) fn said(&self) -> (Option<Instant>, Option<Instant>) {
+        (self.said, self.said_here)
     }
 
     /// Whether the user is connected, is given time to come back, or was said to be there.

@@ -188,6 +188,13 @@ impl State {
         self.expire(now);
     }
 
+    /// The connection that has a session of this owner's.
+    pub(super) fn connected(&self, id: &str, owner: Option<&UserId>) -> Option<ClientId> {
+        let session = self.sessions.get(id)?;
+        let is_open = session.lost.is_none() && session.owner.as_ref() == owner;
+        is_open.then_some(session.client)
+    }
+
     /// Gives a session to its owner, once.
     pub(super) fn resume(
         &mut self,

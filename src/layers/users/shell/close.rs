@@ -39,6 +39,15 @@ impl Users {
         Ok(())
     }
 
+    /// Disconnects a connection whose client goes on over another, with [`Disconnect::RESUMED`]. It
+    /// takes up no place any more, though it may take a while until it has ended.
+    pub fn replace(&self, client: ClientId) {
+        if let Some(entry) = self.entry(client) {
+            entry.client.close(Disconnect::RESUMED);
+            self.release(&entry);
+        }
+    }
+
     /// Disconnects all connections of a user for good, and says how many.
     ///
     /// # Errors

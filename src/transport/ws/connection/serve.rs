@@ -74,6 +74,9 @@ impl Gateway {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let config = self.ws_config();
+        if let Some(session) = accepted.session() {
+            self.give_way(session, &options);
+        }
         match self.enter(options, Transport::Ws, !accepted.resumes()) {
             Ok((client, outbox, registration)) => {
                 let flusher = self.flushers().pick(self, client.id().get());

@@ -15,6 +15,7 @@ use hyper::header::HeaderName;
 use hyper::header::HeaderValue;
 use tungstenite::handshake::derive_accept_key;
 
+use crate::layers::sessions::ID_LEN;
 use crate::protocol::SUBPROTOCOL;
 use crate::transport::ws::Origins;
 use crate::transport::ws::WsConfig;
@@ -57,8 +58,11 @@ pub fn upgrade<T>(
 pub struct Accepted {
     subprotocol: Option<&'static str>,
     deflate: Option<Params>,
-    resumes: bool,
+    resumes: Option<Resumes>,
 }
+
+/// The session that is to go on, if the request names it.
+type Resumes = Option<[u8; ID_LEN]>;
 
 impl Accepted {
     /// The sub-protocol that was chosen from those the client offered.
@@ -74,10 +78,16 @@ impl Accepted {
     }
 
     /// Whether the client is going to say first what it had before: its request has `resume` in
-    /// its query. Its rooms wait for that.
+    /// its query, alone or with the id of its session: `resume=…`. Its rooms wait for that.
     #[must_use]
     pub fn resumes(self) -> bool {
-        self.resumes
+        self.resumes.is_some()
+    }
+
+    /// The session that is to go on: the connection that still has it gives way.
+    pub(super) fn session(&self) -> Option<&str> {
+        let id = self.resumes.as_ref()?.as_ref()?;
+        str::from_utf8(id).ok()
     }
 
     /// How compressed messages of the client are inflated, if it may send any.
@@ -131,9 +141,12 @@ fn answer(key: &[u8], accepted: Accepted) -> Response<()> {
     response
 }
 
-fn resumes(query: &str) -> bool {
-    let mut fields = query.split('&');
-    fields.any(|field| matches!(field, "resume" | "resume=1" | "resume=true"))
+fn resumes(query: &str) -> Option<Resumes> {
+    query.split('&').find_map(|field| {
+        let (name, value) = field.split_once('=').unwrap_or((field, ""));
+        // Anything else that it says is no session, and means no more than the name alone.
+        (name == "resume").then(|| value.as_bytes().try_into().ok())
+    })
 }
 
 fn subprotocol(headers: &HeaderMap) -> Option<&'static str> {
