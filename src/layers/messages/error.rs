@@ -69,6 +69,7 @@ impl StoreError {
                 what: "reactions", ..
             } => ErrorCode::TooManyReactions,
             Self::TooMany { .. } => ErrorCode::TooManyEdits,
+            Self::TimedOut => ErrorCode::SearchTimedOut,
             Self::UnknownMessage => ErrorCode::UnknownMessage,
             Self::UnknownThread => ErrorCode::UnknownThread,
         }
@@ -128,6 +129,8 @@ pub enum StoreError {
     /// The number asked for is not greater than all in the room, or above
     /// [`Draft::MAX_SEQUENCE`](crate::messages::Draft::MAX_SEQUENCE).
     Sequence,
+    /// The search took longer than [it may](crate::messages::Search::time_limit).
+    TimedOut,
     /// The message has, or the user has had, as many of these as may be.
     TooMany {
         /// Of what.
@@ -148,6 +151,9 @@ impl fmt::Display for StoreError {
             Self::Failed(why) => write!(f, "the message store failed: {why}"),
             Self::Sequence => f.write_str("the number is not greater than all in the room"),
             Self::TooMany { what, limit } => write!(f, "more than {limit} {what}"),
+            Self::TimedOut => {
+                f.write_str("the search took too long: ask for rarer words, or fewer rooms")
+            }
             Self::UnknownMessage => f.write_str("there is no such message"),
             Self::UnknownThread => f.write_str("there is no such thread"),
         }

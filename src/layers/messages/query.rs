@@ -1,5 +1,7 @@
 //! What can be asked of a store.
 
+use std::time::Duration;
+
 use crate::layers::messages::cursor::Cursor;
 use crate::layers::messages::record::Stored;
 use crate::layers::messages::terms::Terms;
@@ -100,6 +102,10 @@ pub struct Search {
     pub cursor: Option<Cursor>,
     /// How many at most; as [`Query::limit`].
     pub limit: usize,
+    /// For how long may be looked, about, before the search is given up as
+    /// [`StoreError::TimedOut`](crate::messages::StoreError::TimedOut); for as long as it takes
+    /// without it, which is the default.
+    pub time_limit: Option<Duration>,
 }
 
 impl Search {
@@ -112,6 +118,7 @@ impl Search {
             user: None,
             cursor: None,
             limit: Query::LIMIT,
+            time_limit: None,
         }
     }
 }

@@ -57,7 +57,7 @@ pub trait MessageStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Failed`].
+    /// [`StoreError::Failed`], [`StoreError::TimedOut`].
     fn search(&self, search: &Search) -> Result<Page, StoreError>;
 
     /// What a message said before its edits, the oldest first.

@@ -88,12 +88,14 @@ impl Messages {
     ///
     /// # Errors
     ///
-    /// As [`Messages::get`], of any of the rooms.
+    /// As [`Messages::get`], of any of the rooms; [`StoreError::TimedOut`].
     pub fn search(&self, actor: &Actor, mut search: Search) -> Pending<Result<Page, MessageError>> {
         if let (true, Actor::User(user)) = (search.rooms.is_empty(), actor) {
             search.rooms = self.inner.rooms.rooms_of(user);
         }
         let stays = self.stays(&search.rooms);
+        let limits = [search.time_limit, self.inner.config.search_limit];
+        search.time_limit = limits.into_iter().flatten().min();
         for room in &search.rooms {
             if let Err(error) = self.inner.rooms.check_reader(actor, room) {
                 return Pending::ready(Err(MessageError::Room(error)));

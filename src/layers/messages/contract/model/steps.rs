@@ -200,13 +200,14 @@ pub(super) fn ask() -> impl Strategy<Value = Ask> {
         0_usize..9,
     );
     prop_oneof![
-        3 => page().prop_map(Ask::Page),
-        1 => search.prop_map(|(terms, rooms, user, cursor, limit)| Ask::Search(Search {
-            terms: terms.parse().unwrap(),
-            rooms,
-            user,
-            cursor,
-            limit,
-        })),
-    ]
+            3 => page().prop_map(Ask::Page),
+            1 => search.prop_map(|(terms, rooms, user, cursor, limit)| Ask::Search(Search {
+                terms: terms.parse().unwrap(),
+                rooms,
+                user,
+                cursor,
+                limit,
+     time_limit: None,
+    })),
+        ]
 }

@@ -57,6 +57,7 @@ struct Store {
     fails: Arc<Mutex<bool>>,
     before: Before,
     before_page: Box<dyn Fn() + Send + Sync>,
+    before_search: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Store {
@@ -67,6 +68,7 @@ impl Store {
             fails: Arc::new(Mutex::new(false)),
             before: Box::new(|_| Ok(())),
             before_page: Box::new(|| {}),
+            before_search: Box::new(|| {}),
         }
     }
 }
@@ -93,6 +95,7 @@ impl MessageStore for Store {
     }
 
     fn search(&self, search: &Search) -> Result<Page, StoreError> {
+        (self.before_search)();
         self.memory.search(search)
     }
 
