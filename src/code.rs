@@ -127,6 +127,8 @@ error_codes! {
     RoomLimitReached = "room_limit_reached", 409;
     /// The room lets nobody in who is not a member.
     RoomLocked = "room_locked", 409;
+    /// The search took longer than it may; ask for rarer words, or fewer rooms.
+    SearchTimedOut = "search_timed_out", 503;
     /// The user may not send to this room.
     SendDenied = "send_denied", 403;
     /// The session is another user's.

@@ -16,6 +16,14 @@ use parking_lot::Mutex;
 pub trait Clock: Send + Sync + 'static {
     /// The present instant.
     fn now(&self) -> Instant;
+
+    /// The time of day: what has elapsed since 1970 began, in UTC without leap seconds. Unlike
+    /// [`Clock::now`] it may jump, as when a machine wakes up, or learns what time it is. `None`,
+    /// which is the default, if it is not known: then the time of day goes on from what it was in
+    /// the beginning, by the clock of the system, as [`Clock::now`] does.
+    fn since_1970(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// The clock of the operating system.
@@ -45,6 +53,10 @@ impl SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> Instant {
         Instant::now()
+    }
+
+    fn since_1970(&self) -> Option<Duration> {
+        Some(self.since_unix_epoch())
     }
 }
 

@@ -34,7 +34,9 @@ pub struct MessagesConfig {
     /// 64 MiB; beyond it changes are refused, but for one that is larger alone. What is being written
     /// comes on top: as much as comes together until it is 8 MiB.
     pub max_pending_bytes: usize,
-    /// Threads that read from a store that blocks. Default 2.
+    /// Threads that read from a store that blocks, besides one for searches and one that cleans.
+    /// Default 2. A store may let fewer read at a time: see
+    /// `SqliteOptions::readers`, which is to be the same.
     pub readers: usize,
     /// For how long messages are kept, and how many of a room.
     pub retention: Retention,
@@ -45,6 +47,11 @@ pub struct MessagesConfig {
     /// then: who has sent when and so read how far. Default 30 s. The message itself is kept before
     /// it is acknowledged; [`Messages::flush`](crate::messages::Messages::flush) notes all at once.
     pub save_sent_interval: Duration,
+    /// For how long a search may look before it is given up as
+    /// [`StoreError::TimedOut`](crate::messages::StoreError::TimedOut); as long as it takes without
+    /// it. Default 5 s. Searches are made one after the other, on a thread of their own: those that
+    /// wait are not counted.
+    pub search_limit: Option<Duration>,
     /// How many unread messages are counted. Default 1,000: beyond it, "more than that". The greatest
     /// number is no bound.
     pub max_unread: u64,
@@ -68,6 +75,7 @@ impl MessagesConfig {
             retention: Retention::default(),
             save_interval: Duration::from_secs(1),
             save_sent_interval: Duration::from_secs(30),
+            search_limit: Some(Duration::from_secs(5)),
             max_unread: 1000,
         }
     }

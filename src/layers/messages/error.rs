@@ -74,6 +74,7 @@ impl StoreError {
         match self {
             Self::Deleted => ErrorCode::MessageDeleted,
             Self::Failed(_) | Self::Sequence => ErrorCode::StoreFailed,
+            Self::TimedOut => ErrorCode::SearchTimedOut,
             Self::NotBy => ErrorCode::PermissionDenied,
             Self::TooOld => ErrorCode::EditWindowOver,
             Self::TooMany { what, .. } => match *what {
@@ -142,6 +143,8 @@ pub enum StoreError {
     /// The number asked for is not greater than all in the room, or above
     /// [`Draft::MAX_SEQUENCE`](crate::messages::Draft::MAX_SEQUENCE).
     Sequence,
+    /// The search took longer than [it may](crate::messages::Search::time_limit).
+    TimedOut,
     /// The message has as many of these as it may have, or would have more.
     TooMany {
         /// Of what: `bytes`, `editions`, `reactions`.
@@ -166,6 +169,9 @@ impl fmt::Display for StoreError {
             Self::Sequence => f.write_str("the number is not greater than all in the room"),
             Self::TooMany { what, limit } => write!(f, "more than {limit} {what}"),
             Self::TooOld => f.write_str("the message was sent too long ago"),
+            Self::TimedOut => {
+                f.write_str("the search took too long: ask for rarer words, or fewer rooms")
+            }
             Self::UnknownMessage => f.write_str("there is no such message"),
             Self::UnknownThread => f.write_str("there is no such thread"),
         }

@@ -1,5 +1,7 @@
 //! What can be asked of a store.
 
+use std::time::Duration;
+
 use crate::layers::messages::cursor::Cursor;
 use crate::layers::messages::record::Stored;
 use crate::layers::messages::terms::Terms;
@@ -109,6 +111,10 @@ pub struct Search {
     pub limit: usize,
     /// How many bytes at most; as [`Query::max_bytes`].
     pub max_bytes: usize,
+    /// For how long may be looked, about, before the search is given up as
+    /// [`StoreError::TimedOut`](crate::messages::StoreError::TimedOut); for as long as it takes
+    /// without it, which is the default.
+    pub time_limit: Option<Duration>,
 }
 
 impl Search {
@@ -122,6 +128,7 @@ impl Search {
             cursor: None,
             limit: Query::LIMIT,
             max_bytes: usize::MAX,
+            time_limit: None,
         }
     }
 }

@@ -58,7 +58,7 @@ pub trait MessageStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Failed`].
+    /// [`StoreError::Failed`], [`StoreError::TimedOut`].
     fn search(&self, search: &Search) -> Result<Page, StoreError>;
 
     /// What a message said before its edits, the oldest first: the newest of them that have no more

@@ -30,6 +30,8 @@ use crate::layers::messages::walk::Budget;
 use crate::layers::messages::walk::Walk;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
+use crate::time::Clock;
+use crate::time::SystemClock;
 
 pub use self::limits::MemoryLimits;
 
@@ -115,7 +117,13 @@ impl MessageStore for MemoryStore {
         let walk = Walk::of_search(search);
         let mut messages = Vec::new();
         let mut among = walk.ids();
+        let until = search
+            .time_limit
+            .and_then(|limit| SystemClock::new().now().checked_add(limit));
         while !among.is_empty() {
+            if until.is_some_and(|until| SystemClock::new().now() >= until) {
+                return Err(StoreError::TimedOut);
+            }
             let wanted = walk.length() - messages.len();
             let found = self.state.read().search(search, walk.way(), among, wanted);
             messages.extend(found.messages);

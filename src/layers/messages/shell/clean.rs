@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use crate::layers::messages::error::MessageError;
 use crate::layers::messages::store::Cleaned;
-use crate::time::SystemClock;
 
 use super::Inner;
 use super::Messages;
@@ -67,8 +66,8 @@ impl Messages {
 
 impl Inner {
     fn clean(&self) -> Result<Cleaned, MessageError> {
-        let now = SystemClock::new().since_unix_epoch().as_millis();
-        let now = u64::try_from(now).unwrap_or(u64::MAX);
+        // By the clock that messages are stamped by, or all of them could be taken for old.
+        let now = self.rooms.now_for_removal();
         let most = self.config.cleanup_most;
         let cleaned = self.store.clean(now, &self.config.retention, most);
         cleaned.map_err(MessageError::Store)

@@ -99,7 +99,7 @@ impl Messages {
     ///
     /// # Errors
     ///
-    /// As [`Messages::get`], of any of the rooms that are named.
+    /// As [`Messages::get`], of any of the rooms that are named; [`StoreError::TimedOut`].
     pub fn search(&self, actor: &Actor, mut search: Search) -> Pending<Result<Page, MessageError>> {
         let rooms = &self.inner.rooms;
         if let (true, Actor::User(user)) = (search.rooms.is_empty(), actor) {
@@ -116,6 +116,8 @@ impl Messages {
             }
         }
         search.max_bytes = search.max_bytes.min(self.inner.config.max_page_bytes);
+        let limits = [search.time_limit, self.inner.config.search_limit];
+        search.time_limit = limits.into_iter().flatten().min();
         let stays = self.stays(&search.rooms);
         self.look_for(stays, move |inner| {
             inner.store.search(&search).map_err(MessageError::Store)

@@ -34,6 +34,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use parking_lot::MutexGuard;
 use rusqlite::Connection;
+use rusqlite::ErrorCode;
 
 use crate::layers::messages::error::StoreError;
 use crate::layers::messages::query::Page;
@@ -49,11 +50,17 @@ use crate::layers::messages::store::StoreStats;
 use crate::layers::messages::store::Written;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
+use crate::time::Clock;
+use crate::time::SystemClock;
 
 use self::pool::Pool;
 use self::write::Fault;
 use self::write::Work;
 use self::write::Writer;
+
+/// After how many steps a search looks at the clock. They are few, as the index goes through
+/// thousands of entries in one.
+const STEPS_BETWEEN: i32 = 16;
 
 /// How many messages one transaction removes: others write between two.
 const AT_ONCE: usize = 256;
@@ -80,9 +87,14 @@ const AT_ONCE: usize = 256;
 ///
 /// Writes wait for each other and for the disk. Reads wait for one of the
 /// [connections for them](SqliteOptions::readers), and never for writes; each sees what was
-/// committed when it began.
+/// committed when it began. Searches wait for each other, and cleaning does: they have a connection
+/// each.
 pub struct SqliteStore {
     readers: Pool,
+    /// For searches, which may take long.
+    searcher: Pool,
+    /// For what is removed, which is looked for in all rooms.
+    keeper: Pool,
     writer: Mutex<Writer>,
     /// Locked as long as it is open; dropped last.
     _lock: File,
@@ -101,6 +113,8 @@ impl SqliteStore {
         let opened = open::open(dir, options)?;
         Ok(Self {
             readers: Pool::new(opened.readers),
+            searcher: Pool::new(vec![opened.searcher]),
+            keeper: Pool::new(vec![opened.keeper]),
             writer: Mutex::new(Writer::new(opened.writer)),
             _lock: opened.lock,
         })
@@ -108,9 +122,7 @@ impl SqliteStore {
 
     /// Reads what is committed now, and nothing that comes meanwhile.
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
-        let connection = self.readers.lend();
-        let snapshot = connection.unchecked_transaction().map_err(Fault::Store)?;
-        Ok(read(&snapshot)?)
+        Ok(read_of(&self.readers.lend(), read)?)
     }
 
     /// Removes of the messages that `find` gives as many as the budget allows. It is asked for
@@ -120,7 +132,8 @@ impl SqliteStore {
         budget: usize,
         find: impl FnOnce(&Connection, usize) -> rusqlite::Result<Vec<i64>>,
     ) -> Result<Cleaned, StoreError> {
-        let mut found = self.read(|db| Ok(find(db, budget.saturating_add(1))?))?;
+        let keeper = self.keeper.lend();
+        let mut found = read_of(&keeper, |db| Ok(find(db, budget.saturating_add(1))?))?;
         let more = found.len() > budget;
         found.truncate(budget);
         let mut messages = 0;
@@ -162,7 +175,17 @@ impl MessageStore for SqliteStore {
     }
 
     fn search(&self, search: &Search) -> Result<Page, StoreError> {
-        self.read(|db| Ok(search::search(db, search)?))
+        let mut connection = self.searcher.lend();
+        let clock = SystemClock::new();
+        let until = search.time_limit;
+        let until = until.and_then(|limit| clock.now().checked_add(limit));
+        let is_over = move || until.is_some_and(|until| clock.now() >= until);
+        let watch = connection.progress_handler(STEPS_BETWEEN, Some(is_over));
+        watch.map_err(Fault::Store)?;
+        let found = read_of(&connection, |db| Ok(search::search(db, search)?));
+        let unwatch = connection.progress_handler(0, None::<fn() -> bool>);
+        unwatch.map_err(Fault::Store)?;
+        Ok(found?)
     }
 
     fn editions(
@@ -224,7 +247,9 @@ impl MessageStore for SqliteStore {
         let mut left = budget;
         loop {
             let turn = left.min(AT_ONCE);
-            let found = self.read(|db| Ok(remove::of_user(db, user, turn.saturating_add(1))?))?;
+            let found = read_of(&self.keeper.lend(), |db| {
+                Ok(remove::of_user(db, user, turn.saturating_add(1))?)
+            })?;
             let Some(mut part) = found else {
                 return Ok(cleaned);
             };
@@ -246,7 +271,9 @@ impl MessageStore for SqliteStore {
         let mut left = budget;
         loop {
             let turn = left.min(AT_ONCE);
-            let Some((room, messages)) = self.read(|db| Ok(remove::buried(db, turn)?))? else {
+            let Some((room, messages)) =
+                read_of(&self.keeper.lend(), |db| Ok(remove::buried(db, turn)?))?
+            else {
                 return Ok(false);
             };
             if left == 0 {
@@ -270,10 +297,24 @@ impl MessageStore for SqliteStore {
     }
 }
 
+/// Reads what is committed now, and nothing that comes meanwhile.
+fn read_of<T>(
+    connection: &Connection,
+    read: impl FnOnce(&Connection) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let snapshot = connection.unchecked_transaction()?;
+    read(&snapshot)
+}
+
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Refused(error) => error,
+            Fault::Store(error)
+                if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) =>
+            {
+                Self::TimedOut
+            }
             Fault::Store(error) => Self::Failed(error.to_string().into()),
         }
     }

@@ -32,6 +32,8 @@ pub(super) const LOCK: &str = "throng.lock";
 pub(super) struct Opened {
     pub(super) writer: Connection,
     pub(super) readers: Vec<Connection>,
+    pub(super) searcher: Connection,
+    pub(super) keeper: Connection,
     pub(super) lock: File,
 }
 
@@ -47,15 +49,18 @@ pub(super) fn open(dir: &Path, options: SqliteOptions) -> Result<Opened, OpenErr
     let mut writer = connect(&path, options).map_err(failed)?;
     let done = accept(&path, &writer, options)?;
     prepare(&mut writer, done).map_err(failed)?;
-    let readers = (0..options.readers.max(1)).map(|_| {
+    let reader = || {
         let reader = connect(&path, options)?;
         reader.pragma_update(None, "query_only", true)?;
         Ok(reader)
-    });
+    };
+    let readers = (0..options.readers.max(1)).map(|_| reader());
     let readers = readers.collect::<rusqlite::Result<_>>().map_err(failed)?;
     Ok(Opened {
         writer,
         readers,
+        searcher: reader().map_err(failed)?,
+        keeper: reader().map_err(failed)?,
         lock,
     })
 }

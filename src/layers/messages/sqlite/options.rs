@@ -10,7 +10,9 @@ pub struct SqliteOptions {
     /// read it; with [`Sync::Full`] its log as well, which is read into memory. Yes unless set.
     pub check: bool,
     /// How many reads may go on at the same time, each on a connection of its own; those beyond
-    /// wait. At least 1; 2 unless set. Each takes up to 2 MB of memory.
+    /// wait. At least 1; 2 unless set. More than
+    /// [`MessagesConfig::readers`](crate::messages::MessagesConfig::readers) are not used. Each takes
+    /// up to 2 MB of memory, and so do one for searches and one for cleaning.
     pub readers: usize,
 }
 

@@ -1,6 +1,7 @@
 //! The connections that read.
 
 use std::ops::Deref;
+use std::ops::DerefMut;
 
 use parking_lot::Condvar;
 use parking_lot::Mutex;
@@ -52,6 +53,12 @@ impl Deref for Lent<'_> {
 
     fn deref(&self) -> &Connection {
         &self.connection
+    }
+}
+
+impl DerefMut for Lent<'_> {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 }
 

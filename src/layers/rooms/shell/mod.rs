@@ -20,7 +20,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -38,6 +40,7 @@ use crate::layers::rooms::config::RoomsConfig;
 use crate::layers::rooms::connections::Connections;
 use crate::layers::rooms::directory::Directory;
 use crate::layers::rooms::error::RoomError;
+use crate::layers::rooms::room::millis;
 use crate::layers::wheel::Wheel;
 use crate::time::Clock;
 use crate::time::SystemClock;
@@ -105,6 +108,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     /// What the clock showed when the rooms began, and what time it was then.
     start: (Instant, Duration),
+    /// By how many milliseconds the time of day has jumped ahead since then.
+    ahead: AtomicU64,
     connections: Box<dyn Connections>,
     hasher: RandomState,
     shards: Box<[RwLock<Shard>]>,
@@ -204,7 +209,9 @@ impl Rooms {
         connections: impl Connections,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let start = (clock.now(), SystemClock::new().since_unix_epoch());
+        let since = clock.since_1970();
+        let since = since.unwrap_or_else(|| SystemClock::new().since_unix_epoch());
+        let start = (clock.now(), since);
         let tick = (config.batch_window / 4).clamp(SHORTEST_TICK, LONGEST_TICK);
         let users = Users::new(config.max_rooms_per_user, config.max_directs_per_user);
         let shards = (0..SHARDS).map(|_| RwLock::default());
@@ -214,6 +221,7 @@ impl Rooms {
                 config: Arc::new(config),
                 clock,
                 start,
+                ahead: AtomicU64::new(0),
                 connections: Box::new(connections),
                 hasher: RandomState::new(),
                 shards: shards.collect(),
@@ -259,15 +267,31 @@ impl Rooms {
         }
     }
 
-    /// The present moment, in milliseconds since 1970 that never go back.
+    /// The present moment, in milliseconds since 1970 that never go back. A time of day that has
+    /// jumped ahead is followed; one that was set back is not, as mutes and waits would last as
+    /// much longer: that is followed by the next process.
     fn now(&self) -> u64 {
-        self.millis(self.inner.clock.now())
+        let (start, since) = self.inner.start;
+        let steady = millis(self.inner.clock.now().saturating_duration_since(start) + since);
+        // Relaxed: it only grows, and whoever sees an older one looks at the time of day itself.
+        let ahead = self.inner.ahead.load(Ordering::Relaxed);
+        let now = steady.saturating_add(ahead);
+        match self.inner.clock.since_1970().map(millis) {
+            Some(wall) if wall > now.saturating_add(FAR_MS) => {
+                // Relaxed: as above.
+                self.inner.ahead.fetch_max(wall - steady, Ordering::Relaxed);
+                wall
+            }
+            _ => now,
+        }
     }
 
-    fn millis(&self, now: Instant) -> u64 {
-        let (start, since) = self.inner.start;
-        let elapsed = now.saturating_duration_since(start) + since;
-        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+    /// The present moment for whoever removes what is too old: the earlier one where the time of
+    /// day and that of messages differ, so that nothing goes too early.
+    pub(crate) fn now_for_removal(&self) -> u64 {
+        let now = self.now();
+        let wall = self.inner.clock.since_1970().map(millis);
+        wall.map_or(now, |wall| wall.min(now))
     }
 
     fn shard(&self, room: &str) -> &RwLock<Shard> {
@@ -298,6 +322,9 @@ impl Rooms {
         done
     }
 }
+
+/// How far the time of day may be ahead before it is followed: less is put right by and by.
+const FAR_MS: u64 = 10_000;
 
 const SHORTEST_TICK: Duration = Duration::from_millis(5);
 const LONGEST_TICK: Duration = Duration::from_millis(100);

@@ -219,6 +219,7 @@ pub(super) fn ask() -> impl Strategy<Value = Ask> {
             cursor,
             limit,
             max_bytes,
+            time_limit: None,
         })),
     ]
 }

@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use super::*;
+use crate::time::ManualClock;
 
 /// Rooms whose messages are kept in a store that outlives them.
 struct Kept {
@@ -364,5 +365,94 @@ fn never_is_an_interval_too() {
         place.messages.tick(now + Duration::from_secs(9999));
         place.messages.flush();
         assert_eq!(place.messages.next_deadline(), None);
+    }
+}
+
+/// A clock whose time of day jumps.
+struct Jumping {
+    clock: ManualClock,
+    wall: Mutex<Duration>,
+}
+
+impl Clock for Jumping {
+    fn now(&self) -> std::time::Instant {
+        self.clock.now()
+    }
+
+    fn since_1970(&self) -> Option<Duration> {
+        Some(*self.wall.lock())
+    }
+}
+
+#[test]
+fn what_is_sent_after_the_time_of_day_has_jumped_is_not_too_old() {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let jumping = Arc::new(Jumping {
+        clock: ManualClock::new(),
+        wall: Mutex::new(DAY * 10_000),
+    });
+    let clock: Arc<dyn Clock> = Arc::clone(&jumping) as _;
+    let nobody = |_: &UserId| Vec::new();
+    let rooms = Rooms::with_clock(&Hub::new(), RoomsConfig::new(), nobody, clock);
+    let store = MemoryStore::new(MemoryLimits::new());
+    let messages = Messages::new(&rooms, store, MessagesConfig::new()).unwrap();
+    let room = rooms.create(&Actor::Server, RoomOptions::new("a")).unwrap();
+    let send = || {
+        let outgoing = Outgoing::new(Message::text("x"));
+        let id = messages
+            .send(&Actor::Server, &room.id, outgoing)
+            .wait()
+            .unwrap()
+            .id;
+        messages
+            .get(&Actor::Server, &room.id, id)
+            .wait()
+            .unwrap()
+            .at
+    };
+    let days = |days| u64::try_from((DAY * days).as_millis()).unwrap();
+    let clean = || {
+        let due = messages.next_deadline().unwrap();
+        messages.tick(due);
+        messages.store().stats().unwrap().messages
+    };
+    assert_eq!(send(), days(10_000));
+    // It slept, and its own clock with it.
+    *jumping.wall.lock() = DAY * 10_040;
+    assert_eq!(send(), days(10_040));
+    assert_eq!(clean(), 1, "the first is old");
+    // It is set right: time goes on, and nothing is too old for it.
+    *jumping.wall.lock() = DAY * 10_001;
+    jumping.clock.advance(DAY);
+    assert_eq!(send(), days(10_041));
+    assert_eq!(clean(), 2);
+    *jumping.wall.lock() = DAY * 10_041 + Duration::from_secs(9);
+    assert_eq!(send(), days(10_041), "a little is not followed");
+    assert_eq!(clean(), 3);
+}
+
+#[test]
+fn nobody_waits_for_searches() {
+    for blocks in [true, false] {
+        let (go, gone) = mpsc::channel::<()>();
+        let gone = Mutex::new(gone);
+        let memory = Arc::new(MemoryStore::new(MemoryLimits::new()));
+        let mut store = Store::new(&memory, blocks);
+        store.before_search = Box::new(move || {
+            gone.lock().recv().ok();
+        });
+        let place = Kept::of(store);
+        let den = place.make("den");
+        place.send(&den, "word").unwrap();
+        let search = || {
+            let search = Search::new("word".parse().unwrap(), vec![den.clone()]);
+            place.messages.search(&actor("ada"), search)
+        };
+        let searches: Vec<_> = (0..9).map(|_| search()).collect();
+        assert_eq!(place.texts(&den), ["word"]);
+        drop(go);
+        for search in searches {
+            assert_eq!(search.wait().unwrap().messages.len(), 1);
+        }
     }
 }

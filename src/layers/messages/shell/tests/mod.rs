@@ -63,6 +63,7 @@ struct Store {
     delay: Arc<Mutex<Duration>>,
     before: Before,
     before_page: Box<dyn Fn() + Send + Sync>,
+    before_search: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Store {
@@ -74,6 +75,7 @@ impl Store {
             delay: Arc::default(),
             before: Box::new(|_| Ok(())),
             before_page: Box::new(|| {}),
+            before_search: Box::new(|| {}),
         }
     }
 }
@@ -102,6 +104,7 @@ impl MessageStore for Store {
     }
 
     fn search(&self, search: &Search) -> Result<Page, StoreError> {
+        (self.before_search)();
         self.memory.search(search)
     }
 

@@ -1,5 +1,7 @@
 //! What searches find.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -179,4 +181,18 @@ proptest! {
         expected.reverse();
         prop_assert_eq!(found(&store, &terms, &["a"]), expected, "{}", terms);
     }
+}
+
+#[test]
+fn a_search_that_takes_too_long_is_given_up() {
+    let dir = Dir::new();
+    let store = dir.open();
+    fill(&store, "a", "ada", 20_000);
+    let mut search = Search::new("text -text".parse().unwrap(), vec![room("a")]);
+    assert!(store.search(&search).unwrap().messages.is_empty());
+    search.time_limit = Some(Duration::ZERO);
+    assert_eq!(store.search(&search), Err(StoreError::TimedOut));
+    search.time_limit = Some(Duration::MAX);
+    assert!(store.search(&search).unwrap().messages.is_empty(), "again");
+    assert_eq!(found(&store, "text", &["a"]).len(), 50);
 }
