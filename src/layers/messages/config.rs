@@ -87,10 +87,38 @@ impl MessagesConfig {
         self
     }
 
+    /// Sets [`Self::cleanup_most`].
+    #[must_use]
+    pub fn cleanup_most(mut self, messages: usize) -> Self {
+        self.cleanup_most = messages;
+        self
+    }
+
     /// Sets [`Self::edit_window`].
     #[must_use]
     pub fn edit_window(mut self, window: Option<Duration>) -> Self {
         self.edit_window = window;
+        self
+    }
+
+    /// Sets [`Self::max_reaction`].
+    #[must_use]
+    pub fn max_reaction(mut self, bytes: usize) -> Self {
+        self.max_reaction = bytes;
+        self
+    }
+
+    /// Sets [`Self::max_reactions`].
+    #[must_use]
+    pub fn max_reactions(mut self, reactions: usize) -> Self {
+        self.max_reactions = reactions;
+        self
+    }
+
+    /// Sets [`Self::max_edits`].
+    #[must_use]
+    pub fn max_edits(mut self, edits: usize) -> Self {
+        self.max_edits = edits;
         self
     }
 
@@ -101,10 +129,38 @@ impl MessagesConfig {
         self
     }
 
+    /// Sets [`Self::max_pending`].
+    #[must_use]
+    pub fn max_pending(mut self, changes: usize) -> Self {
+        self.max_pending = changes;
+        self
+    }
+
+    /// Sets [`Self::readers`].
+    #[must_use]
+    pub fn readers(mut self, threads: usize) -> Self {
+        self.readers = threads;
+        self
+    }
+
     /// Sets [`Self::retention`].
     #[must_use]
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
+        self
+    }
+
+    /// Sets [`Self::save_interval`].
+    #[must_use]
+    pub fn save_interval(mut self, interval: Duration) -> Self {
+        self.save_interval = interval;
+        self
+    }
+
+    /// Sets [`Self::max_unread`].
+    #[must_use]
+    pub fn max_unread(mut self, messages: u64) -> Self {
+        self.max_unread = messages;
         self
     }
 }

@@ -16,6 +16,10 @@ use crate::layers::timestamp::Timestamp;
 use crate::message::Format;
 
 /// A message as clients see it. One that was deleted says so, and not what it said.
+///
+/// What was sent as JSON is in there as it was sent, and may be such that a JSON value cannot hold it,
+/// such as `1e999`: write it as text (`serde_json::to_string`). `serde_json::to_value` may fail, and
+/// `json!` panic.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct MessageView {
@@ -50,7 +54,7 @@ pub struct MessageView {
     pub reactions: Vec<ReactionView>,
 }
 
-/// What a message said before an edit, as clients see it.
+/// What a message said before an edit, as clients see it: to be written as [`MessageView`] is.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct EditionView {

@@ -253,7 +253,9 @@ pub struct ReadView {
     /// The last message that was read; 0 for none.
     #[serde(serialize_with = "digits")]
     pub message_id: u64,
-    /// How many there were since.
+    /// How many numbers were given since: own messages, those that were deleted and those that came to
+    /// nothing are among them. What there is to read, messages that are kept tell:
+    /// [`Messages::unread`](crate::messages::Messages::unread).
     pub unread: u64,
 }
 

@@ -133,7 +133,8 @@ pub(in crate::operations) const TABLE: &[Operation] = &[
         name: "room.reads",
         method: Method::Get,
         path: "/rooms/{room_id}/read",
-        summary: "Up to where the members of a room have read, and how much is unread.",
+        summary: "Up to where the members of a room have read, and how many numbers came since: `message.unread` \
+                  counts what there is to read.",
         who: Who::Anyone,
         arguments: &[ROOM, page::LIMIT, page::AFTER],
         run: |call| {

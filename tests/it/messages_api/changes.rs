@@ -11,6 +11,7 @@ use super::edit;
 use super::ids;
 use super::of;
 use super::react;
+use crate::crash::Folder;
 
 #[test]
 fn f17_an_edit_or_a_reaction_is_no_second_message() {
@@ -147,4 +148,22 @@ fn an_edit_that_is_too_large_to_be_told_is_told_to_be_read() {
     let edited = ada.done(&edit(1, "short again"));
     let told = bob.next("message.edited");
     assert_eq!(told["data"], super::with(edited, "by", "ada"));
+}
+
+#[test]
+fn edits_that_do_not_wait_for_each_other_are_made_in_order() {
+    let folder = Folder::new("order");
+    let file = ["--data", folder.as_str(), "--sync", "normal"];
+    let (world, mut ada) = World::with_room(&file);
+    ada.say("first");
+    for round in 0..40 {
+        let said = |half| format!("{round}, {half}");
+        for half in ["begun", "done"] {
+            let command = super::with(edit(1, &said(half)), "id", half);
+            ada.socket.say(&command.to_string());
+        }
+        while ada.socket.push()["reply_to"] != "done" {}
+        let shown = world.done(Some("ada"), &about("message.get", 1));
+        assert_eq!(shown["text"], said("done"));
+    }
 }

@@ -73,6 +73,14 @@ const AT_ONCE: usize = 256;
 /// power. Whenever it ends, the next [`open`](Self::open) finds the changes of each `write` all
 /// or none; there is nothing to repair by hand.
 ///
+/// # Damage
+///
+/// A file in which bits have changed is refused where what it is built of, or what messages are
+/// found by, is no more what it was ([`SqliteOptions::check`]); where that happens later, what cannot
+/// be read is answered with [`StoreError::Failed`]. What a message says has no checksum: a bit that
+/// has changed in a text, in what is said about it, in how often it was edited, or in the numbers that
+/// a room counts with goes unnoticed.
+///
 /// # Sharing
 ///
 /// A directory belongs to one store at a time, which a lock sees to. It must be on a local disk.

@@ -702,8 +702,7 @@ proptest! {
 #[test]
 fn unread_messages_may_be_counted_without_a_bound() {
     for blocks in [false, true] {
-        let mut config = MessagesConfig::new();
-        config.max_unread = u64::MAX;
+        let config = MessagesConfig::new().max_unread(u64::MAX);
         let place = Place::with(blocks, config);
         place.send("ada", "one").unwrap();
         place.send("ada", "two").unwrap();

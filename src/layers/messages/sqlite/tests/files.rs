@@ -8,6 +8,7 @@ use super::super::migrations::STEPS;
 use super::*;
 use crate::layers::messages::Query;
 use crate::layers::messages::sqlite::OpenError;
+use crate::layers::messages::sqlite::Sync;
 
 #[test]
 fn everything_is_there_when_opened_again() {
@@ -215,4 +216,30 @@ fn each_step_is_taken_once_and_whole() {
         .pragma_query_value(None, "application_id", |row| row.get(0))
         .unwrap();
     assert_eq!(id, APPLICATION_ID);
+}
+
+/// What nothing else here could tell: the power does not end in a test.
+#[test]
+fn what_is_written_is_synced_as_was_asked_for() {
+    for (sync, level) in [(Sync::Full, 2), (Sync::Normal, 1)] {
+        let dir = Dir::new();
+        let options = SqliteOptions::default().sync(sync);
+        let store = SqliteStore::open(&dir.0, options).unwrap();
+        let writer = store.writer.lock();
+        let pragma = |name| {
+            let connection = &writer.connection;
+            let value = connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+            value.unwrap()
+        };
+        assert_eq!(pragma("synchronous"), level, "{sync:?}");
+        let is_full = i64::from(sync == Sync::Full);
+        for name in ["fullfsync", "checkpoint_fullfsync"] {
+            assert_eq!(pragma(name), is_full, "{name} of {sync:?}");
+        }
+        let mode: String = writer
+            .connection
+            .pragma_query_value(None, "journal_mode", |row| row.get(0))
+            .unwrap();
+        assert_eq!(mode, "wal");
+    }
 }

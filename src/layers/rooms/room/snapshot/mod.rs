@@ -175,28 +175,28 @@ impl Read {
         let is_owner = |user| self.owner.as_ref() == Some(user);
         let owner_is_in = self.owner.iter().all(|it| self.members.contains_key(it));
         let is_pair = self.private && self.owner.is_none() && self.members.len() == 2;
-        let contradictions = [
-            (self.messages > MAX_MESSAGES, "more messages than can be"),
+        // What holds, and what it contradicts where it does not.
+        let reliances = [
+            (self.messages <= MAX_MESSAGES, "more messages than can be"),
             (
-                self.today.1 > self.messages,
+                self.today.1 <= self.messages,
                 "more messages today than ever",
             ),
             (
-                self.members.values().any(|it| it.read > self.messages),
+                self.members.values().all(|it| it.read <= self.messages),
                 "a message was read that was never sent",
             ),
             (
-                !self.pins.iter().all(|pin| is_message(pin.message)),
+                self.pins.iter().all(|pin| is_message(pin.message)),
                 "a message is pinned that was never sent",
             ),
             (
-                !owner_is_in
-                    || members.any(|(user, it)| (it.role == Role::Owner) != is_owner(user)),
+                owner_is_in && members.all(|(user, it)| (it.role == Role::Owner) == is_owner(user)),
                 "the owner is not the one member that is an owner",
             ),
-            (self.direct && !is_pair, "a direct room that is not of two"),
+            (!self.direct || is_pair, "a direct room that is not of two"),
         ];
-        match contradictions.into_iter().find(|(holds, _)| *holds) {
+        match reliances.into_iter().find(|(holds, _)| !holds) {
             Some((_, what)) => Err(InvalidSnapshot::Contradicts(what)),
             None => Ok(()),
         }
