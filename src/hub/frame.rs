@@ -256,8 +256,10 @@ pub struct StreamPosition {
 
 /// Publications that did not reach a client.
 ///
-/// `missed` of the offsets from `first` to `last` were lost; those between them that were not
-/// have arrived.
+/// `missed` of the offsets from `first` to `last` did not come; those between them that are not
+/// counted have arrived. Of what was forgotten before it could be
+/// [given](crate::SubscribeOptions::since), all offsets are counted, also those of messages that the
+/// client would not have got: for its filter, as ephemeral ones, or as one that is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {

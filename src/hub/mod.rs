@@ -204,7 +204,8 @@ impl Hub {
         self.shared.channel(name)
     }
 
-    /// A handle to a channel that is there; none is made.
+    /// A handle to a channel that is there; none is made, so that looking at what one
+    /// [remembers](Channel::history) leaves nothing behind.
     #[must_use]
     pub fn existing_channel(&self, name: &str) -> Option<Channel> {
         self.shared.existing(name)

@@ -64,7 +64,8 @@ use crate::sync::thread;
 /// # Progress
 ///
 /// Receiving takes no lock, but for a client that is still given what it has missed: whenever its
-/// outbox is empty, it asks its channels for more. Under a policy that evicts, a publisher may be
+/// outbox is empty, it asks its channels for more. One that receives no faster than its other
+/// channels publish never finds it empty, and is given no more of what it has missed. Under a policy that evicts, a publisher may be
 /// making room at that very moment: `try_recv` and `try_recv_batch` then spin until it is done,
 /// and `recv` and its kin yield to their executor. Dropping the outbox waits for publishers that
 /// are in the middle of a push.

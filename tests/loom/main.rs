@@ -20,7 +20,12 @@
 //! | `Ring::park`: although CLOSED | `close_races_recv`, `a_slow_consumer_..` |
 //! | `Ring::park`: although CALLED | `losses_race_their_notices` |
 //! | `Shared::reclaim`: a channel that stays is not looked for under the lock | `reclaiming_races_..` |
+//! | `Behind::give`: the client is let ask only where nothing more is given | a replay; not that with leave |
+//! | `State::catch_up`: does not go live | the replays |
+//! | `Membership::ask`: a load and a store, no compare-exchange | `a_replay_races_its_receiver` |
 //! | `Combiner::elect`: claims an owned word | all that publish, subscribe, or connect in a race |
+//!
+//! The first two of the replays end the whole run, so which of the other models are red was not seen.
 //!
 //! Green were: `State::join` without its look whether the client is closed (`is_wanted` decides
 //! then); `ClientCore::release` without a look for a closer (its section has no step at which loom

@@ -18,6 +18,7 @@ use crate::hub::frame::StreamPosition;
 use crate::hub::history::HistoryOptions;
 use crate::hub::history::HistoryPage;
 use crate::hub::history::HistoryQuery;
+use crate::hub::reply::Awaited;
 use crate::hub::reply::Reply;
 use crate::hub::stats::ChannelStats;
 use crate::id::ChannelKind;
@@ -201,19 +202,55 @@ impl Channel {
     /// Some of what the channel remembers: nothing unless it has a history. Publications that are
     /// ephemeral, or older than a bound of the history, are not there.
     ///
+    /// To look into a channel that may not be there, take it by
+    /// [`Hub::existing_channel`](crate::Hub::existing_channel): [`Hub::channel`](crate::Hub::channel)
+    /// makes it, and one that is to remember something then stays for a minute.
+    ///
     /// # Progress
     ///
     /// As [`Channel::presence`].
     #[must_use]
     pub fn history(&self, query: &HistoryQuery) -> HistoryPage {
-        let (reply, mut answer) = Reply::new();
-        let _applied = self.core.run(Op::History(query.clone(), reply));
-        answer.wait_blocking().unwrap_or_default()
+        self.ask(|reply| Op::History(query.clone(), reply))
+            .wait_blocking()
+            .unwrap_or_default()
+    }
+
+    /// [`Channel::history`], waiting for its turn without parking the thread.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses the page only.
+    pub async fn read_history(&self, query: &HistoryQuery) -> HistoryPage {
+        let mut answer = self.ask(|reply| Op::History(query.clone(), reply));
+        answer.wait().await.unwrap_or_default()
+    }
+
+    /// What the channel remembers, and how much of it: what it was made with, or told last.
+    ///
+    /// # Progress
+    ///
+    /// As [`Channel::presence`].
+    #[must_use]
+    pub fn history_options(&self) -> Option<HistoryOptions> {
+        self.ask(Op::Remembers).wait_blocking().flatten()
+    }
+
+    /// Asks the channel something.
+    fn ask<T: Clone + Send + Sync>(&self, op: impl FnOnce(Reply<T>) -> Op) -> Awaited<T> {
+        let (reply, answer) = Reply::new();
+        let _applied = self.core.run(op(reply));
+        answer
     }
 
     /// Has the channel remember its last publications from now on, in other bounds than before,
     /// or with `None` forget all. Takes its turn after what was published before. What the hub was
     /// [built with](crate::HubBuilder::history) holds again once the channel has been reclaimed.
+    ///
+    /// Whatever is set, all channels together keep to
+    /// [`Limits::max_history_bytes`](crate::Limits::max_history_bytes). What narrower bounds have
+    /// the channel forget before somebody who has come back was given it, is lost to that one, who
+    /// is told of it as of any other loss.
     pub fn set_history(&self, options: Option<HistoryOptions>) {
         let _applied = self.core.run(Op::Remember(options));
     }
@@ -289,6 +326,7 @@ pub(super) fn backlogged(op: Op) -> PublishError {
         | Op::Join { .. }
         | Op::Leave(_)
         | Op::Remember(_)
+        | Op::Remembers(_)
         | Op::Roster(_)
         | Op::Routed { .. }
         | Op::Subscribers(_) => unreachable!("only publications have a limit"),

@@ -62,6 +62,8 @@ pub(crate) enum Op {
     History(HistoryQuery, Reply<HistoryPage>),
     /// Sets what is remembered.
     Remember(Option<HistoryOptions>),
+    /// Asks what is remembered.
+    Remembers(Reply<Option<HistoryOptions>>),
     Publish {
         message: Message,
         except: Option<ClientId>,
@@ -127,6 +129,11 @@ impl Machine for State {
             }
             Op::Remember(options) => {
                 self.remember(options);
+                Output::Replied
+            }
+            Op::Remembers(reply) => {
+                let history = self.history.as_ref();
+                reply.give(history.map(|history| history.options().clone()));
                 Output::Replied
             }
             Op::Roster(reply) => {

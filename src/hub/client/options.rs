@@ -131,6 +131,11 @@ impl SubscribeOptions {
     /// Everything after this position is wanted. [`Joined::recovered`](crate::Joined::recovered)
     /// says whether that can be kept: a channel without history can only if nothing was published
     /// since.
+    ///
+    /// What was missed is given as the client takes it, up to half of its outbox at a time, and more
+    /// when the outbox is empty. So a client that receives no faster than its other channels
+    /// publish gets no further; what the history forgets before it was given is lost, counted and
+    /// told as what an outbox drops is.
     pub fn since(mut self, position: StreamPosition) -> Self {
         self.since = Some(position);
         self

@@ -95,6 +95,10 @@ impl History {
         self.expire(now);
     }
 
+    pub(super) fn options(&self) -> &HistoryOptions {
+        &self.options
+    }
+
     pub(super) fn mode(&self) -> HistoryMode {
         self.options.mode
     }

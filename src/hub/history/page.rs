@@ -80,6 +80,7 @@ pub struct HistoryPage {
     pub more: bool,
     /// Where the channel is now.
     pub position: StreamPosition,
-    /// Everything after this offset is remembered; the channel's position if nothing is.
+    /// Everything after this offset is remembered, but for what was ephemeral. The channel's
+    /// position if it has no history.
     pub floor: u64,
 }

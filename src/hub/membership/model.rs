@@ -47,6 +47,49 @@ fn takes(told: &Told, losses: u64) -> Vec<(u64, u64, u64)> {
     gaps
 }
 
+/// Runs of losses, as a replay notes them, race the taking: each number is told, and counted once.
+#[test]
+fn runs_of_losses_race_the_taking_of_the_gap() {
+    const RUNS: [(u64, u64); 3] = [(1, 3), (5, 5), (8, 9)];
+    const LOSSES: u64 = 6;
+    loom::model(|| {
+        let told = Arc::new(Told::default());
+        let client = {
+            let told = Arc::clone(&told);
+            thread::spawn(move || takes(&told, LOSSES))
+        };
+        for (first, last) in RUNS {
+            if told.cell.note(Lost { first, last }) == Notice::Send {
+                // Release: as by the lane.
+                told.notices.fetch_add(1, Ordering::Release);
+            }
+        }
+        let gaps = client.join().expect("no panic");
+        let mut runs = RUNS.into_iter().peekable();
+        for (begin, end, mut missed) in gaps {
+            assert_eq!(
+                runs.peek().map(|run| run.0),
+                Some(begin),
+                "it begins with a run"
+            );
+            let mut reached = 0;
+            while missed > 0 {
+                let (first, last) = runs.next().expect("no more than was lost");
+                missed = missed
+                    .checked_sub(last - first + 1)
+                    .expect("whole runs are counted");
+                reached = last;
+            }
+            let next = runs.peek().map(|run| run.1);
+            assert!(
+                end == reached || Some(end) == next,
+                "the gap ends with what was counted, or with a run that is told again"
+            );
+        }
+        assert_eq!(runs.next(), None, "each loss is counted once");
+    });
+}
+
 #[test]
 fn losses_race_the_taking_of_the_gap() {
     const LOSSES: u64 = 3;

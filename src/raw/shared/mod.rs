@@ -38,6 +38,7 @@ const MOST_OWNERS: usize = usize::MAX / 2;
 
 impl<T> Shared<T> {
     /// How large what is shared is, with its count.
+    #[cfg(not(throng_loom))]
     pub(crate) const SIZE: usize = size_of::<Inner<T>>();
 
     pub(crate) fn new(value: T) -> Self {
