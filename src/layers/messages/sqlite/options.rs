@@ -4,10 +4,13 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SqliteOptions {
-    /// When what was written is on the disk. [`Sync::Full`] unless set.
+    /// When what was written is on the disk. [`Sync::Full`] unless set. The file says with which it
+    /// was written last, so that it may be changed at any time; that waits for those who read the
+    /// file, and fails if they take long.
     pub sync: Sync,
     /// Whether the whole file is checked when it is opened, which takes as long as it takes to
-    /// read it; with [`Sync::Full`] its log as well, which is read into memory. Yes unless set.
+    /// read it; if it was written with [`Sync::Full`] its log as well, which is read into memory.
+    /// Yes unless set.
     pub check: bool,
     /// How many reads may go on at the same time, each on a connection of its own; those beyond
     /// wait. At least 1; 2 unless set. More than
