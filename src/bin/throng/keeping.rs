@@ -39,19 +39,29 @@ pub(crate) struct KeepOptions {
     no_check: bool,
 
     /// Days for which messages are kept; 0 for ever.
-    #[arg(long, value_name = "DAYS", default_value = "30")]
+    #[arg(
+        long,
+        value_name = "DAYS",
+        default_value = "30",
+        conflicts_with = "no_messages"
+    )]
     keep_days: u32,
 
     /// Messages that are kept of each room; 0 for all.
-    #[arg(long, value_name = "N", default_value = "100000")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "100000",
+        conflicts_with = "no_messages"
+    )]
     keep_per_room: u64,
 
     /// Milliseconds between two cleanups.
-    #[arg(long, value_name = "MS", default_value = "3600000", value_parser = millis)]
+    #[arg(long, value_name = "MS", default_value = "3600000", value_parser = millis, conflicts_with = "no_messages")]
     cleanup_interval: Duration,
 
     /// Milliseconds after which a message can no longer be edited; for ever unless given.
-    #[arg(long, value_name = "MS", value_parser = millis)]
+    #[arg(long, value_name = "MS", value_parser = millis, conflicts_with = "no_messages")]
     edit_window: Option<Duration>,
 
     /// Messages that are kept in memory, of all rooms together.
@@ -59,7 +69,7 @@ pub(crate) struct KeepOptions {
         long,
         value_name = "N",
         default_value = "1000000",
-        conflicts_with = "data"
+        conflicts_with_all = ["data", "no_messages"]
     )]
     memory_messages: usize,
 
@@ -68,7 +78,7 @@ pub(crate) struct KeepOptions {
         long,
         value_name = "BYTES",
         default_value = "268435456",
-        conflicts_with = "data"
+        conflicts_with_all = ["data", "no_messages"]
     )]
     memory_bytes: usize,
 }

@@ -31,10 +31,11 @@ fn room() -> RoomId {
     RoomId::parse(ROOM).unwrap()
 }
 
-/// A folder with messages that a kill has left, and what was acknowledged.
+/// A folder with messages that a kill has left, and what was acknowledged. With all of it on the disk:
+/// of a log that was written otherwise nothing can be told.
 fn killed(after: usize) -> (Folder, Ledger) {
     let folder = Folder::new("damage");
-    let throng = Throng::start(&arguments(&folder, &["--sync", "normal"]));
+    let throng = Throng::start(&arguments(&folder, &[]));
     let ledger = write_and_kill(throng, (ROOM, 0), after);
     (folder, ledger)
 }

@@ -72,6 +72,12 @@ pub use self::send::Outgoing;
 /// # Loss
 ///
 /// A number whose message could not be kept is not given again: numbers of a room can have holes.
+///
+/// # Closing
+///
+/// Dropping the last clone waits, parking the thread, until all that was asked for is done: every
+/// change that waits is written. Rooms that have changed since they were last kept are kept by
+/// [`Messages::flush`] only.
 #[derive(Clone)]
 pub struct Messages {
     /// Before what they work on: when the last owner drops it they are awaited, so that nothing is

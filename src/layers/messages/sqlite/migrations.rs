@@ -13,7 +13,7 @@ use rusqlite::types::FromSql;
 pub(super) const APPLICATION_ID: i32 = 0x7468_7267;
 
 /// The steps from an empty file to the newest schema.
-pub(super) const STEPS: &[&str] = &[V1];
+pub(super) const STEPS: &[&str] = &[V1, V2];
 
 /// Whose a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,4 +150,12 @@ CREATE VIRTUAL TABLE words USING fts5 (
     room, user, text,
     content='', contentless_delete=1, tokenize='ascii', prefix='1 2'
 );
+";
+
+/// What the file says about itself: `sync`, how what is in its log was written.
+const V2: &str = "
+CREATE TABLE settings (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";

@@ -5,6 +5,7 @@
 
 mod count;
 mod error;
+mod kept;
 mod known;
 mod migrations;
 mod open;

@@ -14,6 +14,7 @@ use rusqlite::OpenFlags;
 use rusqlite::config::DbConfig;
 
 use crate::layers::messages::sqlite::error::OpenError;
+use crate::layers::messages::sqlite::kept;
 use crate::layers::messages::sqlite::migrations;
 use crate::layers::messages::sqlite::migrations::Owner;
 use crate::layers::messages::sqlite::migrations::STEPS;
@@ -44,11 +45,15 @@ pub(super) fn open(dir: &Path, options: SqliteOptions) -> Result<Opened, OpenErr
     fs::create_dir_all(&dir).map_err(|error| io_error(&dir, error))?;
     let lock = lock(&dir.join(LOCK))?;
     let path = dir.join(FILE);
-    check_log(&path, &dir.join(LOG), options)?;
+    let recorded = kept::recorded(&path);
+    check_log(&path, &dir.join(LOG), options, recorded)?;
     let failed = |error| classify(&path, &error);
     let mut writer = connect(&path, options).map_err(failed)?;
     let done = accept(&path, &writer, options)?;
     prepare(&mut writer, done).map_err(failed)?;
+    if recorded != Some(options.sync) {
+        switch(&writer, options).map_err(failed)?;
+    }
     let reader = || {
         let reader = connect(&path, options)?;
         reader.pragma_update(None, "query_only", true)?;
@@ -92,21 +97,29 @@ fn connect(path: &Path, options: SqliteOptions) -> rusqlite::Result<Connection> 
     set("mmap_size", 0)?;
     set("trusted_schema", 0)?;
     set("cell_size_check", 1)?;
-    set(
-        "synchronous",
-        if options.sync == Sync::Full {
-            FULL
-        } else {
-            NORMAL
-        },
-    )?;
-    // Where a sync alone leaves it in the memory of the drive.
-    set("fullfsync", i64::from(options.sync == Sync::Full))?;
-    set(
-        "checkpoint_fullfsync",
-        i64::from(options.sync == Sync::Full),
-    )?;
+    survive(&connection, options.sync)?;
     Ok(connection)
+}
+
+fn survive(connection: &Connection, sync: Sync) -> rusqlite::Result<()> {
+    let set = |name, value: i64| connection.pragma_update(None, name, value);
+    let is_full = sync == Sync::Full;
+    set("synchronous", if is_full { FULL } else { NORMAL })?;
+    // Where a sync alone leaves it in the memory of the drive.
+    set("fullfsync", i64::from(is_full))?;
+    set("checkpoint_fullfsync", i64::from(is_full))
+}
+
+/// Has the log written in another way from now on, and the file say so before.
+fn switch(writer: &Connection, options: SqliteOptions) -> rusqlite::Result<()> {
+    survive(writer, Sync::Full)?;
+    match kept::record(writer, options.sync) {
+        // Whoever does not look for damage takes what there is.
+        Err(error)
+            if !options.check && error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {}
+        recorded => recorded?,
+    }
+    survive(writer, options.sync)
 }
 
 /// How many steps the file has been through, if it is ours, whole, and not newer than we are.
@@ -134,8 +147,14 @@ fn accept(path: &Path, writer: &Connection, options: SqliteOptions) -> Result<u3
 }
 
 /// Where only the process may end, the end of the power may leave a log as damage does.
-fn check_log(path: &Path, log: &Path, options: SqliteOptions) -> Result<(), OpenError> {
-    if !options.check || options.sync != Sync::Full {
+/// So it is judged by how it was written, and by how it is to be if nobody knows.
+fn check_log(
+    path: &Path,
+    log: &Path,
+    options: SqliteOptions,
+    recorded: Option<Sync>,
+) -> Result<(), OpenError> {
+    if !options.check || recorded.unwrap_or(options.sync) != Sync::Full {
         return Ok(());
     }
     match wal::damage(log).map_err(|error| io_error(log, error))? {

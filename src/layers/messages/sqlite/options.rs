@@ -4,11 +4,14 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SqliteOptions {
-    /// When what was written is on the disk. [`Sync::Full`] unless set.
+    /// When what was written is on the disk. [`Sync::Full`] unless set. The file says with which it
+    /// was written last, so that it may be changed at any time; that waits for those who read the
+    /// file, and fails if they take long.
     pub sync: Sync,
     /// Whether the whole file is checked when it is opened, its indexes against what they lead to:
-    /// about 10 s for a million messages. With [`Sync::Full`] its log as well, which is read into
-    /// memory. Yes unless set; without it, damage may hide messages and nobody is told.
+    /// about 10 s for a million messages. If it was written with [`Sync::Full`] its log as well,
+    /// which is read into memory. Yes unless set; without it, damage may hide messages and nobody
+    /// is told.
     pub check: bool,
     /// How many reads may go on at the same time, each on a connection of its own; those beyond
     /// wait. At least 1; 2 unless set. More than

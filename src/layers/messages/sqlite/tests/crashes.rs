@@ -13,6 +13,7 @@ use super::*;
 use crate::layers::messages::Query;
 use crate::layers::messages::sqlite::OpenError;
 use crate::layers::messages::sqlite::Sync;
+use crate::layers::messages::sqlite::kept;
 
 /// Writes over a part of a file.
 fn garble(path: &Path, at: u64, bytes: &[u8]) {
@@ -314,4 +315,55 @@ fn reads_go_on_while_somebody_writes() {
     query.limit = 500;
     let page = store.page(&query).unwrap();
     assert_eq!(sequences(&page), (1..=200).rev().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_log_is_judged_by_how_it_was_written() {
+    let normal = SqliteOptions::default().sync(Sync::Normal);
+    let full = SqliteOptions::default();
+    for (wrote, opens, is_refused) in [
+        (normal, full, false),
+        (full, normal, true),
+        (normal, normal, false),
+        (full, full, true),
+    ] {
+        let dir = Dir::new();
+        // As it was written before does not matter.
+        drop(SqliteStore::open(&dir.0, opens).unwrap());
+        let store = SqliteStore::open(&dir.0, wrote).unwrap();
+        fill(&store, "a", "ada", 3);
+        let first = len(&dir.log());
+        for at in 4..20 {
+            save(&store, draft("a", "ada", &format!("text {at}"), at));
+        }
+        let left = dir.crash();
+        // A hole, and whole transactions after it.
+        garble(&left.log(), first + 24, &[0; 4096]);
+        match SqliteStore::open(&left.0, opens) {
+            Ok(store) => {
+                assert!(!is_refused, "{wrote:?}");
+                assert_eq!(prefix(&store), 3);
+            }
+            Err(error) => {
+                assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
+                assert!(is_refused, "{wrote:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_says_how_it_is_written_wherever_it_is() {
+    let dir = Dir(Dir::new().0.join("100%/a?b=c #d"));
+    for sync in [Sync::Normal, Sync::Full, Sync::Full, Sync::Normal] {
+        let options = SqliteOptions::default().sync(sync);
+        let store = SqliteStore::open(&dir.0, options).unwrap();
+        assert_eq!(kept::recorded(&dir.file()), Some(sync));
+        let is = store.writer.lock();
+        let is: i64 = is
+            .connection
+            .pragma_query_value(None, "synchronous", |row| row.get(0))
+            .unwrap();
+        assert_eq!(is, if sync == Sync::Full { 2 } else { 1 });
+    }
 }
