@@ -75,7 +75,7 @@ impl Messages {
             return Pending::ready(Err(MessageError::Room(error)));
         }
         // Whatever a second filter keeps out is walked past, however many that are.
-        let is_filtered = query.user.is_some() || query.roots;
+        let is_filtered = query.user.is_some();
         let read = move |inner: &Inner| inner.store.page(&query).map_err(MessageError::Store);
         if is_filtered {
             self.look_for(read)
