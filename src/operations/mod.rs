@@ -8,9 +8,9 @@
 //! ```
 //!
 //! An area's file has its rows as a `const TABLE: &[Operation]` and a function for each, which reads
-//! its arguments off the [`Call`], asks the layer, and answers with JSON. Nothing in here waits,
-//! locks or reads a clock; what somebody else has to be waited for comes as an answer that is
-//! there later.
+//! its arguments off the [`Call`], asks the layer, and answers with JSON. Nothing in here waits
+//! for anybody; a layer may lock for microseconds and read the clock, and what somebody else has to
+//! be waited for comes as an answer that is there later.
 //!
 //! # How to write one
 //!

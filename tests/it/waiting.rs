@@ -254,11 +254,7 @@ async fn commands_that_want_no_answer_do_not_end_the_reading() {
 async fn what_is_filtered_twice_keeps_no_thread_of_the_runtime() {
     let (gateway, _gate, paged) = world_with(false);
     let (mut peer, _) = member(&gateway).await;
-    let pages = [
-        (json!({}), true),
-        (json!({"user_id": "nobody"}), false),
-        (json!({"roots": true}), false),
-    ];
+    let pages = [(json!({}), true), (json!({"user_id": "nobody"}), false)];
     for (number, (mut page, is_quick)) in (2..).zip(pages) {
         (page["id"], page["type"]) = (json!(number), json!("message.history"));
         page["room_id"] = json!("den");

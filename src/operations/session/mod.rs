@@ -27,8 +27,8 @@ pub(super) const TABLE: &[Operation] = &[Operation {
     method: Method::Post,
     path: "/sessions/resume",
     summary: "Goes on where another connection of the client was lost: as the first command, over \
-              a connection whose URL ends in `?resume`. What was subscribed to is subscribed to \
-              again, and what was missed since the positions given comes.",
+              a connection whose URL has `?resume=SESSION_ID`, or `?resume`. What was subscribed to \
+              is subscribed to again, and what was missed since the positions given comes.",
     who: Who::Connection,
     arguments: &[
         Argument::optional(

@@ -103,7 +103,13 @@ function readAgain(list, id) {
     const ids = [...list.again];
     list.again.clear();
     for (const known of ids.filter(known => list.messages.has(known))) {
-      put(list, await ask({ type: 'message.get', room_id: list.room, message_id: known }));
+      try {
+        put(list, await ask({ type: 'message.get', room_id: list.room, message_id: known }));
+      } catch (fault) {
+        // One that is not kept any more is no reason not to read the others.
+        if (fault.code !== 'unknown_message') throw fault;
+        list.messages.delete(known);
+      }
     }
   }), 60);
   list.again.add(id);
@@ -441,7 +447,7 @@ $('room-form').onsubmit = async event => {
 
 async function openThread(room, root) {
   thread = newList(room, root);
-  const known = rooms.get(room).list.messages.get(root);
+  const known = rooms.get(room)?.list.messages.get(root);
   if (known) put(thread, known);
   $('thread-card').hidden = false;
   drawMessages(thread);
@@ -489,10 +495,12 @@ function resultItem(message) {
 async function jump({ room_id: room, message_id: id, thread_id: root }) {
   if (!rooms.has(room)) return;
   await showRoom(room);
-  const { list } = rooms.get(room);
-  if (root) await openThread(room, root);
-  const of = root ? thread : list;
-  for (let pages = 0; !of.messages.has(id) && (of.older || of.cut) && pages < 50; pages++) await loadOlder(of);
+  if (root && current === room) await openThread(room, root);
+  const of = root ? thread : rooms.get(room)?.list;
+  // Whatever is waited for, the room may be left and the thread closed meanwhile.
+  const isShown = () => current === room && of?.root === (root ?? null) && listsOf(room).includes(of);
+  for (let pages = 0; isShown() && !of.messages.has(id) && (of.older || of.cut) && pages < 50; pages++) await loadOlder(of);
+  if (!isShown()) return;
   drawMessages(of);
   const item = of.drawn.get(id)?.item;
   if (!item) { toast('That message is too far back.'); return; }

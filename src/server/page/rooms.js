@@ -46,9 +46,16 @@ async function openRooms() {
   if (thread && !rooms.has(thread.room)) closeThread();
   if (thread) load(thread);
   if (current) showRoom(current);
+  readStatus();
   countUnread();
   listPublic();
   drawRooms();
+}
+
+/** Shows how the server says that the user is: it may have been started anew, and know nothing. */
+async function readStatus() {
+  const own = await ask({ type: 'presence.get', user_id: me.user }).catch(() => null);
+  if (own && [...$('status').options].some(({ value }) => value === own.status)) $('status').value = own.status;
 }
 
 function keep(room) {

@@ -71,8 +71,9 @@ pub(crate) struct Dialogue {
     session: Session,
     /// A subscribe that has not been answered.
     join: Option<Box<Join>>,
-    /// A command that waits for the join.
-    held: Option<Box<str>>,
+    /// What waits for the join: one command, unless whoever reads does not mind whether another
+    /// may come.
+    held: VecDeque<Held>,
     /// Replies in the order of their commands, of which the first is waited for.
     waiting: VecDeque<Waiting>,
     /// Bytes of those that are there.
@@ -84,6 +85,12 @@ pub(crate) struct Dialogue {
     /// Whether something was begun that nobody has polled yet.
     has_begun: bool,
     rate: Option<Box<Rate>>,
+}
+
+/// What a client has said, and is not carried out yet.
+enum Held {
+    Binary,
+    Text(Box<str>),
 }
 
 /// A subscribe on its way: answered in band by the frame that says where the stream begins.
@@ -149,7 +156,7 @@ impl Dialogue {
         Self {
             session: Session::new(gateway, client, rules.client_publish, session, resumes),
             join: None,
-            held: None,
+            held: VecDeque::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             has_stopped: false,
@@ -184,15 +191,9 @@ impl Dialogue {
         })
     }
 
-    /// The frame that says that a binary message is no command.
-    pub(crate) fn no_binary() -> Bytes {
-        let why = "commands are JSON in text frames";
-        framing::text(Push::Error(&Fault::new(ErrorCode::UnsupportedFrame, why)))
-    }
-
     /// Whether another command may come.
     pub(crate) fn is_ready(&self) -> bool {
-        self.held.is_none()
+        self.held.is_empty()
             && self.waiting.len() < MOST_WAITING
             && self.waiting_bytes < MOST_WAITING_BYTES
     }
@@ -200,10 +201,19 @@ impl Dialogue {
     /// Takes a command, which is carried out as soon as those before it are.
     pub(crate) fn command(&mut self, text: &str, replies: &mut dyn Replies) {
         if self.join.is_some() || !self.restoring.is_empty() {
-            debug_assert!(self.held.is_none(), "one command is held");
-            self.held = Some(text.into());
+            self.held.push_back(Held::Text(text.into()));
         } else {
             self.start(text, replies);
+        }
+    }
+
+    /// Takes a binary message, which is no command: that is said when those before it are carried
+    /// out.
+    pub(crate) fn binary(&mut self, replies: &mut dyn Replies) {
+        if self.join.is_some() || !self.restoring.is_empty() {
+            self.held.push_back(Held::Binary);
+        } else {
+            self.refuse_binary(replies);
         }
     }
 
@@ -308,7 +318,7 @@ impl Dialogue {
         }))
     }
 
-    /// Goes on with the held command, if the join before it has been answered.
+    /// Goes on with what is held, if the join before it has been answered.
     pub(crate) fn settle(&mut self, replies: &mut dyn Replies) {
         if matches!(&self.join, Some(join) if join.announced && join.future.is_none()) {
             self.join = None;
@@ -320,10 +330,16 @@ impl Dialogue {
         while self.join.is_none() {
             if let Some(restored) = self.restoring.pop_front() {
                 self.carry_out(restored, replies);
-            } else if let Some(text) = mem::take(&mut self.held) {
-                self.start(&text, replies);
-            } else {
-                return;
+                continue;
+            }
+            match self.held.pop_front() {
+                Some(Held::Text(text)) => self.start(&text, replies),
+                Some(Held::Binary) => self.refuse_binary(replies),
+                None => {
+                    // Whoever is idle keeps no memory for it.
+                    self.held = VecDeque::new();
+                    return;
+                }
             }
         }
     }
@@ -394,6 +410,11 @@ impl Dialogue {
                 self.refuse(&fault.reply_to(id), replies);
             }
         }
+    }
+
+    fn refuse_binary(&mut self, replies: &mut dyn Replies) {
+        let why = "commands are JSON in text frames";
+        self.refuse(&Fault::new(ErrorCode::UnsupportedFrame, why), replies);
     }
 
     fn refuse(&mut self, fault: &Fault, replies: &mut dyn Replies) {

@@ -12,8 +12,10 @@ use super::browser;
 use super::devtools::Browser;
 use super::page::Page;
 use super::page::by_id;
+use super::page::member;
 use super::page::message;
 use super::page::room;
+use super::page::toast;
 use super::picture;
 
 /// Ada makes a room, and bob joins it.
@@ -297,6 +299,99 @@ fn what_is_unread_is_counted_until_the_room_is_shown() {
     bob.until(browser, &format!("!{unread}"));
 }
 
+/// Has what the page sends go through `change`, which gives what is sent, or nothing.
+fn intercept(browser: &mut Browser, page: &Page, change: &str) {
+    let script = format!(
+        "(() => {{
+            const send = WebSocket.prototype.send;
+            const change = {change};
+            WebSocket.prototype.send = function (text) {{
+                const changed = change(JSON.parse(text), () => send.call(this, text));
+                if (changed) send.call(this, JSON.stringify(changed));
+            }};
+            window.broken = [];
+            addEventListener('unhandledrejection', event => window.broken.push(String(event.reason)));
+        }})()"
+    );
+    browser.evaluate(&page.0, &script);
+}
+
+/// The id of the room that is shown.
+fn shown(browser: &mut Browser, page: &Page) -> String {
+    let id = browser.evaluate(&page.0, &format!("{}.dataset.room", by_id("room-card")));
+    id.as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_message_that_is_gone_keeps_no_other_from_being_read_again() {
+    let Some(mut browser) = browser("gone") else {
+        return;
+    };
+    let browser = &mut browser;
+    let throng = Throng::start(&["--authorize", "open"]);
+    let (ada, _bob) = room_of_two(browser, &throng, "Den");
+    for text in ["one", "two"] {
+        ada.say(browser, text);
+        ada.until(browser, &message("ada", text));
+    }
+    let ids =
+        "[...document.querySelectorAll('[data-testid=room-message]')].map(it => it.dataset.id)";
+    let ids = browser.evaluate(&ada.0, ids);
+    // Of the first the page asks as if it were not there any more.
+    let change = format!(
+        "command => command.type === 'message.get' && command.message_id === {}
+            ? {{ ...command, message_id: '999999' }} : command",
+        ids[0]
+    );
+    intercept(browser, &ada, &change);
+    let path = format!("/api/v1/rooms/{}/messages", shown(browser, &ada));
+    for id in ids.as_array().unwrap() {
+        let answer = json!({"data": "an answer", "thread_id": id}).to_string();
+        assert_eq!(throng.post(&path, "application/json", answer).status, 200);
+    }
+    let counted = format!("{}?.textContent === '1 answer'", by_id("replies"));
+    ada.until(browser, &counted);
+}
+
+#[test]
+fn a_room_that_is_left_while_it_is_looked_into_breaks_nothing() {
+    let Some(mut browser) = browser("left") else {
+        return;
+    };
+    let browser = &mut browser;
+    let throng = Throng::start(&["--authorize", "open"]);
+    let (ada, bob) = room_of_two(browser, &throng, "Den");
+    ada.say(browser, "needle");
+    bob.until(browser, &message("ada", "needle"));
+    let den = shown(browser, &bob);
+    bob.fill(browser, "create-name", "Elsewhere");
+    bob.click(browser, "create");
+    bob.until(browser, &room("Elsewhere"));
+    bob.reload(browser);
+    bob.until(browser, &room("Elsewhere"));
+    // What is read of the room comes when it is left.
+    let change = "(command, send) => {
+        if (command.type !== 'message.history') return command;
+        window.held = send;
+    }";
+    intercept(browser, &bob, change);
+    bob.fill(browser, "search-input", "needle");
+    let form = format!("{}.closest('form').requestSubmit()", by_id("search-input"));
+    browser.evaluate(&bob.0, &form);
+    bob.until(browser, &by_id("result"));
+    bob.click(browser, "result");
+    bob.until(browser, "window.held");
+    let path = format!("/api/v1/rooms/{den}");
+    assert_eq!(throng.request("DELETE", &path, &[], b"").status, 204);
+    bob.until(browser, &toast("You are out of Den"));
+    let after = "(async () => {
+        window.held();
+        await new Promise(done => setTimeout(done, 200));
+        return window.broken;
+    })()";
+    assert_eq!(browser.evaluate(&bob.0, after), json!([]));
+}
+
 /// A directory for data that is removed when dropped.
 struct Directory(PathBuf);
 
@@ -327,6 +422,8 @@ fn rooms_and_what_was_said_survive_the_server() {
     let (ada, bob) = room_of_two(browser, &throng, "Archive");
     ada.say(browser, "before anything");
     bob.until(browser, &message("ada", "before anything"));
+    bob.set(browser, "status", "busy");
+    bob.until(browser, &member("bob", "status", "busy"));
     let waiting = "document.querySelector('[data-testid=state]').dataset.state !== 'open'";
     let mut all = vec!["before anything".to_owned()];
     for signal in ["TERM", "KILL"] {
@@ -342,6 +439,8 @@ fn rooms_and_what_was_said_survive_the_server() {
             "document.querySelector('[data-testid=state]').dataset.state === 'open'",
         );
         bob.until(browser, &room("Archive"));
+        // The new server knows nothing of how it was, and the page says so.
+        bob.until(browser, &format!("{}.value === 'online'", by_id("status")));
         ada.until(
             browser,
             "document.querySelector('[data-testid=state]').dataset.state === 'open'",

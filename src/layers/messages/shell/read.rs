@@ -85,7 +85,7 @@ impl Messages {
         }
         query.max_bytes = query.max_bytes.min(self.inner.config.max_page_bytes);
         // Whatever a second filter keeps out is walked past, however many that are.
-        let is_filtered = query.user.is_some() || query.roots;
+        let is_filtered = query.user.is_some();
         let read = move |inner: &Inner| inner.store.page(&query).map_err(MessageError::Store);
         if is_filtered {
             self.look_for(stays, read)

@@ -370,7 +370,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
                 }
                 Received::Binary(_) => {
                     self.hear();
-                    self.output.give(Dialogue::no_binary());
+                    self.dialogue.binary(&mut self.output);
                 }
                 Received::Ping(payload) => self.output.give(framing::pong(&payload)),
                 Received::Pong(_) => {}
