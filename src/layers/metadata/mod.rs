@@ -21,7 +21,7 @@ pub struct Metadata(Arc<Inner>);
 struct Inner {
     object: Map<String, Value>,
     /// As JSON.
-    bytes: usize,
+    json_bytes: usize,
 }
 
 impl Metadata {
@@ -46,11 +46,11 @@ impl Metadata {
         if object.values().any(|it| is_deeper(it, Self::MAX_DEPTH - 1)) {
             return Err(InvalidMetadata::TooDeep);
         }
-        let bytes = serde_json::to_string(&object).map_or(usize::MAX, |text| text.len());
-        if bytes > Self::MAX_BYTES {
+        let json_bytes = serde_json::to_string(&object).map_or(usize::MAX, |text| text.len());
+        if json_bytes > Self::MAX_BYTES {
             return Err(InvalidMetadata::TooLarge);
         }
-        Ok(Self(Arc::new(Inner { object, bytes })))
+        Ok(Self(Arc::new(Inner { object, json_bytes })))
     }
 
     /// The metadata of a message, if it has some.
@@ -73,8 +73,8 @@ impl Metadata {
 
     /// How many bytes it has as JSON.
     #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.0.bytes
+    pub fn json_bytes(&self) -> usize {
+        self.0.json_bytes
     }
 }
 
