@@ -160,5 +160,5 @@ impl Edition {
 }
 
 fn said(payload: &Bytes, metadata: Option<&Metadata>) -> usize {
-    payload.len() + metadata.map_or(0, Metadata::bytes)
+    payload.len() + metadata.map_or(0, Metadata::json_bytes)
 }

@@ -23,7 +23,7 @@ struct Inner {
     /// See [`Metadata::memory`].
     memory: usize,
     /// As JSON.
-    bytes: usize,
+    json_bytes: usize,
 }
 
 impl PartialEq for Inner {
@@ -57,15 +57,15 @@ impl Metadata {
         if object.values().any(|it| is_deeper(it, Self::MAX_DEPTH - 1)) {
             return Err(InvalidMetadata::TooDeep);
         }
-        let bytes = serde_json::to_string(&object).map_or(usize::MAX, |text| text.len());
-        if bytes > Self::MAX_BYTES {
+        let json_bytes = serde_json::to_string(&object).map_or(usize::MAX, |text| text.len());
+        if json_bytes > Self::MAX_BYTES {
             return Err(InvalidMetadata::TooLarge);
         }
         let memory = of_object(&object);
         Ok(Self(Arc::new(Inner {
             object,
             memory,
-            bytes,
+            json_bytes,
         })))
     }
 
@@ -94,8 +94,8 @@ impl Metadata {
 
     /// How many bytes it has as JSON.
     #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.0.bytes
+    pub fn json_bytes(&self) -> usize {
+        self.0.json_bytes
     }
 }
 
