@@ -377,7 +377,9 @@ impl Dull {
             );
             let user = row.user.map(Who::id);
             assert_eq!(is, (row.id, row.thread, user, row.is_deleted));
-            let editions = store.editions(&room, row.sequence, usize::MAX).expect("editions");
+            let editions = store
+                .editions(&room, row.sequence, usize::MAX)
+                .expect("editions");
             let said = editions.iter().map(|it| &it.payload).chain([&kept.payload]);
             let said: Vec<_> = said.map(|it| String::from_utf8_lossy(it)).collect();
             let expected: Vec<_> = row.said.iter().map(|said| text(*said)).collect();
