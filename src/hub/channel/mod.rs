@@ -255,6 +255,14 @@ impl Channel {
         let _applied = self.core.run(Op::Remember(options));
     }
 
+    /// Takes one publication back out of what the channel remembers, if it still does: who comes
+    /// back is not given it any more, and misses nothing, as with an
+    /// [ephemeral](crate::Message::ephemeral) one. Who has it, or has it in its outbox, keeps it.
+    /// Takes its turn after what was published before.
+    pub fn retract(&self, offset: u64) {
+        let _applied = self.core.run(Op::Retract(offset));
+    }
+
     /// The last publication.
     #[must_use]
     pub fn position(&self) -> StreamPosition {
@@ -327,6 +335,7 @@ pub(super) fn backlogged(op: Op) -> PublishError {
         | Op::Leave(_)
         | Op::Remember(_)
         | Op::Remembers(_)
+        | Op::Retract(_)
         | Op::Roster(_)
         | Op::Routed { .. }
         | Op::Subscribers(_) => unreachable!("only publications have a limit"),

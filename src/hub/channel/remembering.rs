@@ -41,6 +41,14 @@ impl State {
         }
     }
 
+    /// Forgets one publication, whatever its age.
+    pub(super) fn retract(&mut self, number: u64) {
+        if let Some(history) = &mut self.history {
+            history.retract(number);
+            self.face.counters.remember(history.size());
+        }
+    }
+
     /// Has somebody come when the oldest that is remembered is too old; until then the oldest may
     /// have become another one, and that is seen then.
     pub(super) fn await_age(&self) {

@@ -69,6 +69,8 @@ pub(crate) enum Op {
         except: Option<ClientId>,
         reply: Option<Reply<Delivery>>,
     },
+    /// Forgets the publication of this number.
+    Retract(u64),
     Roster(Reply<Arc<[Member]>>),
     Subscribers(Reply<Vec<ClientId>>),
     /// A publication of another channel.
@@ -134,6 +136,10 @@ impl Machine for State {
             Op::Remembers(reply) => {
                 let history = self.history.as_ref();
                 reply.give(history.map(|history| history.options().clone()));
+                Output::Replied
+            }
+            Op::Retract(number) => {
+                self.retract(number);
                 Output::Replied
             }
             Op::Roster(reply) => {

@@ -168,6 +168,17 @@ impl History {
         }
     }
 
+    /// Forgets one publication as if it had never been remembered: nobody misses it.
+    pub(super) fn retract(&mut self, number: u64) {
+        let at = self
+            .entries
+            .binary_search_by_key(&number, |entry| entry.number);
+        if let Some(entry) = at.ok().and_then(|at| self.entries.remove(at)) {
+            self.bytes -= weight(&entry.frame);
+            self.count();
+        }
+    }
+
     /// Tells the budget of the hub what is kept now, if that has changed.
     fn count(&mut self) {
         let now = (self.bytes + self.entries.len() * OVERHEAD) as u64;

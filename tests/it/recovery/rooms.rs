@@ -115,6 +115,35 @@ fn f16_a_room_that_cannot_be_gone_on_in_says_so() {
 }
 
 #[test]
+fn f15_what_was_deleted_meanwhile_is_not_replayed() {
+    let throng = start(&[]);
+    let mut bob = listen(&throng, None);
+    say(&throng, "den", "one");
+    until(&mut bob, "one");
+    let id = bob.last_event_id().to_owned();
+    drop(bob);
+    for text in ["a secret", "two"] {
+        say(&throng, "den", text);
+    }
+    let secret = "/api/v1/rooms/den/messages/2?actor=ada";
+    let body = json!({"text": "the same secret"}).to_string();
+    let json = [("content-type", "application/json")];
+    let edited = throng.request("PATCH", secret, &json, body.as_bytes());
+    assert_eq!(edited.status, 200, "{edited:?}");
+    let deleted = throng.request("DELETE", secret, &[], b"");
+    assert!(deleted.status < 300, "{deleted:?}");
+    say(&throng, "den", "last");
+    let mut bob = listen(&throng, Some(&id));
+    let come = until(&mut bob, "last");
+    assert_eq!(texts(&come, "den"), ["two", "last"]);
+    assert_eq!(named(&come, "joined", "den")[0]["data"]["recovered"], true);
+    let told = named(&come, "message.deleted", "den");
+    assert_eq!(told[0]["data"]["message_id"], "2");
+    assert!(!format!("{come:?}").contains("secret"), "{come:?}");
+    assert!(named(&come, "gap", "den").is_empty(), "nobody misses it");
+}
+
+#[test]
 fn a_stream_leaves_no_session_behind() {
     let throng = start(&[]);
     drop(listen(&throng, None));

@@ -1,8 +1,10 @@
 //! Edits, deletions and reactions: who may, and who is told.
 
+use std::borrow::Cow;
 use std::slice::from_ref;
 use std::sync::Arc;
 
+use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
@@ -21,6 +23,7 @@ use crate::layers::name::UserId;
 use crate::layers::rooms::Permission;
 use crate::layers::rooms::RoomError;
 use crate::layers::rooms::Rooms;
+use crate::layers::stamp::Stamp;
 use crate::message::Message;
 
 use super::Inner;
@@ -118,6 +121,7 @@ impl Messages {
         inner.change(change, giver, move |written| {
             if matches!(written, Written::Message(_)) {
                 let data = json!({ "message_id": sequence.to_string() });
+                rooms.retract(&room, |message| is_of(message, sequence));
                 rooms.announce(&room, "message.deleted", &actor, data);
             }
             drop(stay);
@@ -238,14 +242,56 @@ impl Messages {
                 Ok(removed) => removed,
                 Err(error) => return giver.give(Err(error)),
             };
-            let change = Change::ForgetUser(user);
-            inner.change(change, giver, move |written| match written {
-                Written::Removed(messages) => removed + messages,
-                Written::Message(_) | Written::Nothing | Written::Reaction(_) => removed,
+            let change = Change::ForgetUser(user.clone());
+            let rooms = inner.rooms.clone();
+            inner.change(change, giver, move |written| {
+                // Where it is not a member any more, channels forget it in their own time.
+                for room in rooms.rooms_of(&user) {
+                    rooms.retract(&room, |message| is_by(message, &user));
+                }
+                match written {
+                    Written::Removed(messages) => removed + messages,
+                    Written::Message(_) | Written::Nothing | Written::Reaction(_) => removed,
+                }
             });
         })
     }
 }
+
+/// Of an edit that was told: which message it is about, and whose that is.
+#[derive(Deserialize)]
+struct Told<'a> {
+    #[serde(borrow)]
+    message_id: Cow<'a, str>,
+    #[serde(borrow)]
+    user_id: Option<Cow<'a, str>>,
+}
+
+impl<'a> Told<'a> {
+    fn of(message: &'a Message) -> Option<Self> {
+        let is_edit = Stamp::of(message).is_some_and(|stamp| stamp.kind == EDITED);
+        serde_json::from_slice(message.payload())
+            .ok()
+            .filter(|_| is_edit)
+    }
+}
+
+/// Whether this is the message of this number, or tells what it says now.
+fn is_of(message: &Message, sequence: u64) -> bool {
+    let id = sequence.to_string();
+    Stamp::of(message).is_some_and(|stamp| stamp.id == Some(sequence))
+        || Told::of(message).is_some_and(|told| told.message_id == id)
+}
+
+/// Whether this is a message of a user, or tells what one says now.
+fn is_by(message: &Message, user: &UserId) -> bool {
+    let is_own = |stamp: &Stamp| stamp.id.is_some() && stamp.user.as_ref() == Some(user);
+    Stamp::of(message).is_some_and(is_own)
+        || Told::of(message).is_some_and(|told| told.user_id.as_deref() == Some(user.as_str()))
+}
+
+/// The push that tells of an edit.
+const EDITED: &str = "message.edited";
 
 /// What is told of an edit: JSON as it was sent, which is written as it is and never read.
 #[derive(Serialize)]
@@ -270,7 +316,7 @@ fn tell_edited(rooms: &Rooms, room: &RoomId, actor: &Actor, stored: &Stored) {
     let json = serde_json::to_string(&Edited { message, by });
     debug_assert!(json.is_ok(), "views have names for keys");
     let json = json.unwrap_or_else(|_| too_large());
-    rooms.announce_json(room, "message.edited", json, too_large);
+    rooms.announce_json(room, EDITED, json, too_large);
 }
 
 fn message_of(written: Written) -> Result<Stored, StoreError> {

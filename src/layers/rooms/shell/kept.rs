@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::hub::Channel;
+use crate::hub::HistoryQuery;
 use crate::layers::name::Actor;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
@@ -136,6 +137,26 @@ impl Rooms {
             self.tell_json(cell, state, kind, json);
             Ok(())
         });
+    }
+
+    /// Takes messages of a room back, those that are `meant`: whoever comes back gets them no more.
+    pub(crate) fn retract(&self, room: &RoomId, meant: impl Fn(&Message) -> bool) {
+        let Ok(channel) = self.with(room, |cell, _, _| Ok(cell.channel.clone())) else {
+            return;
+        };
+        let mut query = HistoryQuery::new().limit(HistoryQuery::MAX_LIMIT);
+        loop {
+            let page = channel.history(&query);
+            for frame in &page.frames {
+                if frame.message().is_some_and(&meant) {
+                    channel.retract(frame.offset());
+                }
+            }
+            match page.frames.last() {
+                Some(last) if page.more => query = query.after(last.offset()),
+                _ => return,
+            }
+        }
     }
 
     /// Has a room that was made again count its messages on from `last`.

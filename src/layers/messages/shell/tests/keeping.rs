@@ -6,6 +6,8 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use super::*;
+use crate::layers::messages::Pending;
+use crate::layers::rooms::Sent;
 use crate::time::ManualClock;
 
 /// Rooms whose messages are kept in a store that outlives them.
@@ -48,11 +50,7 @@ impl Kept {
         self.begin(room, text).wait().map(|sent| sent.id)
     }
 
-    fn begin(
-        &self,
-        room: &RoomId,
-        text: &str,
-    ) -> crate::layers::messages::Pending<Result<crate::layers::rooms::Sent, MessageError>> {
+    fn begin(&self, room: &RoomId, text: &str) -> Pending<Result<Sent, MessageError>> {
         let outgoing = Outgoing::new(Message::text(text.to_owned()));
         self.messages.send(&actor("ada"), room, outgoing)
     }
