@@ -229,6 +229,19 @@ impl Throng {
         }
     }
 
+    /// What is shown of a client once so many frames have gone to it: they are counted a moment
+    /// after they have arrived.
+    pub(crate) fn client_after(&self, id: &str, frames: u64) -> Value {
+        let start = Instant::now();
+        loop {
+            let view = self.get(&format!("/api/v1/clients/{id}")).json();
+            if view["connection"]["frames_out"] == frames {
+                return view;
+            }
+            assert!(start.elapsed() < PATIENCE, "still {view}");
+        }
+    }
+
     /// Sends a signal, as `kill` names it.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
