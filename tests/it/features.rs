@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
+#[cfg(feature = "layers")]
 use throng::ErrorCode;
 
 #[test]
@@ -77,6 +78,7 @@ fn file(path: &str) -> PathBuf {
     file.with_extension("").join("mod.rs")
 }
 
+#[cfg(feature = "layers")]
 #[test]
 fn every_sentinel_of_the_reference_has_a_code() {
     let page = fs::read_to_string(file("src/docs/features.md")).unwrap();
