@@ -4,6 +4,9 @@
 //! the broadcast channels, which have subscribers by nature, and what one writes by hand, a map
 //! of senders behind a mutex that the publisher locks too.
 //!
+//! `churn-held` is the same for a client that is in N other channels, with throng alone: a join and
+//! a leave cost the same however many are held.
+//!
 //! With `THRONG_BENCH_LARGE` set, all run with a million subscribers; without, only throng does.
 
 use std::collections::HashMap;
@@ -20,6 +23,9 @@ use criterion::Criterion;
 use criterion::Throughput;
 use criterion::criterion_group;
 use criterion::criterion_main;
+use throng::ConnectOptions;
+use throng::Hub;
+use throng::Limits;
 use throng::Message;
 use throng::SlowConsumer;
 use tokio::sync::broadcast;
@@ -74,6 +80,42 @@ fn under_fire(c: &mut Criterion) {
         }
     }
     group.finish();
+}
+
+/// A client that is in `n` other channels all the time: what it holds costs a join nothing.
+fn held(c: &mut Criterion) {
+    let mut group = c.benchmark_group("churn-held");
+    group.throughput(Throughput::Elements(1));
+    for n in [10, 100, 1_000, 10_000, 100_000] {
+        let mut built = None;
+        group.bench_function(BenchmarkId::new("throng", n), |b| {
+            let world = built.get_or_insert_with(|| holding(n));
+            b.iter(|| (world.join_and_leave)());
+        });
+    }
+    group.finish();
+}
+
+fn holding(n: usize) -> World {
+    let limits = Limits::new().subscriptions(n + 1).channels(n + 2);
+    let hub = Hub::builder().limits(limits).build();
+    let hub = hub.expect("the settings are in range");
+    let (client, outbox) = hub.connect(ConnectOptions::new()).expect("there is room");
+    for channel in 0..n {
+        let joined = client.subscribe_blocking(&format!("held.{channel}"));
+        joined.expect("the name is valid");
+    }
+    let channel = hub.channel("bench").expect("the name is valid");
+    World {
+        join_and_leave: Box::new(move || {
+            let _kept = (&outbox, &channel);
+            let joined = client.subscribe_blocking("bench");
+            joined.expect("the client is not on the channel");
+            let left = client.unsubscribe("bench");
+            left.expect("the client is on the channel");
+        }),
+        publish: Box::new(|| {}),
+    }
 }
 
 /// A channel with its subscribers.
@@ -179,6 +221,6 @@ const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 criterion_group! {
     name = benches;
     config = common::config();
-    targets = idle, under_fire
+    targets = idle, held, under_fire
 }
 criterion_main!(benches);

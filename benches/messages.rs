@@ -29,9 +29,9 @@ use throng::UserId;
 use throng::messages::Messages;
 use throng::messages::MessagesConfig;
 use throng::messages::Outgoing;
+use throng::messages::sqlite::Durability;
 use throng::messages::sqlite::SqliteOptions;
 use throng::messages::sqlite::SqliteStore;
-use throng::messages::sqlite::Sync;
 use throng::rooms::RoomOptions;
 use throng::rooms::Rooms;
 use throng::rooms::RoomsConfig;
@@ -70,7 +70,10 @@ fn sending(is_smoke: bool) {
         // In turns, so that what else the disk does meets both.
         let mut sent = [Vec::new(), Vec::new()];
         for _ in 0..rounds {
-            for (sync, sent) in [Sync::Full, Sync::Normal].into_iter().zip(&mut sent) {
+            for (sync, sent) in [Durability::Full, Durability::Normal]
+                .into_iter()
+                .zip(&mut sent)
+            {
                 sent.push(Sent::measure(sync, senders, time));
             }
         }
@@ -91,10 +94,10 @@ struct Sent {
 }
 
 impl Sent {
-    fn measure(sync: Sync, senders: usize, time: Duration) -> Self {
+    fn measure(sync: Durability, senders: usize, time: Duration) -> Self {
         let folder = folder().join("sending");
         let _ignored_if_missing = fs::remove_dir_all(&folder);
-        let house = House::new(&folder, SqliteOptions::default().sync(sync));
+        let house = House::new(&folder, SqliteOptions::default().durability(sync));
         let has_ended = AtomicBool::new(false);
         let began = Instant::now();
         let waits: Vec<Vec<Duration>> = thread::scope(|scope| {

@@ -14,9 +14,9 @@ use throng::Client;
 use throng::ConnectOptions;
 use throng::Hub;
 use throng::Message;
+use throng::MessageHeader;
 use throng::Metadata;
 use throng::Outbox;
-use throng::Stamp;
 use throng::SubscribeOptions;
 use throng::channels::Channels;
 use throng::channels::ChannelsConfig;
@@ -122,8 +122,8 @@ fn filtering(c: &mut Criterion) {
 }
 
 fn stamped(metadata: Value) -> Message {
-    let stamp = Stamp::new("message").metadata(Some(object(metadata)));
-    stamp.on(Message::static_text("42"))
+    let stamp = MessageHeader::new("message").metadata(Some(object(metadata)));
+    stamp.attach_to(Message::static_text("42"))
 }
 
 fn object(value: Value) -> Metadata {

@@ -23,10 +23,10 @@ use criterion::Throughput;
 use criterion::criterion_group;
 use criterion::criterion_main;
 use throng::Actor;
-use throng::Attendance;
 use throng::Client;
 use throng::ClientId;
 use throng::ConnectOptions;
+use throng::ConnectionGuard;
 use throng::Hub;
 use throng::HubStats;
 use throng::Layers;
@@ -95,7 +95,7 @@ struct Scene {
     layers: Layers,
     room: RoomId,
     users: Vec<UserId>,
-    present: Vec<(Client, Outbox, Attendance)>,
+    present: Vec<(Client, Outbox, ConnectionGuard)>,
     begun: Instant,
     before: HubStats,
 }

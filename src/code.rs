@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use serde::Serialize;
+use serde::Serializer;
+
 /// Writes the enum and what each code is called, from one table.
 macro_rules! error_codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $code:literal, $status:literal;)+) => {
@@ -61,12 +64,18 @@ error_codes! {
     Closed = "closed", 503;
     /// There are as many connections as there may be, of this user or in all.
     ConnectionLimitReached = "connection_limit_reached", 503;
+    /// The server goes away; come back later, or to another.
+    Draining = "draining", 503;
     /// The message was sent too long ago to be edited.
     EditWindowOver = "edit_window_over", 403;
     /// This server has been told to do without this.
     FeatureDisabled = "feature_disabled", 404;
     /// This server does not let clients publish.
-    Forbidden = "forbidden", 400;
+    Forbidden = "forbidden", 403;
+    /// Pages of this origin may not connect.
+    ForbiddenOrigin = "forbidden_origin", 403;
+    /// The body of the request broke off.
+    IncompleteBody = "incomplete_body", 400;
     /// The role of the user in this room is too low for that, or not above that of the other.
     InsufficientRole = "insufficient_role", 403;
     /// The channel's name is empty, too long, or has characters that are not allowed.
@@ -77,6 +86,8 @@ error_codes! {
     InvalidFilter = "invalid_filter", 400;
     /// The frame is not one JSON object.
     InvalidJson = "invalid_json", 400;
+    /// The path cannot be decoded.
+    InvalidPath = "invalid_path", 400;
     /// The pattern cannot be understood, or is too long.
     InvalidPattern = "invalid_pattern", 400;
     /// No permission has this name.
@@ -87,18 +98,28 @@ error_codes! {
     InvalidRoom = "invalid_room", 400;
     /// No presence status has this name.
     InvalidStatus = "invalid_status", 400;
+    /// The body is not UTF-8.
+    InvalidUtf8 = "invalid_utf8", 400;
     /// The invite has been used as often as it may be.
     InviteExhausted = "invite_exhausted", 410;
     /// The invite is too old.
     InviteExpired = "invite_expired", 410;
     /// The message was deleted.
     MessageDeleted = "message_deleted", 410;
+    /// The path does not have this method.
+    MethodNotAllowed = "method_not_allowed", 405;
+    /// The server cannot take this connection; the operator knows more.
+    Misconfigured = "misconfigured", 503;
     /// A field that this command needs is missing.
     MissingField = "missing_field", 400;
     /// The user is muted in this room.
     Muted = "muted", 403;
+    /// The path gives a stream of events, which the request does not accept.
+    NotAcceptable = "not_acceptable", 406;
     /// The user is not banned from this room.
     NotBanned = "not_banned", 404;
+    /// Nothing has this path.
+    NotFound = "not_found", 404;
     /// The user is not a member of this room.
     NotMember = "not_member", 403;
     /// The user is not muted in this room.
@@ -107,10 +128,14 @@ error_codes! {
     NotPresence = "not_presence", 400;
     /// The client is not subscribed to this channel.
     NotSubscribed = "not_subscribed", 400;
+    /// The request is not the handshake of a WebSocket.
+    NotWebSocket = "not_websocket", 400;
     /// The owner of a room leaves it only after another has become its owner.
     OwnerCannotLeave = "owner_cannot_leave", 409;
     /// The user lacks a permission in this room.
     PermissionDenied = "permission_denied", 403;
+    /// A policy of the server failed; the request was not carried out.
+    PolicyFailed = "policy_failed", 500;
     /// The user may not see the presence of the other.
     PresenceDenied = "presence_denied", 403;
     /// Too many commands; try again later.
@@ -143,6 +168,8 @@ error_codes! {
     TooLarge = "too_large", 413;
     /// The hub has as many channels as it may have.
     TooManyChannels = "too_many_channels", 503;
+    /// The hub has as many clients as it may have.
+    TooManyClients = "too_many_clients", 503;
     /// The message was edited as often as it may be.
     TooManyEdits = "too_many_edits", 409;
     /// The room has as many invites as it may have.
@@ -166,11 +193,11 @@ error_codes! {
     /// Only a user can do that, and the connection is nobody's.
     Unauthenticated = "unauthenticated", 401;
     /// The channel may not be joined with what this client has shown.
-    Unauthorized = "unauthorized", 400;
+    Unauthorized = "unauthorized", 403;
     /// No channel has this name.
     UnknownChannel = "unknown_channel", 404;
-    /// No connection has this id.
-    UnknownConnection = "unknown_connection", 404;
+    /// No client has this id.
+    UnknownClient = "unknown_client", 404;
     /// No invite has this code.
     UnknownInvite = "unknown_invite", 404;
     /// The room has no message with this id.
@@ -181,6 +208,8 @@ error_codes! {
     UnknownRoom = "unknown_room", 404;
     /// There is no such session: it was resumed already, is too old, or never was.
     UnknownSession = "unknown_session", 404;
+    /// No stream of this user has this token.
+    UnknownStream = "unknown_stream", 404;
     /// There is no such thread, or what began it was deleted.
     UnknownThread = "unknown_thread", 404;
     /// No command has this type.
@@ -189,6 +218,16 @@ error_codes! {
     UnknownUser = "unknown_user", 404;
     /// Commands are JSON in text frames; this was a binary frame.
     UnsupportedFrame = "unsupported_frame", 400;
+    /// The body has a media type that is not taken here.
+    UnsupportedMediaType = "unsupported_media_type", 415;
+    /// The version of WebSocket is not 13.
+    UnsupportedVersion = "unsupported_version", 426;
+}
+
+impl Serialize for ErrorCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 impl fmt::Display for ErrorCode {

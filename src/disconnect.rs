@@ -37,12 +37,16 @@ impl Disconnect {
     pub const GOING_AWAY: Self = Self::known(1001, "going away");
     /// The client broke the WebSocket protocol.
     pub const PROTOCOL_ERROR: Self = Self::known(1002, "protocol error");
+    /// The client sent what its dialect does not have.
+    pub const UNSUPPORTED: Self = Self::known(1003, "unsupported data");
     /// A text of the client is not UTF-8.
     pub const INVALID_UTF8: Self = Self::known(1007, "text is not UTF-8");
     /// The client did what the server's policy forbids.
     pub const POLICY: Self = Self::known(1008, "policy");
     /// A message of the client is larger than the server takes.
     pub const TOO_LARGE: Self = Self::known(1009, "message too large");
+    /// A dialect of the application failed.
+    pub const INTERNAL: Self = Self::known(1011, "internal error");
     /// Ended without a more particular reason; the client may come back.
     pub const CLOSED: Self = Self::known(3000, "closed");
     /// The hub is shutting down; the client should come back, with jitter.
@@ -58,7 +62,7 @@ impl Disconnect {
     /// The client let the control lane fill: it does not read at all.
     pub const CONTROL_OVERFLOW: Self = Self::known(3020, "control lane overflow");
     /// The outbox was dropped: whoever received for the client has gone.
-    pub const GONE: Self = Self::known(3021, "receiver gone");
+    pub const RECEIVER_DROPPED: Self = Self::known(3021, "receiver gone");
     /// The client asked for nothing for too long.
     pub const IDLE: Self = Self::known(3022, "idle");
     /// The client sent something it may not send.
@@ -118,10 +122,10 @@ impl Disconnect {
 
     /// What the client should do about it.
     #[must_use]
-    pub fn advice(&self) -> Advice {
+    pub fn advice(&self) -> ReconnectAdvice {
         match self.code {
-            1000 | 1002..=1010 | 3500..=3999 | 4500..=4999 => Advice::StayAway,
-            _ => Advice::Reconnect,
+            1000 | 1002..=1010 | 3500..=3999 | 4500..=4999 => ReconnectAdvice::StayAway,
+            _ => ReconnectAdvice::Reconnect,
         }
     }
 
@@ -145,7 +149,7 @@ impl fmt::Display for Disconnect {
     clippy::exhaustive_enums,
     reason = "a client comes back or it does not"
 )]
-pub enum Advice {
+pub enum ReconnectAdvice {
     /// Come back after a jittered delay.
     Reconnect,
     /// Do not come back by itself.
@@ -168,11 +172,11 @@ pub enum InvalidDisconnect {
 impl fmt::Display for InvalidDisconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Code(code) => write!(f, "close code {code} is outside 4000-4999"),
+            Self::Code(code) => write!(f, "close code is {code}, 4000 to 4999 are allowed"),
             Self::Reason { len } => {
                 write!(
                     f,
-                    "reason of {len} bytes, at most {} fit",
+                    "close reason has {len} bytes, at most {} are allowed",
                     Disconnect::MAX_REASON
                 )
             }

@@ -62,7 +62,7 @@ impl ChannelName {
             });
         }
         match name.char_indices().find(|(_, c)| c.is_control()) {
-            Some((at, _)) => Err(InvalidName::ControlCharacter { at }),
+            Some((at, character)) => Err(InvalidName::ControlCharacter { at, character }),
             None => Ok(()),
         }
     }
@@ -155,8 +155,10 @@ impl fmt::Display for ChannelKind {
 pub enum InvalidName {
     /// It has a control character.
     ControlCharacter {
-        /// The byte at which it stands.
+        /// The byte at which it stands, counted from 0.
         at: usize,
+        /// The character.
+        character: char,
     },
     /// It has no characters.
     Empty,
@@ -172,12 +174,14 @@ pub enum InvalidName {
 impl fmt::Display for InvalidName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ControlCharacter { at } => {
-                write!(f, "channel name has a control character at byte {at}")
-            }
-            Self::Empty => f.write_str("channel name is empty"),
+            Self::ControlCharacter { at, character } => write!(
+                f,
+                "the name has the control character U+{:04X} at byte {at}, none is allowed",
+                u32::from(*character)
+            ),
+            Self::Empty => f.write_str("the name is empty, at least 1 byte is required"),
             Self::TooLong { len, max } => {
-                write!(f, "channel name has {len} bytes, at most {max} are allowed")
+                write!(f, "the name has {len} bytes, at most {max} are allowed")
             }
         }
     }

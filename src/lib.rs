@@ -4,12 +4,15 @@
 //!
 //! * [`Hub`] is the root of everything; [`Channel`] and [`Outbox`] are the two ends of the hot
 //!   path, and the latter says what an outbox promises.
-//! * [`SlowConsumer`], [`OutboxLimits`], [`HistoryOptions`] and [`Limits`] are what there is to tune.
+//! * [`SlowConsumer`], [`OutboxLimits`], [`HistoryOptions`] and [`Limits`] are what there is to
+//!   tune.
 //! * [`Authorizer`] decides who may join, [`HubBuilder::on_presence`] tells who has.
 //! * With the feature `layers`: `Layers` has users, rooms, messages, patterns, presence, typing and
 //!   sessions; with `ws`, `transport::Gateway` puts all of it on sockets; with `server`, `serve` is
 //!   a whole server. `docs::features` lists what there is, `docs::protocol` what clients say,
 //!   `docs::operations` what they can ask.
+//! * With `tune`, `tune` measures which of these settings fit a feed and its clients; `throng tune`
+//!   is its command line. `docs::tuning` is its chapter.
 //! * [`docs::architecture`] is the map of the code, [`docs::design`] says why it is so,
 //!   [`docs::guarantees`] what holds each promise, [`docs::performance`] what it costs,
 //!   [`docs::failures`] how others have failed.
@@ -27,6 +30,7 @@
 #![doc(test(attr(deny(warnings))))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod quiet;
 mod sync;
 
 #[cfg(feature = "layers")]
@@ -35,6 +39,7 @@ mod disconnect;
 mod id;
 mod limits;
 mod message;
+mod pairs;
 mod time;
 
 mod raw;
@@ -43,46 +48,59 @@ pub mod docs;
 
 mod hub;
 
+#[cfg(feature = "json")]
+mod json;
+
 #[cfg(feature = "layers")]
 mod layers;
 
 #[cfg(feature = "ws")]
-#[cfg_attr(
-    not(feature = "server"),
-    expect(dead_code, reason = "only the server has routes for them")
-)]
-mod operations;
+pub mod policy;
 #[cfg(feature = "ws")]
 pub mod protocol;
+#[cfg(feature = "ws")]
+pub mod session;
 #[cfg(feature = "ws")]
 pub mod transport;
 
 #[cfg(feature = "axum")]
-pub mod axum;
+pub mod handlers;
+#[cfg(feature = "tune")]
+pub mod report;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "tune")]
+pub mod tune;
 
 #[cfg(feature = "layers")]
 pub use self::code::ErrorCode;
-pub use self::disconnect::Advice;
 pub use self::disconnect::Disconnect;
 pub use self::disconnect::InvalidDisconnect;
+pub use self::disconnect::ReconnectAdvice;
 pub use self::hub::*;
 pub use self::id::ChannelKind;
 pub use self::id::ChannelName;
 pub use self::id::ClientId;
 pub use self::id::InvalidName;
+#[cfg(feature = "json")]
+pub use self::json::JsonError;
+#[cfg(feature = "json")]
+pub use self::json::PublishJsonError;
+#[cfg(feature = "json")]
+pub use self::json::TypedChannel;
 #[cfg(feature = "layers")]
 pub use self::layers::*;
+pub use self::limits::GapNotices;
 pub use self::limits::Limits;
 pub use self::limits::OutboxLimits;
 pub use self::limits::SlowConsumer;
 pub use self::message::Format;
 pub use self::message::Message;
-#[cfg(all(fuzzing, feature = "ws"))]
-pub use self::operations::session::fuzzing as fuzzing_sessions;
+pub use self::message::Text;
 #[cfg(feature = "server")]
 pub use self::server::simple::serve;
+#[cfg(all(fuzzing, feature = "ws"))]
+pub use self::session::operations::session::fuzzing as fuzzing_sessions;
 pub use self::time::Clock;
 pub use self::time::ManualClock;
 pub use self::time::SystemClock;

@@ -7,21 +7,25 @@ use std::time::Duration;
 ///
 /// Worst case per client: `max_bytes` of payloads it alone still holds, and 8 bytes per message
 /// of `max_messages`, rounded up to a power of two, once more than eight messages have waited.
+/// Under a policy that evicts, some 40 bytes more per message that is queued while the outbox is
+/// full; and under [`SlowConsumer::KeepLatest`] as much again, of messages and bytes, that its
+/// channels may have been handed over for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutboxLimits {
-    /// Messages that may wait. Default 64; 1 to [`OutboxLimits::MOST_MESSAGES`].
+    /// Messages that may wait. Default 64; 1 to [`OutboxLimits::MAX_MESSAGES`]. Under
+    /// [`SlowConsumer::KeepLatest`] twice the number of keys, or more: for 500 symbols 1,000.
     pub max_messages: usize,
     /// Payload bytes that may wait; an empty payload counts as one byte. Default 1 MiB; at least
-    /// [`Limits::max_payload`], at most [`OutboxLimits::MOST_BYTES`].
+    /// [`Limits::max_payload`], at most [`OutboxLimits::MAX_BYTES`].
     pub max_bytes: usize,
 }
 
 impl OutboxLimits {
     /// The largest [`OutboxLimits::max_messages`]: 1,048,576.
-    pub const MOST_MESSAGES: usize = 1 << 20;
+    pub const MAX_MESSAGES: usize = 1 << 20;
     /// The largest [`OutboxLimits::max_bytes`]: 16 GiB.
-    pub const MOST_BYTES: usize = 1 << 34;
+    pub const MAX_BYTES: usize = 1 << 34;
 
     /// 64 messages, 1 MiB.
     #[must_use]
@@ -77,7 +81,8 @@ pub enum SlowConsumer {
     /// With a grace of zero, at the first message that does not fit: the client gets what was
     /// accepted before it, a gapless prefix, and then the close. With a longer grace, messages
     /// that do not fit are dropped, and the client is disconnected at the first one that finds it
-    /// still behind after that time. It is behind from the first message that did not fit, whatever
+    /// still behind after that time, or by the next [tick](crate::Hub::tick) or sweep of the hub.
+    /// It is behind from the first message that did not fit, whatever
     /// the policy was then, until it has emptied its outbox.
     Disconnect {
         /// How long it may be behind; whole milliseconds, at most 2^48 of them.
@@ -90,13 +95,33 @@ pub enum SlowConsumer {
     /// The oldest waiting messages are dropped until the new one fits. Good where only the recent
     /// past matters.
     DropOldest,
-    /// Waiting messages of the same channel with the same
+    /// Queued messages of the same channel with the same
     /// [key](crate::Message::key) are conflated: the last of each remains. Good for prices,
-    /// scores and positions. Messages without a key are never conflated. When all that waits is
-    /// distinct, the oldest is dropped.
+    /// scores and positions. Messages without a key are never conflated.
     ///
-    /// Nothing is conflated while the outbox has room, and what remains is in the order of
-    /// the publications.
+    /// **How much room it needs.** Count the pairs of channel and key that the client is subscribed
+    /// to; each message that has no key, or that is sent to the client alone, is a pair of its own.
+    /// If all that the client gets is under this policy, and the [`OutboxLimits`] have
+    ///
+    /// * a message for each pair, and bytes for the largest value of each, then nothing is lost:
+    ///   however fast they change, once publishing pauses and the client has received what is
+    ///   queued, it has the last value of every pair. A pair that changes between every two
+    ///   receives may have to wait until it pauses; it delays no other;
+    /// * **two messages for each pair**, then every pair is also handed out within as many
+    ///   receives. A client of 500 symbols wants [1,000 messages](OutboxLimits::messages); the
+    ///   default is 64.
+    ///
+    /// With less room the message that has been queued longest is evicted, as under
+    /// [`DropOldest`](Self::DropOldest), and that is counted. Messages of channels under
+    /// [`Disconnect`](Self::Disconnect) and [`DropNewest`](Self::DropNewest) are neither conflated
+    /// nor evicted; if they fill the outbox, the new message is dropped.
+    ///
+    /// Nothing is conflated before the outbox is full, and what remains is in the order of the
+    /// publications. Where the receiver or another publisher is in the way at that very moment, the
+    /// message is *handed over*: its channel keeps it, conflated in the same way, and puts it in
+    /// later. It counts as delivered. A client can have as much handed over as its outbox may hold,
+    /// once more; beyond that the new message is dropped. What is handed over when the client
+    /// leaves the channel or is closed does not arrive.
     KeepLatest,
 }
 
@@ -105,6 +130,65 @@ impl SlowConsumer {
     pub const DISCONNECT: Self = Self::Disconnect {
         grace: Duration::ZERO,
     };
+}
+
+/// Whether a client is told in band of what it has lost, and in how much detail.
+///
+/// ```
+/// use throng::{ConnectOptions, GapNotices};
+///
+/// let options = ConnectOptions::new().gap_notices(GapNotices::ON.with_keys(16));
+/// # drop(options);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GapNotices {
+    on: bool,
+    keys: u8,
+}
+
+impl GapNotices {
+    /// The most keys that a notice can have.
+    pub const MOST_KEYS: usize = 64;
+    /// The most bytes of keys that a notice has: 4 KiB. Beyond that it says that there are more.
+    pub const MOST_KEY_BYTES: usize = 4 << 10;
+    /// No notices.
+    pub const OFF: Self = Self { on: false, keys: 0 };
+    /// Notices without keys.
+    pub const ON: Self = Self { on: true, keys: 0 };
+
+    /// Has a notice list at most so many [keys](crate::Gap::keys) of which the client lacks the
+    /// present value. Default 0; more than [`GapNotices::MOST_KEYS`] count as that many.
+    #[must_use]
+    pub const fn with_keys(mut self, keys: usize) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
+        let most = Self::MOST_KEYS as u8;
+        self.keys = if keys < Self::MOST_KEYS {
+            #[expect(clippy::cast_possible_truncation, reason = "less than 64")]
+            let keys = keys as u8;
+            keys
+        } else {
+            most
+        };
+        self
+    }
+
+    /// Whether the client is told.
+    #[must_use]
+    pub const fn is_on(self) -> bool {
+        self.on
+    }
+
+    /// How many keys a notice lists at most.
+    #[must_use]
+    pub const fn keys(self) -> usize {
+        self.keys as usize
+    }
+}
+
+impl From<bool> for GapNotices {
+    fn from(on: bool) -> Self {
+        if on { Self::ON } else { Self::OFF }
+    }
 }
 
 /// The bounds of a hub as a whole.
@@ -127,16 +211,17 @@ pub struct Limits {
     pub max_channels: usize,
     /// Clients at a time. Default 1,000,000; at least 1. Under 1 KiB each while idle.
     pub max_clients: usize,
-    /// Bytes that all channels may remember together: the payloads, keys and attachments of the
-    /// publications, and 640 for each besides. Default 256 MiB; with 0 none remembers anything.
-    /// Beyond it, a channel that is published to forgets its own oldest.
+    /// Bytes that all channels may remember together: the payloads, keys, attachments and
+    /// [encodings](crate::Frame::encoded) of the publications, and 648 for each besides. Default
+    /// 256 MiB; with 0 none remembers anything. Beyond it, a channel that is published to forgets
+    /// its own oldest.
     ///
-    /// The [encodings](crate::Frame::encoded) of a publication come on top, for they stay with it;
-    /// there are none of one that reached nobody. The transports of this crate make up to three:
-    /// for WebSocket, the same compressed, and for server-sent events. Each is as long as the
-    /// payload, the metadata and some 200 bytes where the payload is JSON; a third longer for
-    /// a binary payload, and at most seven times as long, for one that is all control characters or
-    /// line breaks.
+    /// A publication has an encoding for each dialect that a client has received it in: up to three
+    /// by the transports of this crate, for WebSocket, the same compressed, and for server-sent
+    /// events. Each takes 64 bytes, and is as long as the payload, the metadata and some 200 bytes
+    /// where the payload is JSON; a third longer for a binary payload, and at most seven times as
+    /// long, for a payload that is all control characters or line breaks. While there is more than
+    /// this limit, the encodings that a replay makes are not kept.
     pub max_history_bytes: usize,
     /// Bytes in a member's id. Default 128 (Pusher's); at least 1.
     pub max_member_id: usize,
@@ -145,6 +230,19 @@ pub struct Limits {
     /// Members of one presence channel. Default 10,000; at least 1. A newcomer is told all of
     /// them, so joins cost in proportion.
     pub max_members: usize,
+    /// Payload bytes that may wait for all clients that lag, together. Default [`usize::MAX`]: no
+    /// bound but that of each outbox; at least 1.
+    ///
+    /// A client lags while more than four messages wait for it, and then each counts with its
+    /// payload, though many clients may share it. A client that keeps up neither counts nor costs
+    /// anything. While those that lag have no more than half of this, their own [`OutboxLimits`]
+    /// decide alone. Beyond that, the outbox of a client that lags counts as full, and its
+    /// [`SlowConsumer`] policy applies, when it would have more than its share: that half, divided
+    /// by the number of clients that lag. So those with most waiting are the first. When all is
+    /// used up, every outbox of a client that lags counts as full.
+    ///
+    /// A hub that is bounded so does some 30 ns more work for each message to a client that lags.
+    pub max_outbox_bytes: usize,
     /// Bytes in a payload. Default 1 MiB; at most [`OutboxLimits::max_bytes`], so that every
     /// message fits an empty outbox.
     pub max_payload: usize,
@@ -165,6 +263,7 @@ impl Limits {
             max_member_id: 128,
             max_member_info: 1024,
             max_members: 10_000,
+            max_outbox_bytes: usize::MAX,
             max_payload: 1 << 20,
             max_subscriptions: 128,
         }
@@ -223,6 +322,13 @@ impl Limits {
     #[must_use]
     pub const fn members(mut self, members: usize) -> Self {
         self.max_members = members;
+        self
+    }
+
+    /// Sets [`Self::max_outbox_bytes`].
+    #[must_use]
+    pub const fn outbox_bytes(mut self, bytes: usize) -> Self {
+        self.max_outbox_bytes = bytes;
         self
     }
 

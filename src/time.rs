@@ -21,9 +21,14 @@ pub trait Clock: Send + Sync + 'static {
     /// [`Clock::now`] it may jump, as when a machine wakes up, or learns what time it is. `None`,
     /// which is the default, if it is not known: then the time of day goes on from what it was in
     /// the beginning, by the clock of the system, as [`Clock::now`] does.
-    fn since_1970(&self) -> Option<Duration> {
+    fn unix_time(&self) -> Option<Duration> {
         None
     }
+}
+
+/// Returns whole milliseconds; [`u64::MAX`] for more than fit.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The clock of the operating system.
@@ -55,7 +60,7 @@ impl Clock for SystemClock {
         Instant::now()
     }
 
-    fn since_1970(&self) -> Option<Duration> {
+    fn unix_time(&self) -> Option<Duration> {
         Some(self.since_unix_epoch())
     }
 }

@@ -12,6 +12,7 @@ use throng::Limits;
 use throng::Message;
 use throng::Outbox;
 use throng::OutboxLimits;
+use throng::OutboxSet;
 use throng::SlowConsumer;
 
 use super::CAPACITY;
@@ -36,6 +37,18 @@ pub(super) fn one_by_one(setup: &Setup) -> Fanout {
     Fanout {
         publisher: Box::new(Publisher::new(channel, setup)),
         drainer: Box::new(OneByOne(outboxes)),
+    }
+}
+
+/// All outboxes in one set, which does the same by itself.
+pub(super) fn in_a_set(setup: &Setup) -> Fanout {
+    let (channel, outboxes) = world(setup, SlowConsumer::DropNewest);
+    Fanout {
+        publisher: Box::new(Publisher::new(channel, setup)),
+        drainer: Box::new(Set {
+            set: outboxes.healthy.into_iter().collect(),
+            slow: outboxes.slow,
+        }),
     }
 }
 
@@ -173,6 +186,27 @@ impl Drain for OneByOne {
 
     fn split(&mut self, receivers: usize) -> Box<dyn Drain> {
         Box::new(Self(self.0.split(receivers)))
+    }
+}
+
+struct Set {
+    set: OutboxSet,
+    /// Only kept alive.
+    slow: Vec<Outbox>,
+}
+
+impl Drain for Set {
+    fn drain(&mut self) -> usize {
+        self.set.drain(CAPACITY, |_, _| {})
+    }
+
+    fn split(&mut self, receivers: usize) -> Box<dyn Drain> {
+        let keys: Vec<_> = self.set.keys().take(receivers).collect();
+        let outboxes = keys.into_iter().filter_map(|key| self.set.remove(key));
+        Box::new(Self {
+            set: outboxes.collect(),
+            slow: Vec::new(),
+        })
     }
 }
 

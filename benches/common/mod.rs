@@ -142,9 +142,13 @@ impl Contender {
     }
 }
 
-/// throng with its batch, throng message by message, and what one would use instead.
-pub(crate) const CONTENDERS: [Contender; 7] = [
+/// throng with its batch, with its set, message by message, and what one would use instead.
+pub(crate) const CONTENDERS: [Contender; 8] = [
     THRONG,
+    Contender {
+        name: "throng-set",
+        make: hub::in_a_set,
+    },
     Contender {
         name: "throng-recv",
         make: hub::one_by_one,

@@ -15,9 +15,9 @@ use throng::messages::MessageStore;
 use throng::messages::Page;
 use throng::messages::Query;
 use throng::messages::Search;
+use throng::messages::sqlite::Durability;
 use throng::messages::sqlite::SqliteOptions;
 use throng::messages::sqlite::SqliteStore;
-use throng::messages::sqlite::Sync;
 
 use super::House;
 use super::ROOMS;
@@ -117,7 +117,7 @@ fn fill(folder: &Path, count: u64) {
         return;
     }
     let _ignored_if_missing = fs::remove_dir_all(folder);
-    let options = SqliteOptions::default().sync(Sync::Normal);
+    let options = SqliteOptions::default().durability(Durability::Normal);
     let store = SqliteStore::open(folder, options).expect("opened");
     let began = Instant::now();
     let rooms: Vec<_> = (0..ROOMS)

@@ -17,6 +17,7 @@ use axum::extract::ws::WebSocket;
 use axum::response::Response;
 use axum::routing::any;
 use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -31,12 +32,11 @@ struct App {
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let app = Arc::new(App {
-        messages: broadcast::Sender::new(wire::ROOM),
+        messages: broadcast::Sender::new(wire::room()),
         publications: Publications::default(),
     });
     let routes = Router::new().route("/ws", any(upgrade)).with_state(app);
-    let listener = wire::listen()
-        .await?
+    let listener = TcpListener::from_std(wire::listen()?)?
         .tap_io(|stream| stream.set_nodelay(true).expect("a socket"));
     axum::serve(listener, routes).await
 }

@@ -25,6 +25,7 @@ use hyper::header::SEC_WEBSOCKET_PROTOCOL;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use self::wire::Command;
@@ -39,7 +40,7 @@ struct App {
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let app = Arc::new(App::default());
-    let listener = wire::listen().await?;
+    let listener = TcpListener::from_std(wire::listen()?)?;
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
@@ -71,7 +72,7 @@ async fn answer(
 /// Reads and writes in one task; neither half is ever cancelled in the middle of a frame.
 async fn serve(app: &App, upgraded: UpgradeFut) -> Result<(), WebSocketError> {
     let (reader, mut writer) = upgraded.await?.split(tokio::io::split);
-    let (sender, mut messages) = mpsc::channel::<Bytes>(wire::ROOM);
+    let (sender, mut messages) = mpsc::channel::<Bytes>(wire::room());
     let connected = Bytes::from_static(wire::CONNECTED.as_bytes());
     drop(sender.try_send(connected));
     let mut reader = FragmentCollectorRead::new(reader);

@@ -11,18 +11,19 @@ const { WebSocketServer } = createRequire(import.meta.url)('ws');
 
 const EPOCH = '1234567890123456789';
 const TIME = '2026-01-01T00:00:00.000Z';
-const ROOM = 256;
+// As throng's default, or as an argument such as `room=256` says.
+const ROOM = Number(process.argv.find((word) => word.startsWith('room='))?.slice(5) ?? 64);
 
-const [host, port] = (process.argv[2] ?? '127.0.0.1:0').split(':');
+const [host, port] = (process.argv.slice(2).find((word) => word.includes(':')) ?? '127.0.0.1:0').split(':');
 const http = createServer({ noDelay: true });
 const server = new WebSocketServer({ server: http, perMessageDeflate: false });
 const subscribers = new Set();
-let sequence = 0;
+let offset = 0;
 
 function publish({ channel_id, text }) {
-  sequence += 1;
-  const timestamp = TIME;
-  const envelope = { type: 'message', channel_id, sequence, epoch: EPOCH, text, timestamp };
+  offset += 1;
+  const published_at = TIME;
+  const envelope = { type: 'message', channel_id, offset, epoch: EPOCH, text, published_at };
   const message = Buffer.from(JSON.stringify(envelope));
   for (const socket of subscribers) {
     // What a client does not read is not kept without bound.

@@ -1,6 +1,6 @@
 //! tokio-tungstenite, in one task for each client, with a `tokio::sync::broadcast`; or, if an
-//! argument is `mpsc`, with an mpsc for each client, of which all that is there is fed to the socket
-//! before it is flushed. With a small read buffer, unless an argument is `defaults`.
+//! argument is `mpsc`, with an mpsc for each client, of which all that is there is fed to the
+//! socket before it is flushed. With a small read buffer, unless an argument is `defaults`.
 
 mod settings;
 mod wire;
@@ -12,6 +12,7 @@ use std::sync::PoisonError;
 
 use futures_util::SinkExt;
 use futures_util::StreamExt;
+use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
@@ -48,11 +49,11 @@ async fn main() -> io::Result<()> {
     let hub = if settings::told("mpsc") {
         Hub::Mpsc(Mutex::default())
     } else {
-        Hub::Broadcast(broadcast::Sender::new(wire::ROOM))
+        Hub::Broadcast(broadcast::Sender::new(wire::room()))
     };
     let publications = Publications::default();
     let app = Arc::new(App { hub, publications });
-    let listener = wire::listen().await?;
+    let listener = TcpListener::from_std(wire::listen()?)?;
     loop {
         let (stream, _) = listener.accept().await?;
         let app = Arc::clone(&app);
@@ -118,7 +119,7 @@ impl Hub {
         match self {
             Self::Broadcast(messages) => Subscription::Broadcast(messages.subscribe()),
             Self::Mpsc(clients) => {
-                let (sender, receiver) = mpsc::channel(wire::ROOM);
+                let (sender, receiver) = mpsc::channel(wire::room());
                 let mut clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
                 clients.push(sender);
                 Subscription::Mpsc(receiver)

@@ -7,13 +7,13 @@
 use std::env;
 use std::io;
 use std::io::Write;
+use std::net::TcpListener;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
-use tokio::net::TcpListener;
 
 /// What a client asks for.
 #[derive(Debug, Deserialize)]
@@ -51,9 +51,9 @@ impl Publications {
     /// The next publication, as every subscriber gets it.
     pub(crate) fn next(&self, channel: &str, text: &str) -> String {
         // Relaxed: a number of its own for each is all that is needed.
-        let sequence = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let offset = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         format!(
-            r#"{{"type":"message","channel_id":{},"sequence":{sequence},"epoch":"{EPOCH}","text":{},"timestamp":"{TIME}"}}"#,
+            r#"{{"type":"message","channel_id":{},"offset":{offset},"epoch":"{EPOCH}","text":{},"published_at":"{TIME}"}}"#,
             json!(channel),
             json!(text),
         )
@@ -61,16 +61,21 @@ impl Publications {
 }
 
 /// Listens where the first argument that is an address says, and tells the port as throng does.
-pub(crate) async fn listen() -> io::Result<TcpListener> {
+pub(crate) fn listen() -> io::Result<TcpListener> {
     let address = env::args().find(|argument| argument.contains(':'));
-    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:0")).await?;
+    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:0"))?;
+    listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     writeln!(io::stdout(), "listening on http://{address}")?;
     Ok(listener)
 }
 
-/// Messages that may wait for one client; one may fall behind by many windows while others wait.
-pub(crate) const ROOM: usize = 256;
+/// Messages that may wait for one client: as many as throng's default, or as an argument such as
+/// `room=256` says.
+pub(crate) fn room() -> usize {
+    let room = env::args().find_map(|argument| argument.strip_prefix("room=")?.parse().ok());
+    room.unwrap_or(64)
+}
 
 /// As long as throng's.
 const EPOCH: &str = "1234567890123456789";

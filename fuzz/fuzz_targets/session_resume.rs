@@ -1,5 +1,5 @@
-//! Whatever a client says it had, it gets a session only if it is the owner's and named in full; and
-//! what it gets are commands that can be read.
+//! Whatever a client says it had, it gets a session only if it is the owner's and named in full;
+//! and what it gets are commands that can be read.
 
 #![no_main]
 

@@ -21,6 +21,10 @@ pub mod contributing {}
 #[doc = include_str!("changelog.md")]
 pub mod changelog {}
 
+#[cfg(feature = "tune")]
+#[doc = include_str!("tuning.md")]
+pub mod tuning {}
+
 #[cfg(feature = "ws")]
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}

@@ -3,7 +3,8 @@
 //! Closing never happens inside the fan-out loop, and the application's code never runs inside a
 //! channel. Both are posted here, in order, and whoever has just left a channel does them; while
 //! somebody is at it, others leave theirs and go on. So callbacks are called one at a time, and
-//! those of one channel in the order of its publications.
+//! those of one channel in the order of its publications. A callback that panics is caught and
+//! counted: the thread that runs it may have nothing to do with its cause.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,13 +14,15 @@ use crate::hub::client::ClientCore;
 use crate::hub::frame::Member;
 use crate::id::ChannelName;
 use crate::id::ClientId;
+use crate::quiet::quietly;
+use crate::quiet::uncount;
 use crate::raw::combiner::Machine;
 
 /// Something to be done outside a channel.
 pub(crate) enum Effect {
     /// A client was closed by a publisher, which could not see to the rest.
     Retire(Arc<ClientCore>),
-    Channel(ChannelChange),
+    Channel(ChannelEvent),
     Log(HubEvent),
     Presence(PresenceEvent),
 }
@@ -31,7 +34,7 @@ pub(crate) struct After {
     pub(super) logger: Option<Logger>,
 }
 
-pub(super) type ChannelHook = Arc<dyn Fn(&ChannelChange) + Send + Sync>;
+pub(super) type ChannelHook = Arc<dyn Fn(&ChannelEvent) + Send + Sync>;
 pub(super) type PresenceHook = Arc<dyn Fn(&PresenceEvent) + Send + Sync>;
 pub(super) type Logger = Arc<dyn Fn(&HubEvent) + Send + Sync>;
 
@@ -42,19 +45,18 @@ impl Machine for After {
     fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::Retire(client) => {
-                // First, for a logger that panics must not keep the client from leaving.
                 client.retire();
-                self.log(&HubEvent::Disconnected { client: client.id });
+                self.log(&HubEvent::SlowDisconnected { client: client.id });
             }
             Effect::Channel(change) => {
                 if let Some(hook) = self.on_channel.get() {
-                    hook(&change);
+                    let _called = quietly(|| hook(&change));
                 }
             }
             Effect::Log(event) => self.log(&event),
             Effect::Presence(event) => {
                 if let Some(hook) = &self.on_presence {
-                    hook(&event);
+                    let _called = quietly(|| hook(&event));
                 }
             }
         }
@@ -63,9 +65,15 @@ impl Machine for After {
 
 impl After {
     fn log(&self, event: &HubEvent) {
-        trace(event);
-        if let Some(logger) = &self.logger {
-            logger(event);
+        let logged = quietly(|| {
+            trace(event);
+            if let Some(logger) = &self.logger {
+                logger(event);
+            }
+        });
+        if logged.is_none() && matches!(event, HubEvent::Panicked { .. }) {
+            // Not reported again: a logger that always panics would be called for ever.
+            uncount();
         }
     }
 }
@@ -78,15 +86,15 @@ fn trace(event: &HubEvent) {
 #[cfg(not(feature = "tracing"))]
 fn trace(_event: &HubEvent) {}
 
-/// A channel has come to be, or is no more; given to
+/// A channel was created or removed; given to
 /// [`Hub::on_channel`](crate::Hub::on_channel).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a channel is there or is not")]
-pub enum ChannelChange {
-    /// It is there: somebody joined it, or has a handle to it.
-    Made(ChannelName),
-    /// Nobody held it any more.
-    Reclaimed(ChannelName),
+pub enum ChannelEvent {
+    /// A client joined the channel, or code has taken a handle to it.
+    Created(ChannelName),
+    /// The last subscription and the last handle are gone.
+    Removed(ChannelName),
 }
 
 /// A member came to a presence channel or went from it; given to
@@ -112,7 +120,7 @@ pub enum PresenceChange {
     Left,
 }
 
-/// Something worth a line in a log; given to [`HubBuilder::logger`](crate::HubBuilder::logger).
+/// Something worth a line in a log; given to [`HubBuilder::on_event`](crate::HubBuilder::on_event).
 ///
 /// A client that loses messages is reported once, and again only after it has caught up: a storm
 /// of drops is not a storm of lines.
@@ -120,7 +128,7 @@ pub enum PresenceChange {
 #[non_exhaustive]
 pub enum HubEvent {
     /// A join was denied.
-    Denied {
+    JoinDenied {
         /// Who wanted to join.
         client: ClientId,
         /// What.
@@ -129,31 +137,44 @@ pub enum HubEvent {
         reason: Arc<str>,
     },
     /// A client was disconnected because it did not keep up.
-    Disconnected {
+    SlowDisconnected {
         /// Which.
         client: ClientId,
     },
     /// A client has begun to lose messages.
-    Dropping {
+    DroppingStarted {
         /// Which.
         client: ClientId,
         /// On which channel; `None` for what goes to all clients or to it alone.
         channel: Option<ChannelName>,
+    },
+    /// The runtime in which the clock of a gateway ran has ended. Deadlines of layers, such as the
+    /// end of typing, wait for the clock.
+    ClockMoved {
+        /// Whether the clock goes on in another runtime. Else it stands still until a client comes.
+        is_ticking: bool,
+    },
+    /// Foreign code panicked inside the hub: a waker, a callback, the destructor of a payload.
+    Panicked {
+        /// How many panics were caught.
+        caught: u32,
     },
 }
 
 impl fmt::Display for HubEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Denied {
+            Self::JoinDenied {
                 client,
                 channel,
                 reason,
             } => {
                 write!(f, "client {client} may not join {channel}: {reason}")
             }
-            Self::Disconnected { client } => write!(f, "client {client} is too slow, disconnected"),
-            Self::Dropping {
+            Self::SlowDisconnected { client } => {
+                write!(f, "client {client} is too slow, disconnected")
+            }
+            Self::DroppingStarted {
                 client,
                 channel: Some(channel),
             } => {
@@ -162,11 +183,20 @@ impl fmt::Display for HubEvent {
                     "client {client} is behind and loses messages of {channel}"
                 )
             }
-            Self::Dropping {
+            Self::DroppingStarted {
                 client,
                 channel: None,
             } => {
                 write!(f, "client {client} is behind and loses messages")
+            }
+            Self::ClockMoved { is_ticking: true } => {
+                f.write_str("the clock of the gateway goes on in another runtime")
+            }
+            Self::ClockMoved { is_ticking: false } => {
+                f.write_str("the clock of the gateway stands still, for its runtime has ended")
+            }
+            Self::Panicked { caught } => {
+                write!(f, "caught {caught} panics of wakers, callbacks or payloads")
             }
         }
     }

@@ -44,8 +44,8 @@ impl Agenda {
         }
     }
 
-    /// Has a channel wait until `due`, unless it waits for no longer already. Takes the lock only if
-    /// it does not.
+    /// Has a channel wait until `due`, unless it waits for no longer already. Takes the lock only
+    /// if it does not.
     pub(super) fn add(&self, channel: &Arc<Core>, due: u64) {
         let due = due.max(1);
         let Due(note) = (self.note)(channel);

@@ -17,7 +17,7 @@ use crate::raw::shared::release_runs;
 /// let hub = Hub::new();
 /// let (_a, mut a) = hub.connect(ConnectOptions::new())?;
 /// let (_b, mut b) = hub.connect(ConnectOptions::new())?;
-/// let _delivery = hub.broadcast(Message::text("to all"))?;
+/// hub.broadcast(Message::text("to all"))?;
 ///
 /// let mut batch = Batch::new();
 /// a.try_recv_batch(&mut batch, 32)?;
@@ -70,6 +70,11 @@ impl Batch {
     #[inline(always)]
     pub(super) fn push(&mut self, frame: Frame) {
         self.frames.push(frame);
+    }
+
+    #[cfg(feature = "ws")]
+    pub(super) fn pop(&mut self) -> Option<Frame> {
+        self.frames.pop()
     }
 }
 

@@ -18,19 +18,25 @@ use crate::hub::authorize::Authorizer;
 use crate::hub::channel::Core;
 use crate::hub::common::Common;
 use crate::hub::common::HistoryRule;
-use crate::hub::error::Allowed;
+use crate::hub::error::AllowedValues;
 use crate::hub::error::BuildError;
+use crate::hub::graces::Graces;
+use crate::hub::handle::Handle;
 use crate::hub::history::Budget;
 use crate::hub::history::HistoryOptions;
 use crate::hub::stats::HubCounters;
+use crate::hub::turns::Turns;
 use crate::id::ChannelName;
 use crate::limits::Limits;
 use crate::limits::OutboxLimits;
 use crate::limits::SlowConsumer;
 use crate::raw::combiner::Combiner;
+use crate::raw::ring::Budget as OutboxBudget;
+use crate::sync::Arc as SharedArc;
 use crate::sync::atomic::AtomicU64;
 use crate::time::Clock;
 use crate::time::SystemClock;
+use crate::time::millis;
 
 /// How a hub is set up; each setting has a default.
 ///
@@ -113,8 +119,7 @@ impl HubBuilder {
     /// Called once for each coming and going of a member of a presence channel, for one channel in
     /// the order in which they happened, and never twice at a time. It runs on the thread that
     /// caused or found it, outside of every lock, so it should not take long; it may use the hub.
-    /// A panic in it reaches the call that it ran in, which may be another client's or a
-    /// publisher's; the hub goes on.
+    /// A panic in it is caught and [counted](crate::HubStats::panics).
     pub fn on_presence(mut self, hook: impl Fn(&PresenceEvent) + Send + Sync + 'static) -> Self {
         self.on_presence = Some(Arc::new(hook));
         self
@@ -122,7 +127,7 @@ impl HubBuilder {
 
     /// Called for what is worth a line in a log, as [`on_presence`](Self::on_presence) is. With
     /// the feature `tracing`, the same goes to `tracing` at the debug level.
-    pub fn logger(mut self, logger: impl Fn(&HubEvent) + Send + Sync + 'static) -> Self {
+    pub fn on_event(mut self, logger: impl Fn(&HubEvent) + Send + Sync + 'static) -> Self {
         self.logger = Some(Arc::new(logger));
         self
     }
@@ -140,7 +145,7 @@ impl HubBuilder {
     ///     name.starts_with("news").then(|| HistoryOptions::new().messages(1000))
     /// };
     /// let hub = Hub::builder().history(news).build()?;
-    /// let _delivery = hub.publish("news.today", Message::text("rain"))?;
+    /// hub.publish("news.today", Message::text("rain"))?;
     /// let page = hub.channel("news.today")?.history(&HistoryQuery::new());
     /// assert_eq!(page.frames[0].payload(), "rain");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -167,6 +172,8 @@ impl HubBuilder {
     pub fn build(self) -> Result<Hub, BuildError> {
         self.check()?;
         let start = self.clock.now();
+        let wall = self.clock.unix_time();
+        let wall = wall.unwrap_or_else(|| SystemClock::new().since_unix_epoch());
         let on_channel = Arc::new(OnceLock::new());
         let logs = self.logger.is_some() || cfg!(feature = "tracing");
         let common = Common {
@@ -185,16 +192,20 @@ impl HubBuilder {
             on_channel,
             clock: self.clock,
             start,
+            started_at: millis(wall),
             epoch: AtomicU64::new(first_epoch()),
             changed: SegQueue::new(),
             aging: Agenda::new(Core::aging),
             lingering: Agenda::new(Core::lingering),
+            graces: Graces::new(),
             history: self.history,
+            turns: Arc::new(Turns::new(self.outbox)),
             history_budget: Arc::new(Budget::new(self.limits.max_history_bytes)),
+            outbox_budget: outbox_budget(&self.limits),
         };
         let shared = Shared::new(common, self.shards.next_power_of_two());
         Ok(Hub {
-            shared: Arc::new(shared),
+            shared: Handle::first(shared),
         })
     }
 
@@ -213,6 +224,12 @@ impl HubBuilder {
         range("Limits::max_member_id", limits.max_member_id, 1, usize::MAX)?;
         range("Limits::max_members", limits.max_members, 1, usize::MAX)?;
         range(
+            "Limits::max_outbox_bytes",
+            limits.max_outbox_bytes,
+            1,
+            usize::MAX,
+        )?;
+        range(
             "Limits::max_subscriptions",
             limits.max_subscriptions,
             1,
@@ -222,21 +239,27 @@ impl HubBuilder {
     }
 }
 
+/// The budget of all outboxes together, if it is bounded.
+fn outbox_budget(limits: &Limits) -> Option<SharedArc<OutboxBudget>> {
+    let bytes = limits.max_outbox_bytes;
+    (bytes < usize::MAX).then(|| OutboxBudget::new(bytes as u64))
+}
+
 /// Checks the limits of an outbox, and that every payload the hub allows fits an empty one.
 pub(super) fn check_outbox(outbox: &OutboxLimits, limits: &Limits) -> Result<(), BuildError> {
-    let most = OutboxLimits::MOST_MESSAGES;
+    let most = OutboxLimits::MAX_MESSAGES;
     range("OutboxLimits::max_messages", outbox.max_messages, 1, most)?;
     range(
         "OutboxLimits::max_bytes",
         outbox.max_bytes,
         1,
-        OutboxLimits::MOST_BYTES,
+        OutboxLimits::MAX_BYTES,
     )?;
-    if limits.max_payload > outbox.max_bytes {
+    if outbox.max_bytes < limits.max_payload {
         return Err(BuildError {
-            setting: "Limits::max_payload",
-            value: limits.max_payload as u128,
-            allowed: Allowed::AtMost("OutboxLimits::max_bytes", outbox.max_bytes as u128),
+            setting: "OutboxLimits::max_bytes",
+            value: outbox.max_bytes as u128,
+            allowed: AllowedValues::AtLeast("Limits::max_payload", limits.max_payload as u128),
         });
     }
     Ok(())
@@ -246,7 +269,7 @@ fn range(setting: &'static str, value: usize, least: usize, most: usize) -> Resu
     if (least..=most).contains(&value) {
         return Ok(());
     }
-    let allowed = Allowed::Range(least as u128, most as u128);
+    let allowed = AllowedValues::Range(least as u128, most as u128);
     Err(BuildError {
         setting,
         value: value as u128,

@@ -8,25 +8,35 @@ use std::time::Instant;
 use crossbeam_queue::SegQueue;
 
 use crate::hub::after::After;
-use crate::hub::after::ChannelChange;
+use crate::hub::after::ChannelEvent;
 use crate::hub::after::ChannelHook;
 use crate::hub::after::Effect;
+use crate::hub::after::HubEvent;
 use crate::hub::agenda::Agenda;
+use crate::hub::agenda::NEVER;
 use crate::hub::authorize::Authorizer;
 use crate::hub::channel::Core;
+use crate::hub::graces::Graces;
 use crate::hub::history::Budget;
 use crate::hub::history::HistoryOptions;
 use crate::hub::queue::millis;
 use crate::hub::router::Router;
 use crate::hub::stats::HubCounters;
+use crate::hub::turns::Turns;
 use crate::id::ChannelName;
 use crate::limits::Limits;
 use crate::limits::OutboxLimits;
 use crate::limits::SlowConsumer;
+use crate::message::Message;
+use crate::quiet::quietly;
+use crate::quiet::take_caught;
 use crate::raw::combiner::Combiner;
+use crate::raw::ring::Budget as OutboxBudget;
+use crate::sync::Arc as SharedArc;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering;
 use crate::time::Clock;
+use crate::time::SystemClock;
 
 /// What every part of a hub shares. It knows no client and no channel, so that they can hold it.
 pub(crate) struct Common {
@@ -42,6 +52,8 @@ pub(crate) struct Common {
     pub(super) on_channel: Arc<OnceLock<ChannelHook>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) start: Instant,
+    /// The time of day at `start`, in milliseconds since 1970.
+    pub(super) started_at: u64,
     pub(super) epoch: AtomicU64,
     /// Channels to be looked at, each once: nobody holds them any more, or they have begun to
     /// remember something.
@@ -50,9 +62,15 @@ pub(crate) struct Common {
     pub(super) aging: Agenda,
     /// Channels that nobody held when last looked at, by until when they stay.
     pub(super) lingering: Agenda,
+    /// Clients that are given a grace.
+    pub(super) graces: Graces,
     /// Which channels remember how much.
     pub(super) history: Option<HistoryRule>,
     pub(super) history_budget: Arc<Budget>,
+    /// Of all outboxes together, if it is bounded.
+    pub(super) outbox_budget: Option<SharedArc<OutboxBudget>>,
+    /// How far those are who drain outboxes in passes.
+    pub(super) turns: Arc<Turns>,
 }
 
 /// Says how much a channel of some name is to remember.
@@ -81,11 +99,25 @@ impl Common {
     pub(super) fn serve(&self) {
         if !thread::panicking() {
             self.after.serve();
+            let caught = take_caught();
+            if caught > 0 {
+                self.report_panics(caught);
+            }
+        }
+    }
+
+    /// Counts panics of foreign code that were caught on this thread, and has them logged.
+    #[cold]
+    fn report_panics(&self, caught: u32) {
+        self.counters.caught(caught);
+        if self.logs() {
+            self.after(Effect::Log(HubEvent::Panicked { caught }));
+            self.after.serve();
         }
     }
 
     /// Leaves it to be told that a channel has come to be or has gone.
-    pub(super) fn tell_channel(&self, change: impl FnOnce() -> ChannelChange) {
+    pub(super) fn tell_channel(&self, change: impl FnOnce() -> ChannelEvent) {
         if self.on_channel.get().is_some() {
             self.after(Effect::Channel(change()));
         }
@@ -114,7 +146,30 @@ impl Common {
 
     /// Milliseconds since the hub began.
     pub(super) fn millis(&self) -> u64 {
-        millis(self.start, self.clock.now())
+        // A clock that panics in the middle of a channel would end a fan-out halfway.
+        let now = quietly(|| self.clock.now()).unwrap_or_else(|| SystemClock::new().now());
+        millis(self.start, now)
+    }
+
+    /// Returns the time of day, in milliseconds since 1970. It may jump; of a clock that does not
+    /// know it, it goes on from what it was when the hub began.
+    #[inline]
+    pub(super) fn unix_millis(&self) -> u64 {
+        // As above: a clock may panic.
+        match quietly(|| self.clock.unix_time()).flatten() {
+            Some(time) => u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+            None => self.started_at.saturating_add(self.millis()),
+        }
+    }
+
+    /// When a message that is published now expires, in milliseconds since the hub began; or
+    /// [`NEVER`].
+    #[inline]
+    pub(super) fn expires_at(&self, message: &Message) -> u64 {
+        match message.lifetime_ms() {
+            0 => NEVER,
+            lifetime => self.millis().saturating_add(lifetime),
+        }
     }
 
     /// A number that no other life of a channel has.

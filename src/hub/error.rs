@@ -1,4 +1,8 @@
 //! Errors, one type per operation. What could not be sent is given back.
+//!
+//! `Display` is complete by itself: it names the limit or the part that is at fault, and what is
+//! allowed. An error inside another is part of the text and of the variant, so `source` is `None`,
+//! and a report that walks the sources says nothing twice.
 
 use std::error::Error;
 use std::fmt;
@@ -17,15 +21,15 @@ pub struct BuildError {
     /// What it is.
     pub value: u128,
     /// What is allowed.
-    pub allowed: Allowed,
+    pub allowed: AllowedValues,
 }
 
 /// What a setting may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Allowed {
-    /// At most another setting, which has this value.
-    AtMost(&'static str, u128),
+pub enum AllowedValues {
+    /// At least another setting, which has this value.
+    AtLeast(&'static str, u128),
     /// From the first number to the second.
     Range(u128, u128),
 }
@@ -38,11 +42,13 @@ impl fmt::Display for BuildError {
             allowed,
         } = self;
         match allowed {
-            Allowed::AtMost(other, most) => {
-                write!(f, "{setting} is {value}, which exceeds {other}, {most}")
-            }
-            Allowed::Range(least, most) => {
-                write!(f, "{setting} is {value}, allowed are {least} to {most}")
+            AllowedValues::AtLeast(other, least) => write!(
+                f,
+                "{setting} is {value}, at least {other} ({least}) is required: raise {setting} or \
+                 lower {other}"
+            ),
+            AllowedValues::Range(least, most) => {
+                write!(f, "{setting} is {value}, {least} to {most} are allowed")
             }
         }
     }
@@ -68,21 +74,16 @@ pub enum ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("the hub is closed"),
-            Self::Outbox(_) => f.write_str("the outbox limits are not possible"),
-            Self::TooManyClients { limit } => write!(f, "the hub has its {limit} clients"),
+            Self::Closed => f.write_str(CLOSED),
+            Self::Outbox(error) => write!(f, "outbox limits of the client: {error}"),
+            Self::TooManyClients { limit } => {
+                write!(f, "client limit reached (Limits::max_clients, {limit})")
+            }
         }
     }
 }
 
-impl Error for ConnectError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Outbox(error) => Some(error),
-            Self::Closed | Self::TooManyClients { .. } => None,
-        }
-    }
-}
+impl Error for ConnectError {}
 
 /// Why a channel could not be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,21 +103,14 @@ pub enum ChannelError {
 impl fmt::Display for ChannelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("the hub is closed"),
-            Self::Name(_) => f.write_str("not the name of a channel"),
-            Self::TooManyChannels { limit } => write!(f, "the hub has its {limit} channels"),
+            Self::Closed => f.write_str(CLOSED),
+            Self::Name(error) => not_a_name(f, error),
+            Self::TooManyChannels { limit } => too_many_channels(f, *limit),
         }
     }
 }
 
-impl Error for ChannelError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Name(error) => Some(error),
-            Self::Closed | Self::TooManyChannels { .. } => None,
-        }
-    }
-}
+impl Error for ChannelError {}
 
 /// Why a client could not join a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,34 +157,33 @@ pub enum SubscribeError {
 impl fmt::Display for SubscribeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AlreadySubscribed => f.write_str("already subscribed"),
-            Self::Backlogged => f.write_str("the callbacks for presence are behind"),
-            Self::Channel(_) => f.write_str("the channel could not be had"),
+            Self::AlreadySubscribed => {
+                f.write_str("the client is already subscribed to the channel, or is joining it")
+            }
+            Self::Backlogged => f.write_str(
+                "presence callbacks are behind by Limits::max_backlog events: join again later",
+            ),
+            Self::Channel(error) => error.fmt(f),
             Self::Closed(why) => write!(f, "the client was disconnected: {why}"),
-            Self::Member { field, len, max } => {
-                write!(
-                    f,
-                    "the member's {field} has {len} bytes, at most {max} are allowed"
-                )
+            Self::Member { field, len, max } => write!(
+                f,
+                "the member's {field} has {len} bytes, at most {max} are allowed \
+                 (Limits::max_member_{field})"
+            ),
+            Self::TooManyMembers { limit } => {
+                write!(f, "member limit reached (Limits::max_members, {limit})")
             }
-            Self::TooManyMembers { limit } => write!(f, "the channel has its {limit} members"),
-            Self::TooManySubscriptions { limit } => {
-                write!(f, "the client has its {limit} subscriptions")
-            }
+            Self::TooManySubscriptions { limit } => write!(
+                f,
+                "subscription limit reached (Limits::max_subscriptions, {limit})"
+            ),
             Self::Unauthorized { reason } => write!(f, "unauthorized: {reason}"),
-            Self::Unsubscribed => f.write_str("unsubscribed before the join was done"),
+            Self::Unsubscribed => f.write_str("the client was unsubscribed before it had joined"),
         }
     }
 }
 
-impl Error for SubscribeError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Channel(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl Error for SubscribeError {}
 
 /// The client was not subscribed to the channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,7 +192,7 @@ pub struct NotSubscribed;
 
 impl fmt::Display for NotSubscribed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not subscribed to the channel")
+        f.write_str("the client is not subscribed to the channel")
     }
 }
 
@@ -212,7 +205,7 @@ pub struct UnknownClient;
 
 impl fmt::Display for UnknownClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no such client")
+        f.write_str("no client of this id is connected")
     }
 }
 
@@ -264,26 +257,18 @@ impl PublishError {
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Backlogged(_) => f.write_str("the channel's backlog is full"),
-            Self::Closed(_) => f.write_str("the hub is closed"),
-            Self::Name(..) => f.write_str("not the name of a channel"),
-            Self::TooLarge { message, limit } => {
-                let len = message.payload().len();
-                write!(f, "payload of {len} bytes, at most {limit} are allowed")
-            }
-            Self::TooManyChannels { limit, .. } => write!(f, "the hub has its {limit} channels"),
+            Self::Backlogged(_) => f.write_str(
+                "backlog of the channel is full (Limits::max_backlog): publish again later",
+            ),
+            Self::Closed(_) => f.write_str(CLOSED),
+            Self::Name(_, error) => not_a_name(f, error),
+            Self::TooLarge { message, limit } => too_large(f, message, *limit),
+            Self::TooManyChannels { limit, .. } => too_many_channels(f, *limit),
         }
     }
 }
 
-impl Error for PublishError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Name(_, error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl Error for PublishError {}
 
 /// Why a message was not sent to a client; the message comes back with
 /// [`SendError::into_message`].
@@ -322,11 +307,8 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed(_) => f.write_str("the client was disconnected"),
-            Self::Full(_) => f.write_str("the client's outbox is full"),
-            Self::TooLarge { message, limit } => {
-                let len = message.payload().len();
-                write!(f, "payload of {len} bytes, at most {limit} are allowed")
-            }
+            Self::Full(_) => f.write_str("the client's outbox is full (OutboxLimits)"),
+            Self::TooLarge { message, limit } => too_large(f, message, *limit),
             Self::UnknownClient(_) => UnknownClient.fmt(f),
         }
     }
@@ -374,3 +356,21 @@ impl fmt::Display for TryRecvError {
 }
 
 impl Error for TryRecvError {}
+
+const CLOSED: &str = "the hub is closed";
+
+fn too_large(f: &mut fmt::Formatter<'_>, message: &Message, limit: usize) -> fmt::Result {
+    let len = message.payload().len();
+    write!(
+        f,
+        "payload has {len} bytes, at most {limit} are allowed (Limits::max_payload)"
+    )
+}
+
+fn not_a_name(f: &mut fmt::Formatter<'_>, error: &InvalidName) -> fmt::Result {
+    write!(f, "not the name of a channel: {error}")
+}
+
+fn too_many_channels(f: &mut fmt::Formatter<'_>, limit: usize) -> fmt::Result {
+    write!(f, "channel limit reached (Limits::max_channels, {limit})")
+}

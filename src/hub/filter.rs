@@ -1,12 +1,12 @@
 //! Which messages a subscriber wants.
 
 use std::fmt;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::Weak;
 
 use crate::message::Message;
+use crate::quiet::Quiet;
+use crate::quiet::quietly;
 
 /// Which messages of a channel a subscriber wants; the others are not put into its outbox, and
 /// their offsets are missing from what it receives.
@@ -15,7 +15,8 @@ use crate::message::Message;
 /// which it is evaluated once per message, however many they are; so share one where you can.
 ///
 /// It is called by whoever publishes, in the middle of the channel: it must be quick, and must not
-/// use the hub. A filter that panics wants nothing of that message.
+/// use the hub. A filter that panics wants nothing of that message;
+/// the panic is [counted](crate::HubStats::panics).
 ///
 /// ```
 /// use throng::{Filter, Message};
@@ -24,26 +25,26 @@ use crate::message::Message;
 /// assert!(short.wants(&Message::text("hello")));
 /// ```
 #[derive(Clone)]
-pub struct Filter(Arc<Predicate>);
+pub struct Filter(Arc<Quiet<Predicate>>);
 
 type Predicate = Box<dyn Fn(&Message) -> bool + Send + Sync>;
 
 impl Filter {
     /// A filter that wants what `wants` says.
     pub fn new(wants: impl Fn(&Message) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Box::new(wants)))
+        Self(Arc::new(Quiet::new(Box::new(wants))))
     }
 
     /// Whether it wants this message.
     #[must_use]
     pub fn wants(&self, message: &Message) -> bool {
         // Nothing of ours is touched in there, so that nothing can be left half done.
-        catch_unwind(AssertUnwindSafe(|| (self.0)(message))).unwrap_or(false)
+        quietly(|| (self.0.get())(message)).unwrap_or(false)
     }
 
     /// Whether both are the same, not only equal in what they want.
     #[must_use]
-    pub fn is(&self, other: &Self) -> bool {
+    pub fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
@@ -61,7 +62,7 @@ impl Filter {
 
 /// A [`Filter`], as long as somebody else keeps it.
 #[derive(Clone)]
-pub struct WeakFilter(Weak<Predicate>);
+pub struct WeakFilter(Weak<Quiet<Predicate>>);
 
 impl WeakFilter {
     /// The filter, if somebody has it yet.

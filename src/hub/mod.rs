@@ -18,19 +18,39 @@ mod builder;
 mod channel;
 mod client;
 mod common;
+mod copies;
+mod cuts;
 mod delivery;
+mod encodings;
 mod error;
+mod eviction;
+mod expiry;
 mod filter;
 mod frame;
+mod graces;
+mod handed;
+mod handle;
+#[cfg(feature = "ws")]
+mod handout;
 mod history;
+mod lost_keys;
 mod membership;
 mod outbox;
 mod policy;
+mod publish;
 mod queue;
 mod reply;
 mod router;
+mod set;
 mod shared;
 mod stats;
+mod table;
+mod taking;
+#[cfg_attr(
+    not(any(feature = "ws", test)),
+    expect(dead_code, reason = "only transports have turns")
+)]
+mod turns;
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,14 +63,17 @@ use crate::limits::OutboxLimits;
 use crate::message::Message;
 use crate::sync::atomic::Ordering;
 
+use self::channel::Core;
 use self::channel::Op;
 use self::client::ClientCore;
+use self::handle::Handle;
 use self::policy::PolicyCell;
+use self::queue::Notices;
 use self::queue::Queue;
 use self::reply::Reply;
 use self::shared::Shared;
 
-pub use self::after::ChannelChange;
+pub use self::after::ChannelEvent;
 pub use self::after::HubEvent;
 pub use self::after::PresenceChange;
 pub use self::after::PresenceEvent;
@@ -64,7 +87,8 @@ pub use self::client::Client;
 pub use self::client::ConnectOptions;
 pub use self::client::SubscribeOptions;
 pub use self::delivery::Delivery;
-pub use self::error::Allowed;
+pub use self::encodings::EncodingSlot;
+pub use self::error::AllowedValues;
 pub use self::error::BuildError;
 pub use self::error::ChannelError;
 pub use self::error::Closed;
@@ -81,25 +105,44 @@ pub use self::frame::Event;
 pub use self::frame::Frame;
 pub use self::frame::Gap;
 pub use self::frame::Joined;
-pub use self::frame::Left;
 pub use self::frame::Member;
 pub use self::frame::StreamPosition;
-pub use self::frame::Wire;
+pub use self::frame::Unsubscribed;
 pub use self::history::HistoryMode;
 pub use self::history::HistoryOptions;
 pub use self::history::HistoryPage;
 pub use self::history::HistoryQuery;
 pub use self::outbox::Outbox;
+pub use self::publish::Publish;
 pub use self::router::Router;
+pub use self::set::OutboxKey;
+pub use self::set::OutboxSet;
 pub use self::stats::ChannelStats;
 pub use self::stats::ClientStats;
 pub use self::stats::HubStats;
 pub use self::stats::SlowClient;
 
+#[cfg(feature = "ws")]
+pub(crate) use self::turns::Reached;
+#[cfg(feature = "ws")]
+pub(crate) use self::turns::Turn;
+#[cfg(feature = "ws")]
+pub(crate) use self::turns::Turns;
+#[cfg(feature = "ws")]
+pub(crate) use self::turns::Wait;
+
 /// The root: connects clients, finds channels, publishes. A cheap clone.
+///
+/// # Closing
+///
+/// A `Hub`, a [`Channel`], a [`Client`], and what holds one of them, such as a `Gateway`, are
+/// *handles*. When the last handle of a hub is dropped, nothing can be published to it any more, so
+/// it is closed with [`Disconnect::CLOSED`]: each [`Outbox`] ends after what it holds. An outbox is
+/// no handle; a `Client` [made from one](Outbox::client) is. A callback that owns a handle to its
+/// own hub keeps that hub open for ever.
 #[derive(Clone)]
 pub struct Hub {
-    shared: Arc<Shared>,
+    shared: Handle,
 }
 
 impl Hub {
@@ -134,7 +177,7 @@ impl Hub {
         let Some(receiver) = core.queue.ring.receiver() else {
             unreachable!("a new ring has its receiver");
         };
-        let outbox = Outbox::new(Arc::clone(&core), Arc::clone(shared), receiver);
+        let outbox = Outbox::new(Arc::clone(&core), Arc::clone(shared.shared()), receiver);
         shared.enter(&core);
         if shared.is_closed() {
             // The one who closed the hub may have looked into the table too early.
@@ -142,20 +185,26 @@ impl Hub {
         }
         self.hear_broadcasts(&core);
         shared.sweep();
-        Ok((shared.handle(&core), outbox))
+        Ok((shared.client_of(&core), outbox))
     }
 
     fn core(&self, options: ConnectOptions, limits: OutboxLimits) -> ClientCore {
         let common = &self.shared.common;
         let policy = options.slow_consumer.unwrap_or(common.slow_consumer);
-        let max_losses = if options.gap_notices {
-            u32::try_from(common.limits.max_subscriptions).unwrap_or(u32::MAX)
+        let channels = if options.gap_notices.is_on() {
+            common.limits.max_subscriptions
         } else {
             0
         };
-        let queue = Queue::new(limits, policy, max_losses);
+        let notices = Notices {
+            channels: u32::try_from(channels).unwrap_or(u32::MAX),
+            keys: options.gap_notices.keys(),
+        };
+        let id = self.shared.next_client();
+        let budget = common.outbox_budget.clone();
+        let queue = Queue::new(self.shared.lines(id), budget, limits, policy, notices);
         ClientCore::new(
-            self.shared.next_client(),
+            id,
             queue,
             PolicyCell::new(options.slow_consumer),
             options.identity,
@@ -207,135 +256,42 @@ impl Hub {
     /// A handle to a channel that is there; none is made, so that looking at what one
     /// [remembers](Channel::history) leaves nothing behind.
     #[must_use]
-    pub fn existing_channel(&self, name: &str) -> Option<Channel> {
+    pub fn find_channel(&self, name: &str) -> Option<Channel> {
         self.shared.existing(name)
-    }
-
-    /// Publishes to a channel by its name: one look into a table, then as [`Channel::publish`].
-    /// A channel that is not there is not made, and the message reaches nobody, unless the channel
-    /// is to have a [history](HubBuilder::history), or a [`Router`] sends the message further:
-    /// then it lives for as long as that takes. Should the hub be full, the channel that nobody holds
-    /// and that is to be reclaimed first makes way.
-    ///
-    /// # Errors
-    ///
-    /// [`PublishError`] gives the message back when it was not published.
-    pub fn publish(&self, channel: &str, message: Message) -> Result<Delivery, PublishError> {
-        self.publish_to(channel, message, None)
-    }
-
-    /// [`Hub::publish`] to all but one.
-    ///
-    /// # Errors
-    ///
-    /// As [`Hub::publish`].
-    pub fn publish_except(
-        &self,
-        channel: &str,
-        message: Message,
-        except: ClientId,
-    ) -> Result<Delivery, PublishError> {
-        self.publish_to(channel, message, Some(except))
-    }
-
-    fn publish_to(
-        &self,
-        channel: &str,
-        message: Message,
-        except: Option<ClientId>,
-    ) -> Result<Delivery, PublishError> {
-        if let Err(error) = self.shared.check_name(channel) {
-            return Err(PublishError::Name(message, error));
-        }
-        if let Some(channel) = self.shared.existing(channel) {
-            return self.shared.publish(channel.core(), message, except);
-        }
-        let message = self.shared.check(message)?;
-        match self.remembering(channel) {
-            Some(Ok(channel)) => self.shared.publish(channel.core(), message, except),
-            Some(Err(ChannelError::TooManyChannels { limit })) => {
-                Err(PublishError::TooManyChannels { message, limit })
-            }
-            Some(Err(ChannelError::Name(error))) => Err(PublishError::Name(message, error)),
-            Some(Err(ChannelError::Closed)) => Err(PublishError::Closed(message)),
-            None => Ok(Delivery::nobody()),
-        }
-    }
-
-    /// The channel of this name, made anew, if it is to remember its publications, or they go
-    /// further.
-    fn remembering(&self, channel: &str) -> Option<Result<Channel, ChannelError>> {
-        let common = &self.shared.common;
-        if common.router.get().is_none() && !common.may_remember() {
-            return None;
-        }
-        let name = ChannelName::parse(channel, common.limits.max_channel_name).ok()?;
-        let router = common.router.get();
-        let is_routed = || router.is_some_and(|router| !router.routes(&name).is_empty());
-        let options = common.remembers(&name);
-        if options.is_none() && !is_routed() {
-            return None;
-        }
-        Some(self.shared.make(name, options))
     }
 
     /// Has `hook` called whenever a channel has come to be or has gone, for one channel in that
     /// order, and never twice at a time; not for channels that are there already, which
     /// [`Hub::channels`] names. It runs on the thread that caused it, outside of every lock, so it
     /// should not take long. A hub has one such hook at most; `false` if it had one already.
-    pub fn on_channel(&self, hook: impl Fn(&ChannelChange) + Send + Sync + 'static) -> bool {
+    pub fn on_channel(&self, hook: impl Fn(&ChannelEvent) + Send + Sync + 'static) -> bool {
         self.shared.common.on_channel.set(Arc::new(hook)).is_ok()
     }
 
     /// Has the publications of channels go to further ones: see [`Router`]. A hub has one router
     /// at most; `false` if it had one already.
-    pub fn route_by(&self, router: impl Router) -> bool {
+    pub fn set_router(&self, router: impl Router) -> bool {
         self.shared.common.router.set(Box::new(router)).is_ok()
     }
 
-    /// Does what is due: has channels forget what is too old, and reclaims those that nobody holds
-    /// and that have forgotten all. So does everything that connects, leaves or looks; a hub on
-    /// which nothing happens is to be called from time to time, as a gateway does. Looks at those
-    /// channels only that something is due with.
+    /// Does what is due: has channels forget what is too old, reclaims those that nobody holds
+    /// and that have forgotten all, and disconnects clients whose
+    /// [grace](crate::SlowConsumer::Disconnect) is over. So does everything that connects, leaves
+    /// or looks; a hub on which nothing happens is to be called from time to time, as a gateway
+    /// does. Looks at those channels only that something is due with.
     pub fn tick(&self) {
         self.shared.sweep();
         self.shared.common.serve();
     }
 
-    /// Publishes one message to several channels: one report each, in their order. A client that
-    /// is in several of them gets it several times.
-    ///
-    /// # Errors
-    ///
-    /// As [`Hub::publish`]. Names and payload are checked before anything is published; a backlog
-    /// can still refuse one channel, and those before it have then been published to.
-    pub fn publish_many(
-        &self,
-        channels: impl IntoIterator<Item: AsRef<str>>,
-        message: Message,
-    ) -> Result<Vec<Delivery>, PublishError> {
-        let channels: Vec<_> = channels.into_iter().collect();
-        for channel in &channels {
-            if let Err(error) = self.shared.check_name(channel.as_ref()) {
-                return Err(PublishError::Name(message, error));
-            }
+    /// Has something logged.
+    #[cfg(feature = "ws")]
+    pub(crate) fn log(&self, event: HubEvent) {
+        let common = &self.shared.common;
+        if common.logs() {
+            common.after(after::Effect::Log(event));
+            common.serve();
         }
-        let message = self.shared.check(message)?;
-        let mut reports = Vec::with_capacity(channels.len());
-        for channel in &channels {
-            reports.push(self.publish(channel.as_ref(), message.clone())?);
-        }
-        Ok(reports)
-    }
-
-    /// Sends a message to every client, whatever it is subscribed to. It has no channel and no
-    /// position. Never waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`Hub::publish`].
-    pub fn broadcast(&self, message: Message) -> Result<Delivery, PublishError> {
-        self.shared.publish(&self.shared.everyone, message, None)
     }
 
     /// Sends a message to one client.
@@ -343,10 +299,10 @@ impl Hub {
     /// # Errors
     ///
     /// [`SendError`] gives the message back when it was not put into the outbox.
-    pub fn send_to(&self, client: ClientId, message: Message) -> Result<(), SendError> {
+    pub fn send_to(&self, client: ClientId, message: impl Into<Message>) -> Result<(), SendError> {
         match self.client(client) {
             Some(client) => client.send(message),
-            None => Err(SendError::UnknownClient(message)),
+            None => Err(SendError::UnknownClient(message.into())),
         }
     }
 
@@ -368,7 +324,7 @@ impl Hub {
             .shared
             .client(id)
             .filter(|core| !core.queue.is_closed());
-        core.map(|core| self.shared.handle(&core))
+        core.map(|core| self.shared.client_of(&core))
     }
 
     /// Ends every client with `why`, and lets none in any more. What was accepted for a client is
@@ -418,11 +374,10 @@ impl Hub {
     #[must_use]
     pub fn channels(&self) -> Vec<ChannelName> {
         self.shared.sweep();
-        let channels = self.shared.channel_cores();
-        channels
-            .iter()
-            .filter_map(|channel| channel.name().cloned())
-            .collect()
+        let mut names = Vec::new();
+        let channels = |channel: Arc<Core>| names.extend(channel.name().cloned());
+        self.shared.each_channel(channels);
+        names
     }
 
     /// Who is in a presence channel, in no order; nobody if it is not there or of another kind.
@@ -437,23 +392,26 @@ impl Hub {
     }
 
     /// The `n` clients that are furthest behind, worst first: by messages waiting, then by
-    /// messages dropped, evicted or conflated so far. Clients of which all these are zero, and
-    /// those that were closed, are not listed. Looks at every client.
+    /// messages dropped, evicted, conflated or expired so far. Clients of which all these are zero,
+    /// and those that were closed, are not listed. Looks at every client.
     #[must_use]
     pub fn slow_clients(&self, n: usize) -> Vec<SlowClient> {
-        let clients = self.shared.clients();
-        let mut slow: Vec<_> = clients
-            .iter()
-            .filter(|core| !core.queue.is_closed())
-            .map(|core| (core, core.stats()))
-            .filter(|(_, stats)| lag(stats) > (0, 0))
-            .collect();
+        let mut slow = Vec::new();
+        self.shared.each_client(|core| {
+            let stats = core.stats();
+            if !core.queue.is_closed() && lag(&stats) > (0, 0) {
+                slow.push((core, stats));
+            }
+        });
         slow.sort_by_key(|(core, stats)| (std::cmp::Reverse(lag(stats)), core.id));
         slow.truncate(n);
-        let told = slow.into_iter().map(|(core, stats)| SlowClient {
-            id: core.id,
-            stats,
-            user: core.user().cloned(),
+        let told = slow.into_iter().map(|(core, mut stats)| {
+            stats.oldest_waiting = core.oldest_waiting();
+            SlowClient {
+                id: core.id,
+                stats,
+                user: core.user().cloned(),
+            }
         });
         told.collect()
     }
@@ -463,12 +421,16 @@ impl Hub {
     pub fn stats(&self) -> HubStats {
         self.shared.sweep();
         let mut stats = self.shared.common.counters.read();
+        (stats.publish_waits, stats.publish_waits_timed_out) = self.shared.common.turns.stats();
         stats.history_bytes = self.shared.common.history_budget.used();
-        let channels = self.shared.channel_cores();
-        stats.channels = channels.len();
-        for channel in channels {
-            stats.add(&channel.counters().read());
+        if let Some(budget) = &self.shared.common.outbox_budget {
+            let lag = budget.lag();
+            (stats.lagging_clients, stats.lagging_bytes) = (lag.rings, lag.bytes);
         }
+        self.shared.each_channel(|channel| {
+            stats.channels += 1;
+            stats.add(&channel.counters().read());
+        });
         let mut everyone = self.shared.everyone.counters().read();
         everyone.subscribers = 0;
         stats.add(&everyone);
@@ -480,7 +442,7 @@ impl Hub {
 fn lag(stats: &ClientStats) -> (usize, u64) {
     (
         stats.queued_messages,
-        stats.dropped + stats.evicted + stats.conflated,
+        stats.dropped + stats.evicted + stats.conflated + stats.expired,
     )
 }
 

@@ -9,28 +9,35 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
+use std::task::Waker;
 
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 
 use crate::disconnect::Disconnect;
 use crate::hub::Shared;
-use crate::hub::backlog::weight;
+use crate::hub::backlog::Loss;
 use crate::hub::batch::Batch;
 use crate::hub::client::Client;
 use crate::hub::client::ClientCore;
 use crate::hub::error::Closed;
 use crate::hub::error::TryRecvError;
-use crate::hub::frame::Body;
+use crate::hub::expiry::Fresh;
+use crate::hub::expiry::Late;
 use crate::hub::frame::Frame;
-use crate::hub::frame::Gap;
-use crate::hub::frame::StreamPosition;
 use crate::hub::frame::What;
-use crate::hub::queue::Side;
-use crate::raw::ring::Consume;
+use crate::hub::handle::Handle;
+use crate::hub::taking::Sink;
+use crate::hub::taking::Taken;
+use crate::hub::taking::notice;
+use crate::hub::taking::remove_queued;
+use crate::hub::taking::take_data;
+#[cfg(feature = "ws")]
+use crate::raw::bell::Row;
 use crate::raw::ring::Park;
+use crate::raw::ring::Plain;
 use crate::raw::ring::Receiver;
-use crate::raw::ring::Seen;
+use crate::raw::ring::Tap;
 use crate::sync::block_on;
 use crate::sync::hint;
 use crate::sync::thread;
@@ -46,69 +53,70 @@ use crate::sync::thread;
 /// # Order
 ///
 /// Messages of a channel arrive in the order of their offsets, those from its history first.
-/// Messages of different channels arrive in the order in which they were put in. Control messages
-/// (joined, left, gaps) have a small lane of their own, which data can't fill, and arrive before
-/// the data that waits.
+/// After a leave nothing of that membership arrives any more, so whoever joins again is given each
+/// publication once. Messages of different channels arrive in the order in which they were put in.
+/// Control messages (joined, left, gaps) have a small lane of their own, which data can't fill, and
+/// arrive before the data that waits.
 ///
 /// # Closing
 ///
 /// When the client has been closed, what was accepted before still arrives, and then an error
-/// that says why. Dropping the outbox closes the client and leaves nothing behind.
+/// that says why. Dropping the outbox closes the client and leaves nothing behind. When the last
+/// handle of the hub is dropped (`Hub`, `Channel`, `Client`; see [`Hub`](crate::Hub)), the outbox
+/// ends with [`Disconnect::CLOSED`].
 ///
 /// # Memory
 ///
-/// Nothing is allocated for the queue until more than eight messages wait; then, once, 8 bytes for
+/// Nothing is allocated for the queue until more than four messages wait; then, once, 8 bytes for
 /// each message of the limit, rounded up to a power of two. Besides, what waits keeps payloads
 /// alive that nobody else holds any more.
 ///
 /// # Progress
 ///
-/// Receiving takes no lock, but for a client that is still given what it has missed: whenever its
-/// outbox is empty, it asks its channels for more. One that receives no faster than its other
-/// channels publish never finds it empty, and is given no more of what it has missed. Under a policy that evicts, a publisher may be
-/// making room at that very moment: `try_recv` and `try_recv_batch` then spin until it is done,
-/// and `recv` and its kin yield to their executor. Dropping the outbox waits for publishers that
-/// are in the middle of a push.
+/// Receiving takes no lock, but for a client that is still given what it has missed, or for which
+/// something was handed over: whenever its outbox is empty, it asks its channels for more. One that
+/// receives no faster than its other channels publish never finds it empty, and is given no more of
+/// what it has missed. Under a policy that evicts, a publisher may be making room at that very
+/// moment: `try_recv` and `try_recv_batch` then spin until it is done, and `recv` and its kin yield
+/// to their executor. Dropping the outbox waits for publishers that are in the middle of a push.
 ///
 /// [`SlowConsumer`]: crate::SlowConsumer
 pub struct Outbox {
-    core: Arc<ClientCore>,
+    core: Tap<ClientCore>,
     hub: Arc<Shared>,
     receiver: Receiver,
     control: Option<Receiver>,
     /// The control lane may hold something.
     called: bool,
+    /// A loss that the client is told of once it is known what is queued.
+    loss: Option<Box<Loss>>,
+    /// What has expired, and the client is still to be told of.
+    late: Late,
+    /// A channel may have to give the client what it has missed.
+    behind: bool,
     ended: bool,
-}
-
-/// What one look into the queue gave.
-enum Taken {
-    /// So many frames.
-    Frames(usize),
-    /// Nothing; this is what was seen.
-    Nothing(Seen),
-    /// Nothing, and nothing will come.
-    Ended,
-    /// A publisher is making room at this moment.
-    Busy,
 }
 
 impl Outbox {
     pub(super) fn new(core: Arc<ClientCore>, hub: Arc<Shared>, receiver: Receiver) -> Self {
         Self {
-            core,
+            core: Tap::new(core),
             hub,
             receiver,
             control: None,
             called: false,
+            loss: None,
+            late: Late::default(),
+            behind: false,
             ended: false,
         }
     }
 
-    /// The client this is the outbox of.
+    /// The client this is the outbox of. It is a handle, and keeps the [hub](crate::Hub) open if it
+    /// still is.
     #[must_use]
     pub fn client(&self) -> Client {
-        self.hub.handle(&self.core)
+        Handle::to(&self.hub).client_of(&self.core)
     }
 
     /// Receives the next frame, waiting for it.
@@ -157,6 +165,8 @@ impl Outbox {
     pub fn try_recv(&mut self) -> Result<Frame, TryRecvError> {
         let mut frame = None;
         self.try_take(&mut frame, 1)?;
+        // Whoever receives for many clients often comes to that one next.
+        self.core.prefetch_neighbour();
         frame.ok_or(TryRecvError::Empty)
     }
 
@@ -174,7 +184,7 @@ impl Outbox {
     /// [`Outbox::recv`] as a poll. Only the last task to have polled is woken.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, Closed>> {
         let mut frame = None;
-        match self.poll_take(cx, &mut frame, 1) {
+        match self.poll_take(Some(cx.waker()), &mut frame, 1) {
             Poll::Ready(Ok(_)) => match frame {
                 Some(frame) => Poll::Ready(Ok(frame)),
                 None => unreachable!("one frame was taken"),
@@ -191,7 +201,26 @@ impl Outbox {
         batch: &mut Batch,
         max: usize,
     ) -> Poll<Result<usize, Closed>> {
-        self.poll_take(cx, batch, max)
+        self.poll_take(Some(cx.waker()), batch, max)
+    }
+
+    /// Has `row` woken from now on, instead of tasks. Call this before the first poll.
+    #[cfg(feature = "ws")]
+    pub(crate) fn set_row(&mut self, row: &Row) {
+        self.core.queue.ring.set_row(&mut self.receiver, row);
+    }
+
+    /// Lets [`ClientStats::oldest_waiting`](crate::ClientStats::oldest_waiting) be known while
+    /// nothing is received.
+    #[cfg(feature = "ws")]
+    pub(crate) fn rest(&mut self) {
+        self.core.queue.ring.offer(&mut self.receiver);
+    }
+
+    /// Wakes the row, as if something had come.
+    #[cfg(feature = "ws")]
+    pub(crate) fn wake_row(&self) {
+        self.core.queue.ring.wake_soon(None);
     }
 
     /// Why the client was closed, if it was; frames accepted before may still be there.
@@ -206,7 +235,7 @@ impl Outbox {
     /// hides the time that each would otherwise wait for memory.
     #[inline]
     pub fn prefetch(&self) {
-        self.core.queue.ring.prefetch();
+        self.core.prefetch();
     }
 
     /// How many messages wait, not counting control messages.
@@ -224,21 +253,38 @@ impl Outbox {
     #[inline]
     fn try_take(&mut self, into: &mut impl Sink, max: usize) -> Result<usize, TryRecvError> {
         match self.take_plainly(into, max) {
-            0 => self.try_take_anything(into, max),
-            frames => Ok(frames),
+            Plain::Took(frames) => Ok(frames),
+            Plain::Idle(_) => Err(TryRecvError::Empty),
+            Plain::Look => self.try_take_anything(into, max),
         }
     }
 
     /// Takes what is there if that needs no more than taking; the shortest way, for the most
     /// common case.
     #[inline(always)]
-    fn take_plainly(&mut self, into: &mut impl Sink, max: usize) -> usize {
-        if self.called {
-            return 0;
+    fn take_plainly<T: Sink>(&mut self, into: &mut T, max: usize) -> Plain {
+        if self.called || self.late.len() > 0 || !T::IS_FINAL {
+            return Plain::Look;
         }
-        let ring = &self.core.queue.ring;
-        let put = |item| into.put(Frame(item));
-        ring.take_plainly(&mut self.receiver, max.max(1), Option::is_none, put)
+        let (core, receiver) = (&self.core, &mut self.receiver);
+        let mut fresh = Fresh::new(core, &mut self.late);
+        let mut frames = 0;
+        let put = |item| frames += fresh.put(into, Frame(item));
+        match core.take_plainly(receiver, max.max(1), put) {
+            // All of it has expired.
+            Plain::Took(_) if frames == 0 => Plain::Look,
+            Plain::Took(_) => Plain::Took(frames),
+            // There may be more to ask for.
+            Plain::Idle(_) if self.behind => Plain::Look,
+            plain => plain,
+        }
+    }
+
+    /// Asks the channels that have more for this client to give it; called when nothing waits.
+    /// Says whether any was asked: then it is to look again.
+    fn ask_for_more(&mut self) -> bool {
+        self.behind = self.core.is_behind();
+        self.core.ask_for_more()
     }
 
     #[inline(never)]
@@ -250,7 +296,7 @@ impl Outbox {
         loop {
             match self.take(into, max) {
                 Taken::Frames(frames) => return Ok(frames),
-                Taken::Nothing(_) if self.core.ask_for_more() => {}
+                Taken::Nothing(_) if self.behind && self.ask_for_more() => {}
                 Taken::Nothing(_) => return Err(TryRecvError::Empty),
                 Taken::Ended => return Err(TryRecvError::Closed(self.closed())),
                 Taken::Busy => pause(),
@@ -258,33 +304,29 @@ impl Outbox {
         }
     }
 
-    fn poll_take(
+    pub(super) fn poll_take(
         &mut self,
-        cx: &Context<'_>,
+        waker: Option<&Waker>,
         into: &mut impl Sink,
         max: usize,
     ) -> Poll<Result<usize, Closed>> {
         loop {
-            let plain = self.take_plainly(into, max);
-            if plain > 0 {
-                return Poll::Ready(Ok(plain));
-            }
-            let seen = match self.take(into, max) {
+            let taken = match self.take_plainly(into, max) {
+                Plain::Took(frames) => return Poll::Ready(Ok(frames)),
+                Plain::Idle(seen) => Taken::Nothing(seen),
+                Plain::Look => self.take(into, max),
+            };
+            let seen = match taken {
                 Taken::Frames(frames) => return Poll::Ready(Ok(frames)),
                 Taken::Ended => return Poll::Ready(Err(self.closed())),
-                Taken::Nothing(_) if self.core.ask_for_more() => continue,
+                Taken::Nothing(_) if self.behind && self.ask_for_more() => continue,
                 Taken::Nothing(seen) => seen,
                 Taken::Busy => {
-                    cx.waker().wake_by_ref();
+                    self.core.queue.ring.wake_soon(waker);
                     return Poll::Pending;
                 }
             };
-            match self
-                .core
-                .queue
-                .ring
-                .park(&mut self.receiver, seen, cx.waker())
-            {
+            match self.core.park(&mut self.receiver, seen, waker) {
                 Park::Look => {}
                 Park::Parked | Park::Soon => return Poll::Pending,
             }
@@ -294,58 +336,80 @@ impl Outbox {
     /// Takes at most `max` frames, control first.
     fn take(&mut self, into: &mut impl Sink, max: usize) -> Taken {
         let max = max.max(1);
-        let Some(mut turn) = self.core.queue.ring.consume(&mut self.receiver) else {
+        let queue = &self.core.queue;
+        let Some(mut turn) = queue.ring.consume(&mut self.receiver) else {
             return Taken::Busy;
         };
-        if self.called || turn.is_called() {
-            drop(turn);
-            return self.take_control(into, max);
+        if !self.called && !turn.is_called() {
+            return take_data(turn, Fresh::new(&self.core, &mut self.late), into, max);
         }
-        let mut notices = 0;
-        let mut messages = 0;
-        if turn.state(|side| side.is_some()) {
-            notices = take_losses(&mut turn, into, max);
-            messages = take_kept(&mut turn, into, max - notices);
-        }
-        while notices + messages < max
-            && let Some(item) = turn.pop()
-        {
-            into.put(Frame(item));
-            messages += 1;
-        }
-        turn.forget_overflow();
-        if notices + messages > 0 {
-            return Taken::Frames(notices + messages);
-        }
-        if turn.is_closed() && turn.is_drained() {
-            return Taken::Ended;
-        }
-        Taken::Nothing(turn.finish())
-    }
-
-    /// Takes what is in the control lane, or looks for data if nothing is.
-    #[cold]
-    fn take_control(&mut self, into: &mut impl Sink, max: usize) -> Taken {
-        if !self.called {
-            self.core.queue.ring.answer();
+        let is_first = !self.called;
+        if is_first {
+            queue.ring.answer();
             self.called = true;
         }
+        queue.take_cuts(&mut turn);
+        drop(turn);
+        if is_first {
+            self.core.ask_at_once();
+            self.behind = true;
+        }
+        let frames = self.take_control(into, max);
+        if frames > 0 {
+            into.settle(frames);
+            return Taken::Frames(frames);
+        }
+        if self.loss.is_some() {
+            return Taken::Busy;
+        }
+        // Called again meanwhile, it looks again the next time; but not past a leave.
+        let queue = &self.core.queue;
+        match queue.ring.consume(&mut self.receiver) {
+            Some(mut turn) => {
+                queue.take_cuts(&mut turn);
+                take_data(turn, Fresh::new(&self.core, &mut self.late), into, max)
+            }
+            None => Taken::Busy,
+        }
+    }
+
+    /// Takes what is in the control lane.
+    #[cold]
+    fn take_control(&mut self, into: &mut impl Sink, max: usize) -> usize {
         let mut frames = 0;
         while frames < max {
+            if self.loss.is_some() {
+                let Some(notice) = self.tell_loss() else {
+                    break;
+                };
+                into.put(notice);
+                frames += 1;
+                continue;
+            }
             let Some(frame) = self.next_control() else {
                 self.called = false;
                 break;
             };
-            if let Some(frame) = settle(frame) {
+            let What::GapIn(gap) = &frame.0.what else {
                 into.put(frame);
                 frames += 1;
-            }
+                continue;
+            };
+            self.loss = gap.take().map(Box::new);
         }
-        if frames > 0 {
-            Taken::Frames(frames)
-        } else {
-            self.take(into, max)
+        frames
+    }
+
+    /// Tells of the loss that was taken. `None` while a publisher is making room, if that has to be
+    /// known.
+    fn tell_loss(&mut self) -> Option<Frame> {
+        if let Some(loss) = self.loss.as_mut().filter(|loss| !loss.keys.is_empty()) {
+            let queue = &self.core.queue;
+            let mut turn = queue.ring.consume(&mut self.receiver)?;
+            remove_queued(&mut turn, &queue.counters, loss);
         }
+        let loss = self.loss.take()?;
+        Some(notice(loss.into_gap(), &self.core.common))
     }
 
     fn next_control(&mut self) -> Option<Frame> {
@@ -397,55 +461,15 @@ impl Outbox {
     }
 }
 
-/// Takes the notices of what an evicting policy has thrown away.
-#[cold]
-fn take_losses(turn: &mut Consume<'_, Body, Side>, into: &mut impl Sink, max: usize) -> usize {
-    let mut notices = 0;
-    while notices < max {
-        let loss = turn.state(|side| side.as_mut().and_then(|side| side.take_loss()));
-        let Some(gap) = loss else { break };
-        into.put(notice(gap));
-        notices += 1;
-    }
-    notices
-}
-
-/// Takes what an evicting policy has put beside the ring.
-#[cold]
-fn take_kept(turn: &mut Consume<'_, Body, Side>, into: &mut impl Sink, max: usize) -> usize {
-    let mut messages = 0;
-    while messages < max {
-        let kept = turn.state(|side| side.as_mut().and_then(|side| side.next()));
-        let Some(frame) = kept else { break };
-        turn.settle(weight(&frame));
-        into.put(frame);
-        messages += 1;
-    }
-    messages
-}
-
 /// Lets a publisher that is in the middle of something go on.
 fn pause() {
     hint::spin_loop();
     thread::yield_now();
 }
 
-/// Closes a gap that was still open while its notice was on the way.
-fn settle(frame: Frame) -> Option<Frame> {
-    match &frame.0.what {
-        What::GapIn(gap) => gap.take().map(notice),
-        _ => Some(frame),
-    }
-}
-
-fn notice(gap: Gap) -> Frame {
-    let channel = gap.channel.clone();
-    Frame::new(What::Gap(gap), Some(&channel), StreamPosition::default())
-}
-
 impl Drop for Outbox {
     fn drop(&mut self) {
-        self.core.close_quietly(Disconnect::GONE);
+        self.core.close_quietly(Disconnect::RECEIVER_DROPPED);
         self.hub.forget(self.core.id);
         self.core.queue.close_control();
         self.discard_control();
@@ -481,24 +505,5 @@ impl fmt::Debug for Outbox {
             .field("waiting", &self.len())
             .field("closed", &self.close_reason())
             .finish_non_exhaustive()
-    }
-}
-
-/// Where taken frames go.
-trait Sink {
-    fn put(&mut self, frame: Frame);
-}
-
-impl Sink for Option<Frame> {
-    #[inline(always)]
-    fn put(&mut self, frame: Frame) {
-        *self = Some(frame);
-    }
-}
-
-impl Sink for Batch {
-    #[inline(always)]
-    fn put(&mut self, frame: Frame) {
-        self.push(frame);
     }
 }

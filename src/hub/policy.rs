@@ -35,12 +35,31 @@ impl PolicyCell {
     }
 }
 
-/// Whether the policy makes room by taking out what waits.
-pub(super) fn evicts(policy: SlowConsumer) -> bool {
-    match policy {
-        SlowConsumer::DropOldest | SlowConsumer::KeepLatest => true,
-        SlowConsumer::Disconnect { .. } | SlowConsumer::DropNewest => false,
+/// What may become of a frame while it is queued, by the policy that it is queued under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// A newer frame of its channel and key may replace it, and it may be evicted.
+    Conflates,
+    /// It may be evicted.
+    Evicts,
+    /// It stays until it is received.
+    Keeps,
+}
+
+impl Class {
+    /// Returns the class of frames that are queued under `policy`.
+    pub(super) fn of(policy: SlowConsumer) -> Self {
+        match policy {
+            SlowConsumer::KeepLatest => Self::Conflates,
+            SlowConsumer::DropOldest => Self::Evicts,
+            SlowConsumer::Disconnect { .. } | SlowConsumer::DropNewest => Self::Keeps,
+        }
     }
+}
+
+/// Returns `true` if `policy` makes room by taking out queued messages.
+pub(super) fn evicts(policy: SlowConsumer) -> bool {
+    Class::of(policy) != Class::Keeps
 }
 
 fn encode(policy: Option<SlowConsumer>) -> u64 {

@@ -2,34 +2,47 @@
 //!
 //! A publisher pushes here; what a full ring means is decided here, by the client's policy, and
 //! nowhere else. Nothing here waits: an evicting policy takes the consumer's part for a moment, and
-//! where that can't be had (the client is receiving at this very moment) the new message is
-//! dropped instead and counted.
+//! where that can't be had (the client is receiving at this very moment) the new message is handed
+//! over to the channel under `KeepLatest`, and dropped and counted under `DropOldest`.
 
+use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 use std::time::Instant;
 
 use crate::disconnect::Disconnect;
 use crate::hub::backlog::Backlog;
-use crate::hub::backlog::weight;
+use crate::hub::cuts::Cut;
+use crate::hub::cuts::NewCuts;
+use crate::hub::cuts::apply;
+use crate::hub::eviction::Eviction;
+use crate::hub::eviction::Made;
 use crate::hub::frame::Body;
 use crate::hub::frame::Frame;
+use crate::hub::handed::Handed;
+use crate::hub::policy::Class;
 use crate::hub::policy::evicts;
 use crate::limits::OutboxLimits;
 use crate::limits::SlowConsumer;
+use crate::raw::ring::Budget;
 use crate::raw::ring::Consume;
 use crate::raw::ring::Held;
+use crate::raw::ring::Lines as LinesOf;
 use crate::raw::ring::MOST_MESSAGES;
 use crate::raw::ring::Ring;
 use crate::raw::ring::Weigh;
 use crate::raw::ring::Why;
 use crate::raw::shared::Shared;
+use crate::sync::Arc as SharedArc;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering;
 use crate::sync::atomic::fence;
 
 /// What goes with the consumer's part of the ring.
-pub(super) type Side = Option<Box<Backlog>>;
+pub(crate) type Side = Option<Box<Backlog>>;
+
+/// Where the lines of rings are.
+pub(super) type Lines = LinesOf<Body>;
 
 /// How many control messages may wait, besides gap notices; a client that lets more pile up is
 /// disconnected.
@@ -39,30 +52,50 @@ pub(super) const CONTROL_LIMIT: usize = 64;
 /// as 1 MiB at most.
 const CONTROL_BYTES: u64 = 16 << 20;
 
-/// How often a push tries to make room before it drops the new message: others may take the room.
+/// How often a push tries to make room while others are in the way, or faster.
 const ATTEMPTS: usize = 4;
 
-/// The ring comes first, see [`Ring`].
-#[repr(C)]
+/// No grace, of a client that was given one before.
+const NO_GRACE: u64 = u64::MAX;
+
+/// What waits for one client.
 pub(super) struct Queue {
     pub(super) ring: Ring<Body, Side>,
     /// Made for the first control message; `None` if the outbox was dropped before.
     control: OnceLock<Option<Box<Ring<Body, ()>>>>,
     pub(super) counters: Counters,
+    pub(super) cuts: NewCuts,
+    pub(super) handed: Handed,
     /// Milliseconds since the hub began, at the first message that did not fit since the client
     /// had last emptied its queue.
     behind_since: AtomicU64,
+    /// One more than the milliseconds of the grace that the client was given, or [`NO_GRACE`]; zero
+    /// while it is not among the [`Graces`](super::graces::Graces).
+    grace: AtomicU64,
     why: OnceLock<Box<Disconnect>>,
-    /// How many channels gap notices are remembered for; none if they are not wanted.
-    max_losses: u32,
+    notices: Notices,
+}
+
+/// What a client is told of losses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Notices {
+    /// For how many channels they are recorded; 0 if the client is told nothing.
+    pub(super) channels: u32,
+    /// How many keys a notice lists.
+    pub(super) keys: usize,
 }
 
 /// What happened to the messages of one client.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
+    pub(super) abandoned: AtomicU64,
+    /// Those that came or went and never were in the ring.
+    pub(super) beside: AtomicU64,
     pub(super) dropped: AtomicU64,
     pub(super) evicted: AtomicU64,
+    pub(super) expired: AtomicU64,
     pub(super) conflated: AtomicU64,
+    pub(super) handed_over: AtomicU64,
 }
 
 /// What became of a message that did not fit.
@@ -79,7 +112,21 @@ pub(super) enum Overflow {
         evicted: usize,
         first: bool,
     },
+    /// It is to be handed over: others are in the way, and it is counted.
+    HandedOver { item: Shared<Body>, evicted: usize },
     /// It was put in after all; so many older ones were dropped or conflated for it.
+    Stored { evicted: usize },
+}
+
+/// What came of making room for a message; so many older ones were taken out for it.
+pub(super) enum Room {
+    /// The client is closed.
+    Closed { item: Shared<Body>, evicted: usize },
+    /// Others are in the way at this moment.
+    Contested { item: Shared<Body>, evicted: usize },
+    /// Nothing that is queued may be taken out for it.
+    Nothing { item: Shared<Body>, evicted: usize },
+    /// It was put in.
     Stored { evicted: usize },
 }
 
@@ -94,38 +141,127 @@ pub(super) enum Losing {
 }
 
 impl Queue {
-    pub(super) fn new(limits: OutboxLimits, policy: SlowConsumer, max_losses: u32) -> Self {
-        let bytes = limits.max_bytes as u64;
+    /// An empty queue, whose ring has its line in `lines`, and shares `budget` with others.
+    pub(super) fn new(
+        lines: &Lines,
+        budget: Option<SharedArc<Budget>>,
+        limits: OutboxLimits,
+        policy: SlowConsumer,
+        notices: Notices,
+    ) -> Self {
+        let (messages, bytes) = (limits.max_messages, limits.max_bytes as u64);
         Self {
-            ring: Ring::new(limits.max_messages, bytes, evicts(policy), None),
+            ring: Ring::new_in(lines, budget, messages, bytes, evicts(policy), None),
             control: OnceLock::new(),
             counters: Counters::default(),
+            cuts: NewCuts::default(),
+            handed: Handed::default(),
             behind_since: AtomicU64::new(0),
+            grace: AtomicU64::new(0),
             why: OnceLock::new(),
-            max_losses,
+            notices,
         }
     }
 
-    /// What to do with `item`, which the ring has refused as full.
+    /// What to do with `item`, which the ring has refused as full. `own` is the client's own
+    /// policy.
     pub(super) fn overflow(
         &self,
         item: Shared<Body>,
         policy: SlowConsumer,
+        own: Option<SlowConsumer>,
         now: impl FnOnce() -> u64,
     ) -> Overflow {
-        match policy {
-            SlowConsumer::DropNewest => self.drop_newest(item, 0, now),
-            SlowConsumer::DropOldest => self.make_room(item, now, drop_oldest),
-            SlowConsumer::KeepLatest => self.make_room(item, now, keep_latest),
-            SlowConsumer::Disconnect { grace } if grace.is_zero() => self.disconnect_slow(item),
-            SlowConsumer::Disconnect { grace } => {
-                let now = now();
-                if self.is_in_grace(grace, now) {
-                    return self.drop_newest(item, 0, || now);
+        if !evicts(policy) {
+            return self.refuse(item, policy, 0, now);
+        }
+        match self.make_room(item, policy, own) {
+            Room::Stored { evicted } => Overflow::Stored { evicted },
+            Room::Closed { item, evicted } => Overflow::Closed { item, evicted },
+            Room::Nothing { item, evicted } => self.refuse(item, policy, evicted, now),
+            Room::Contested { item, evicted } => {
+                let frame = Frame(item);
+                let hands_over = policy == SlowConsumer::KeepLatest;
+                let counted = hands_over && self.hand_over(&frame, None);
+                let item = frame.into_shared();
+                if counted {
+                    Overflow::HandedOver { item, evicted }
+                } else {
+                    self.refuse(item, policy, evicted, now)
                 }
-                self.disconnect_slow(item)
             }
         }
+    }
+
+    /// What to do with `item`, for which there is no room and none can be made.
+    pub(super) fn refuse(
+        &self,
+        item: Shared<Body>,
+        policy: SlowConsumer,
+        evicted: usize,
+        now: impl FnOnce() -> u64,
+    ) -> Overflow {
+        let SlowConsumer::Disconnect { grace } = policy else {
+            return self.drop_newest(item, evicted, now);
+        };
+        if grace.is_zero() {
+            return self.disconnect_slow(item);
+        }
+        let now = now();
+        if self.is_in_grace(grace, now) {
+            return self.drop_newest(item, evicted, || now);
+        }
+        self.disconnect_slow(item)
+    }
+
+    /// Counts `frame` as handed over, in the place of an older one of so many bytes if there is
+    /// one. `false` if as much is handed over as may be.
+    pub(super) fn hand_over(&self, frame: &Frame, instead: Option<u64>) -> bool {
+        let (bytes, is_plain) = (frame.0.weight(), frame.channel().is_none());
+        let limits = self.ring.limits();
+        let counted = self.handed.reserve(bytes, instead, is_plain, limits);
+        if counted {
+            count(&self.counters.handed_over);
+        }
+        counted
+    }
+
+    /// Puts in what was handed over, if there is room or if `policy` makes some.
+    pub(super) fn put(
+        &self,
+        item: Shared<Body>,
+        policy: SlowConsumer,
+        own: Option<SlowConsumer>,
+    ) -> Room {
+        let Err(refused) = self.ring.push(item) else {
+            return Room::Stored { evicted: 0 };
+        };
+        let (item, evicted) = (refused.item, 0);
+        match refused.why {
+            Why::Closed => Room::Closed { item, evicted },
+            Why::Full if evicts(policy) => self.make_room(item, policy, own),
+            Why::Full => Room::Nothing { item, evicted },
+        }
+    }
+
+    /// Returns the message that the client receives next, as far as it is known: not while the
+    /// client receives at this moment, nor one whose publisher has not finished.
+    pub(super) fn oldest(&self) -> Option<Frame> {
+        let first = |side: &Side| side.as_ref().and_then(|side| side.first());
+        let oldest = self.ring.glance(|side| first(side).map(Frame::into_shared));
+        oldest.map(Frame)
+    }
+
+    /// Gives up what was handed over and is not going to be put in.
+    pub(super) fn abandon(&self, handed: Held, is_plain: bool) {
+        self.handed.release(handed, is_plain);
+        let messages = handed.messages as u64;
+        // Relaxed: figures for people.
+        self.counters
+            .abandoned
+            .fetch_add(messages, Ordering::Relaxed);
+        // Relaxed: as above; these count as gone, and never were in the outbox.
+        self.counters.beside.fetch_add(messages, Ordering::Relaxed);
     }
 
     /// What to do as so many messages, which were still to be put in, are there no more.
@@ -155,6 +291,61 @@ impl Queue {
             self.behind_since.load(Ordering::Relaxed)
         } else {
             now
+        }
+    }
+
+    /// Notes that the client was given a grace, and says whether it was not before.
+    pub(super) fn begin_grace(&self, grace: Duration) -> bool {
+        let millis = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        // AcqRel: either this finds that the client is among the graces, and the one who takes it
+        // out afterwards sees since when it is behind; or it is put there.
+        self.grace
+            .swap(millis.min(NO_GRACE - 2) + 1, Ordering::AcqRel)
+            == 0
+    }
+
+    /// The client has fallen behind under another policy.
+    pub(super) fn forget_grace(&self) {
+        let among = |grace| (grace != 0).then_some(NO_GRACE);
+        // AcqRel: as in `begin_grace`.
+        // Relaxed (on failure): it is not among the graces, so there is nothing to be forgotten.
+        let (won, lost) = (Ordering::AcqRel, Ordering::Relaxed);
+        let _was_among = self.grace.fetch_update(won, lost, among);
+    }
+
+    /// When the grace ends, in milliseconds since the hub began.
+    pub(super) fn grace_ends(&self) -> u64 {
+        // Relaxed: what is found too early is looked at again.
+        let grace = match self.grace.load(Ordering::Relaxed) {
+            // It is over as soon as it is looked at.
+            NO_GRACE => 0,
+            grace => grace.saturating_sub(1),
+        };
+        // Relaxed: as above.
+        let since = self.behind_since.load(Ordering::Relaxed);
+        since.saturating_add(grace)
+    }
+
+    /// Closes the queue if the grace is over. Unless that lasts, the client is among the graces no
+    /// more; a policy of its own may have taken it off them.
+    pub(super) fn end_grace(&self, own: Option<SlowConsumer>, now: u64) -> Grace {
+        // Acquire: pairs with the AcqRel in `begin_grace`.
+        let grace = self.grace.load(Ordering::Acquire);
+        let is_own = own.is_none_or(|own| matches!(own, SlowConsumer::Disconnect { .. }));
+        let lasts = is_own && grace != NO_GRACE && self.ring.is_overflown();
+        if self.is_closed() || !lasts {
+            // AcqRel: see `begin_grace`.
+            // Relaxed (on failure): the client has fallen behind again, and stays.
+            let (won, lost) = (Ordering::AcqRel, Ordering::Relaxed);
+            let ended = self.grace.compare_exchange(grace, 0, won, lost);
+            return ended.map_or(Grace::Lasts, |_| Grace::None);
+        }
+        if self.grace_ends() > now {
+            return Grace::Lasts;
+        }
+        match self.close(Disconnect::SLOW) {
+            Closing::First => Grace::Over,
+            Closing::Again => Grace::None,
         }
     }
 
@@ -194,41 +385,67 @@ impl Queue {
         }
     }
 
-    /// Makes room with `evict` until `item` fits, or drops it if that can't be done now, or ever:
-    /// a member may be larger than the outbox.
+    /// Puts `item` in, in the place of others if need be. A member may be larger than the outbox.
     fn make_room(
         &self,
         mut item: Shared<Body>,
-        now: impl FnOnce() -> u64,
-        evict: fn(&mut Eviction<'_>),
-    ) -> Overflow {
-        if !self.ring.could_hold(item.weight()) {
-            return self.drop_newest(item, 0, now);
-        }
+        policy: SlowConsumer,
+        own: Option<SlowConsumer>,
+    ) -> Room {
         let mut evicted = 0;
+        if !self.ring.could_hold(item.weight()) {
+            return Room::Nothing { item, evicted };
+        }
         for _ in 0..ATTEMPTS {
             let Some(turn) = self.ring.steal() else { break };
-            let frame = Frame(item);
             let mut eviction = Eviction {
-                queue: self,
                 turn,
-                frame: &frame,
-                evicted: 0,
+                counters: &self.counters,
+                cuts: &self.cuts,
+                own: own.map(Class::of),
+                notices: self.notices,
+                evicted,
             };
-            evict(&mut eviction);
-            evicted += eviction.evicted;
+            let made = eviction.make_room(Frame(item), Class::of(policy));
+            evicted = eviction.evicted;
             drop(eviction);
-            match self.ring.push(frame.into_shared()) {
-                Ok(()) => return Overflow::Stored { evicted },
-                Err(refused) => {
-                    item = refused.item;
-                    if refused.why == Why::Closed {
-                        return Overflow::Closed { item, evicted };
-                    }
+            match made {
+                Made::Placed => return Room::Stored { evicted },
+                Made::Nothing(frame) => {
+                    let item = frame.into_shared();
+                    return Room::Nothing { item, evicted };
                 }
+                Made::Contested(frame) => item = frame.into_shared(),
+                Made::Room(frame) => match self.ring.push(frame.into_shared()) {
+                    Ok(()) => return Room::Stored { evicted },
+                    Err(refused) => {
+                        item = refused.item;
+                        if refused.why == Why::Closed {
+                            return Room::Closed { item, evicted };
+                        }
+                    }
+                },
             }
         }
-        self.drop_newest(item, evicted, now)
+        Room::Contested { item, evicted }
+    }
+
+    /// Has what a membership has put in not be received any more. Returns `false` if the receiver
+    /// does not come for as many cuts as may be.
+    pub(super) fn cut(&self, cut: Arc<Cut>) -> bool {
+        if cut.is_empty() || !cut.is_open() && self.held().messages == 0 {
+            return true;
+        }
+        let added = self.cuts.add(cut);
+        self.ring.call();
+        added
+    }
+
+    /// Takes new cuts up. For the receiver, who waits for whoever is adding one.
+    pub(super) fn take_cuts(&self, turn: &mut Consume<'_, Body, Side>) {
+        if self.cuts.any() {
+            apply(turn, self.cuts.take(), &self.counters);
+        }
     }
 
     /// Puts a frame into the control lane. A client that lets it fill is disconnected.
@@ -255,7 +472,7 @@ impl Queue {
     /// Each channel may have a gap notice under way; those have places of their own.
     fn control_limit(&self) -> usize {
         CONTROL_LIMIT
-            .saturating_add(self.max_losses as usize)
+            .saturating_add(self.notices.channels as usize)
             .min(MOST_MESSAGES)
     }
 
@@ -312,9 +529,28 @@ impl Queue {
         self.ring.held()
     }
 
-    pub(super) fn wants_gap_notices(&self) -> bool {
-        self.max_losses > 0
+    /// How many channels gap notices are remembered for.
+    pub(super) fn max_losses(&self) -> usize {
+        self.notices.channels as usize
     }
+
+    pub(super) fn wants_gap_notices(&self) -> bool {
+        self.notices.channels > 0
+    }
+
+    /// How many keys a gap notice lists.
+    pub(super) fn max_keys(&self) -> usize {
+        self.notices.keys
+    }
+}
+
+/// What was found of a grace.
+pub(super) enum Grace {
+    /// There is none.
+    None,
+    Lasts,
+    /// It is over, and the client disconnected for it.
+    Over,
 }
 
 /// Whether a close was the first.
@@ -332,75 +568,7 @@ pub(super) enum Controlled {
     Stored,
 }
 
-/// One attempt to make room: a turn as the consumer, and the frame it is for.
-struct Eviction<'a> {
-    queue: &'a Queue,
-    turn: Consume<'a, Body, Side>,
-    frame: &'a Frame,
-    evicted: usize,
-}
-
-impl Eviction<'_> {
-    fn fits(&self) -> bool {
-        self.turn.would_admit(weight(self.frame))
-    }
-
-    /// Drops the oldest message. `false` when there is none that can be had.
-    fn drop_one(&mut self) -> bool {
-        let kept = self
-            .turn
-            .state(|side| side.as_mut().and_then(|side| side.evict()));
-        let frame = match kept {
-            Some(frame) => {
-                self.turn.settle(weight(&frame));
-                frame
-            }
-            None => match self.turn.pop() {
-                Some(item) => Frame(item),
-                None => return false,
-            },
-        };
-        self.evicted += 1;
-        count(&self.queue.counters.evicted);
-        if self.queue.wants_gap_notices() {
-            let most = self.queue.max_losses as usize;
-            self.turn
-                .state(|side| side.get_or_insert_default().note_loss(&frame, most));
-        }
-        true
-    }
-
-    fn conflated(&mut self, older: Option<Frame>) {
-        if let Some(older) = older {
-            self.turn.settle(weight(&older));
-            self.evicted += 1;
-            count(&self.queue.counters.conflated);
-        }
-    }
-}
-
-fn drop_oldest(eviction: &mut Eviction<'_>) {
-    while !eviction.fits() && eviction.drop_one() {}
-}
-
-fn keep_latest(eviction: &mut Eviction<'_>) {
-    while let Some(item) = eviction.turn.pop() {
-        let frame = Frame(item);
-        eviction.turn.keep(weight(&frame));
-        let older = eviction
-            .turn
-            .state(|side| side.get_or_insert_default().conflate(frame));
-        eviction.conflated(older);
-    }
-    let frame = eviction.frame;
-    let older = eviction
-        .turn
-        .state(|side| side.get_or_insert_default().supersede(frame));
-    eviction.conflated(older);
-    drop_oldest(eviction);
-}
-
-fn count(counter: &AtomicU64) {
+pub(super) fn count(counter: &AtomicU64) {
     // Relaxed: a figure for people.
     counter.fetch_add(1, Ordering::Relaxed);
 }

@@ -86,7 +86,7 @@ impl<T: Clone + Send + Sync> Awaited<T> {
                 return Poll::Ready(None);
             }
             let seen = turn.finish();
-            match self.slot.park(&mut self.receiver, seen, cx.waker()) {
+            match self.slot.park(&mut self.receiver, seen, Some(cx.waker())) {
                 Park::Look => {}
                 Park::Parked | Park::Soon => return Poll::Pending,
             }

@@ -1,13 +1,15 @@
 //! The tables of a hub, and what goes through them.
 
-use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::Weak;
 
 use ahash::RandomState;
 use crossbeam_utils::CachePadded;
 
 use crate::disconnect::Disconnect;
-use crate::hub::after::ChannelChange;
+use crate::hub::after::ChannelEvent;
 use crate::hub::channel::Channel;
 use crate::hub::channel::Core;
 use crate::hub::channel::Op;
@@ -19,11 +21,17 @@ use crate::hub::common::Common;
 use crate::hub::delivery::Delivery;
 use crate::hub::error::ChannelError;
 use crate::hub::error::PublishError;
+use crate::hub::handle::Handle;
+use crate::hub::handle::Root;
 use crate::hub::history::HistoryOptions;
+use crate::hub::queue::Lines;
+use crate::hub::table::CHUNK;
+use crate::hub::table::Table;
 use crate::id::ChannelName;
 use crate::id::ClientId;
 use crate::id::InvalidName;
 use crate::message::Message;
+use crate::raw::arena::Arena;
 use crate::raw::combiner::Run;
 use crate::sync::RwLock;
 use crate::sync::atomic::AtomicBool;
@@ -39,16 +47,24 @@ pub(crate) struct Shared {
     /// The channel of all clients, for broadcasts.
     pub(super) everyone: Arc<Core>,
     shards: Box<[CachePadded<Shard>]>,
+    /// Where the rings of clients have their lines; some shards share one.
+    lines: Box<[Lines]>,
     hasher: RandomState,
     next_client: AtomicU64,
     channels: AtomicUsize,
     closed: AtomicBool,
+    /// What all handles own together, as long as there is one.
+    pub(super) root: OnceLock<Weak<Root>>,
 }
+
+/// How many arenas the lines of rings are in, if there are as many shards: so many that those who
+/// connect seldom wait for each other, so few that a hub with few clients fills its pages.
+const ARENAS: usize = 8;
 
 #[derive(Default)]
 struct Shard {
-    clients: RwLock<HashMap<ClientId, Arc<ClientCore>, RandomState>>,
-    channels: RwLock<HashMap<ChannelName, Arc<Core>, RandomState>>,
+    clients: RwLock<Table<ClientId, Arc<ClientCore>>>,
+    channels: RwLock<Table<ChannelName, Arc<Core>>>,
 }
 
 impl Shared {
@@ -58,10 +74,12 @@ impl Shared {
             everyone: Core::new(None, None, Arc::clone(&common)),
             common,
             shards: (0..shards).map(|_| CachePadded::default()).collect(),
+            lines: (0..shards.min(ARENAS)).map(|_| Arena::new()).collect(),
             hasher: RandomState::new(),
             next_client: AtomicU64::new(1),
             channels: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
+            root: OnceLock::new(),
         }
     }
 
@@ -75,18 +93,15 @@ impl Shared {
         // SeqCst: a client that is in a table after we have looked there sees this, since it looks
         // after it went in: one of the two of us closes it.
         self.closed.store(true, Ordering::SeqCst);
-        for client in self.clients() {
-            client.close_quietly(why.clone());
-        }
+        self.each_client(|client| client.close_quietly(why.clone()));
         self.sweep();
         self.common.serve();
     }
 
-    pub(super) fn clients(&self) -> Vec<Arc<ClientCore>> {
-        let shards = self.shards.iter();
-        shards
-            .flat_map(|shard| shard.clients.read().values().cloned().collect::<Vec<_>>())
-            .collect()
+    /// Does something with each client, outside of every lock.
+    pub(super) fn each_client(&self, each: impl FnMut(Arc<ClientCore>)) {
+        let tables = self.shards.iter().map(|shard| &shard.clients);
+        scan(tables, each);
     }
 
     pub(super) fn client(&self, id: ClientId) -> Option<Arc<ClientCore>> {
@@ -113,53 +128,6 @@ impl Shared {
         drop(client);
     }
 
-    /// The channel of this name, made if it is not there.
-    pub(super) fn channel(self: &Arc<Self>, name: ChannelName) -> Result<Channel, ChannelError> {
-        if let Some(channel) = self.existing(&name)
-            && !self.is_closed()
-        {
-            return Ok(channel);
-        }
-        // Asked outside of every lock: the rule may look into the hub, and may panic.
-        let options = self.common.remembers(&name);
-        self.make(name, options)
-    }
-
-    /// The channel of this name, made to remember so much if it is not there.
-    pub(super) fn make(
-        self: &Arc<Self>,
-        name: ChannelName,
-        options: Option<HistoryOptions>,
-    ) -> Result<Channel, ChannelError> {
-        if self.is_closed() {
-            return Err(ChannelError::Closed);
-        }
-        // What closed clients held may be all that fills the table.
-        self.sweep();
-        let mut channels = loop {
-            let channels = self.shard_of_channel(&name).channels.write();
-            if let Some(core) = channels.get(&name) {
-                return Ok(self.held(core));
-            }
-            if self.count_channel() {
-                break channels;
-            }
-            drop(channels);
-            if !self.reclaim_early() {
-                let limit = self.common.limits.max_channels;
-                return Err(ChannelError::TooManyChannels { limit });
-            }
-        };
-        let core = Core::new(Some(name.clone()), options, Arc::clone(&self.common));
-        let channel = self.held(&core);
-        let told = || ChannelChange::Made(name.clone());
-        self.common.tell_channel(told);
-        channels.insert(name, core);
-        drop(channels);
-        self.serve_told();
-        Ok(channel)
-    }
-
     /// Counts one more channel, unless there are as many as there may be.
     fn count_channel(&self) -> bool {
         let limit = self.common.limits.max_channels;
@@ -172,23 +140,10 @@ impl Shared {
         counted
     }
 
-    /// The channel of this name, if it is there.
-    pub(super) fn existing(self: &Arc<Self>, name: &str) -> Option<Channel> {
-        let channels = self.shard_of_channel(name).channels.read();
-        channels.get(name).map(|core| self.held(core))
-    }
-
-    /// A handle to a channel; the caller has the lock of its table.
-    fn held(self: &Arc<Self>, core: &Arc<Core>) -> Channel {
-        core.hold();
-        Channel::of_held(Arc::clone(core), Arc::clone(self))
-    }
-
-    pub(super) fn channel_cores(&self) -> Vec<Arc<Core>> {
-        let shards = self.shards.iter();
-        shards
-            .flat_map(|shard| shard.channels.read().values().cloned().collect::<Vec<_>>())
-            .collect()
+    /// Does something with each channel, outside of every lock.
+    pub(super) fn each_channel(&self, each: impl FnMut(Arc<Core>)) {
+        let tables = self.shards.iter().map(|shard| &shard.channels);
+        scan(tables, each);
     }
 
     pub(super) fn channel_count(&self) -> usize {
@@ -235,8 +190,9 @@ impl Shared {
         }
     }
 
-    /// Does what is due: has channels forget what is too old, and takes those that nobody holds any
-    /// more, and that remember nothing, out of the table.
+    /// Does what is due: has channels forget what is too old, takes those that nobody holds any
+    /// more, and that remember nothing, out of the table, and disconnects clients whose grace is
+    /// over.
     pub(super) fn sweep(&self) {
         let common = &self.common;
         let mut expired = false;
@@ -249,6 +205,9 @@ impl Shared {
                 expired = true;
             } else if let Some(channel) = common.lingering.next(|| common.millis()) {
                 self.look_at(&channel);
+            } else if let Some(client) = common.graces.next(|| common.millis()) {
+                client.end_grace();
+                expired = true;
             } else {
                 break;
             }
@@ -306,8 +265,8 @@ impl Shared {
         self.reclaim_if(channel, || !self.stays(channel));
     }
 
-    /// Takes a channel that nobody holds out of the table; `false` if it is held, or is not there, or
-    /// is not to be.
+    /// Takes a channel that nobody holds out of the table; `false` if it is held, or is not there,
+    /// or is not to be.
     fn reclaim_if(&self, channel: &Arc<Core>, is_to_be: impl FnOnce() -> bool) -> bool {
         let Some(name) = channel.name() else {
             return false;
@@ -320,7 +279,7 @@ impl Shared {
             return false;
         }
         let removed = channels.remove(name);
-        let told = || ChannelChange::Reclaimed(name.clone());
+        let told = || ChannelEvent::Removed(name.clone());
         self.common.tell_channel(told);
         drop(channels);
         self.common.counters.retire(&channel.counters().read());
@@ -328,6 +287,16 @@ impl Shared {
         self.channels.fetch_sub(1, Ordering::Relaxed);
         drop(removed);
         true
+    }
+
+    /// Where a client's ring has its line.
+    pub(super) fn lines(&self, id: ClientId) -> &Lines {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the low bits choose an arena"
+        )]
+        let index = id.get() as usize;
+        &self.lines[index & (self.lines.len() - 1)]
     }
 
     fn shard_of_client(&self, id: ClientId) -> &Shard {
@@ -349,11 +318,91 @@ impl Shared {
     }
 }
 
-impl Shared {
-    pub(super) fn handle(self: &Arc<Self>, core: &Arc<ClientCore>) -> Client {
+/// Does something with all that is in some tables. A lock is held for one [chunk](Table::chunk) at
+/// a time, and not while anything is done: who needs it for a first publish or a join waits no
+/// longer than that, however many entries there are.
+fn scan<'a, K: Eq + Hash + 'a, V: 'a>(
+    tables: impl Iterator<Item = &'a RwLock<Table<K, Arc<V>>>>,
+    mut each: impl FnMut(Arc<V>),
+) {
+    let mut some = Vec::with_capacity(CHUNK);
+    for table in tables {
+        let mut from = Some(0);
+        while let Some(at) = from {
+            let table = table.read();
+            let (chunk, next) = table.chunk(at);
+            some.extend(chunk.cloned());
+            drop(table);
+            some.drain(..).for_each(&mut each);
+            from = next;
+        }
+    }
+}
+
+impl Handle {
+    /// The channel of this name, made if it is not there.
+    pub(super) fn channel(&self, name: ChannelName) -> Result<Channel, ChannelError> {
+        if let Some(channel) = self.existing(&name)
+            && !self.is_closed()
+        {
+            return Ok(channel);
+        }
+        // Asked outside of every lock: the rule may look into the hub, and may panic.
+        let options = self.common.remembers(&name);
+        self.make(name, options)
+    }
+
+    /// The channel of this name, made to remember so much if it is not there.
+    pub(super) fn make(
+        &self,
+        name: ChannelName,
+        options: Option<HistoryOptions>,
+    ) -> Result<Channel, ChannelError> {
+        if self.is_closed() {
+            return Err(ChannelError::Closed);
+        }
+        // What closed clients held may be all that fills the table.
+        self.sweep();
+        let mut channels = loop {
+            let channels = self.shard_of_channel(&name).channels.write();
+            if let Some(core) = channels.get(&name) {
+                return Ok(self.held(core));
+            }
+            if self.count_channel() {
+                break channels;
+            }
+            drop(channels);
+            if !self.reclaim_early() {
+                let limit = self.common.limits.max_channels;
+                return Err(ChannelError::TooManyChannels { limit });
+            }
+        };
+        let core = Core::new(Some(name.clone()), options, Arc::clone(&self.common));
+        let channel = self.held(&core);
+        let told = || ChannelEvent::Created(name.clone());
+        self.common.tell_channel(told);
+        channels.insert(name, core);
+        drop(channels);
+        self.serve_told();
+        Ok(channel)
+    }
+
+    /// The channel of this name, if it is there.
+    pub(super) fn existing(&self, name: &str) -> Option<Channel> {
+        let channels = self.shard_of_channel(name).channels.read();
+        channels.get(name).map(|core| self.held(core))
+    }
+
+    /// A handle to a channel; the caller has the lock of its table.
+    fn held(&self, core: &Arc<Core>) -> Channel {
+        core.hold();
+        Channel::of_held(Arc::clone(core), self.clone())
+    }
+
+    pub(super) fn client_of(&self, core: &Arc<ClientCore>) -> Client {
         Client {
             core: Arc::clone(core),
-            hub: Arc::clone(self),
+            hub: self.clone(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Figures: what is there now, and what has happened.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::hub::delivery::Delivery;
 use crate::hub::frame::StreamPosition;
@@ -29,13 +30,30 @@ pub struct HubStats {
     pub disconnected_slow: u64,
     /// Messages that had been put into an outbox and were dropped or conflated for newer ones.
     pub evicted: u64,
+    /// Messages that had been put into an outbox and [expired](crate::Message::expires_after)
+    /// there.
+    pub expired: u64,
     /// Bytes that all channels remember now, as
     /// [`Limits::max_history_bytes`](crate::Limits::max_history_bytes) counts them.
     pub history_bytes: u64,
     /// Publications that all channels remember now.
     pub history_messages: usize,
+    /// Payload bytes that wait for clients that lag, in steps of 64 for each; 0 unless
+    /// [`Limits::max_outbox_bytes`](crate::Limits::max_outbox_bytes) is set.
+    pub lagging_bytes: u64,
+    /// Clients for which more than four messages wait now; 0 unless
+    /// [`Limits::max_outbox_bytes`](crate::Limits::max_outbox_bytes) is set.
+    pub lagging_clients: u64,
+    /// Panics of foreign code that ran inside the hub and were caught: wakers, filters, routers,
+    /// callbacks, clocks, and destructors of payloads. A panic on a thread that calls no hub
+    /// afterwards is not counted.
+    pub panics: u64,
     /// Publishes: messages, and comings and goings in presence channels.
     pub published: u64,
+    /// Waits of a publisher for the tasks that write to sockets, before its next publish.
+    pub publish_waits: u64,
+    /// Those of them that ended because the task did nothing for 250 ms.
+    pub publish_waits_timed_out: u64,
     /// Subscriptions now.
     pub subscriptions: usize,
 }
@@ -69,15 +87,33 @@ pub struct ChannelStats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientStats {
+    /// Messages of channels that the client has left since, which it did not receive: they were
+    /// queued in its outbox, or [handed over](crate::SlowConsumer::KeepLatest) for it.
+    pub abandoned: u64,
     /// Waiting messages replaced by newer ones of the same key.
     pub conflated: u64,
+    /// Copies of messages that were received before by another [way](crate::Router), as by another
+    /// pattern; they were dropped.
+    pub copies: u64,
     /// Messages dropped because the outbox was full, or [forgotten](crate::SubscribeOptions::since)
     /// before they could be given.
     pub dropped: u64,
     /// Waiting messages dropped for newer ones.
     pub evicted: u64,
+    /// Messages that were [handed over](crate::SlowConsumer::KeepLatest) to their channel, because
+    /// others were in the way at that moment.
+    pub handed_over: u64,
+    /// Messages that [expired](crate::Message::expires_after) before they were received.
+    pub expired: u64,
     /// The most messages that waited at a time.
     pub high_water: usize,
+    /// Age of the message that the client receives next, since its
+    /// [publication](crate::Frame::published_at), in whole milliseconds.
+    ///
+    /// `None` if nothing waits, or if the client was receiving at that very moment. Also while the
+    /// receiver of a client whose policy evicts nothing is busy elsewhere, except where a socket of
+    /// the transports of this crate takes no more: it is not disturbed for a figure.
+    pub oldest_waiting: Option<Duration>,
     /// Payload bytes that wait now.
     pub queued_bytes: u64,
     /// Messages that wait now.
@@ -151,6 +187,11 @@ impl ChannelCounters {
         add(&self.disconnected, u64::from(disconnected));
     }
 
+    /// Counts messages that were evicted or conflated for what had been handed over.
+    pub(super) fn evict(&self, messages: usize) {
+        add(&self.evicted, messages as u64);
+    }
+
     pub(super) fn advance(&self, offset: u64) {
         // Relaxed: a figure for people.
         self.offset.store(offset, Ordering::Relaxed);
@@ -201,10 +242,27 @@ pub(crate) struct HubCounters {
     disconnected: AtomicU64,
     dropped: AtomicU64,
     evicted: AtomicU64,
+    expired: AtomicU64,
+    panics: AtomicU64,
     published: AtomicU64,
 }
 
 impl HubCounters {
+    /// Adds a message that expired in an outbox.
+    pub(super) fn expire(&self) {
+        gather(&self.expired, 1);
+    }
+
+    /// Adds a client that was disconnected at the end of its grace.
+    pub(super) fn disconnect(&self) {
+        gather(&self.disconnected, 1);
+    }
+
+    /// Adds panics of foreign code.
+    pub(super) fn caught(&self, panics: u32) {
+        gather(&self.panics, panics.into());
+    }
+
     /// Adds the figures of a channel that is going to be forgotten.
     pub(super) fn retire(&self, stats: &ChannelStats) {
         gather(&self.delivered, stats.delivered);
@@ -232,6 +290,8 @@ impl HubCounters {
             disconnected_slow: read(&self.disconnected),
             dropped: read(&self.dropped),
             evicted: read(&self.evicted),
+            expired: read(&self.expired),
+            panics: read(&self.panics),
             published: read(&self.published),
             ..HubStats::default()
         }

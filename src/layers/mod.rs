@@ -13,7 +13,10 @@
 //! runtime in here: what is to happen later waits in a timer wheel for whoever tells the time.
 
 mod metadata;
+pub(crate) mod meter;
 mod name;
+#[cfg(feature = "openapi")]
+mod schema;
 mod stamp;
 mod timestamp;
 mod together;
@@ -30,13 +33,14 @@ pub mod users;
 pub use self::metadata::InvalidMetadata;
 pub use self::metadata::Metadata;
 pub use self::name::Actor;
+pub use self::name::ChannelTarget;
+pub use self::name::EventName;
 pub use self::name::RoomId;
-pub use self::name::Subject;
 pub use self::name::UserId;
 pub use self::name::is_reserved;
-pub use self::stamp::Stamp;
+pub use self::stamp::MessageHeader;
 pub use self::timestamp::InvalidTimestamp;
 pub use self::timestamp::Timestamp;
-pub use self::together::Attendance;
+pub use self::together::ConnectionGuard;
 pub use self::together::Layers;
 pub use self::together::LayersBuilder;

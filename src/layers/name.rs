@@ -1,4 +1,4 @@
-//! Who and where: the ids of users and rooms, parsed once.
+//! The ids of users and rooms, and the names of events, parsed once.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -15,10 +15,10 @@ use serde::de::Error;
 use crate::id::ChannelName;
 use crate::id::InvalidName;
 
-/// The most bytes in the id of a user or of a room.
+/// The most bytes in the id of a user or of a room, and in the name of an event.
 const MAX_LEN: usize = 128;
 
-/// Writes what both ids have in common.
+/// Writes what these names have in common.
 macro_rules! shared_name {
     ($(#[$doc:meta])+ $name:ident) => {
         $(#[$doc])+
@@ -26,10 +26,10 @@ macro_rules! shared_name {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The most bytes in such an id.
+            /// The most bytes in it.
             pub const MAX_LEN: usize = MAX_LEN;
 
-            /// Checks an id: not empty, at most [`Self::MAX_LEN`] bytes, no control characters.
+            /// Checks a name: not empty, at most [`Self::MAX_LEN`] bytes, no control characters.
             ///
             /// # Errors
             ///
@@ -38,7 +38,7 @@ macro_rules! shared_name {
                 ChannelName::check(id, MAX_LEN).map(|()| Self(id.into()))
             }
 
-            /// The id.
+            /// The text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -104,6 +104,12 @@ shared_name! {
     RoomId
 }
 
+shared_name! {
+    /// An application's name for what a message is, such as `order.placed`. A clone is one
+    /// reference count.
+    EventName
+}
+
 impl RoomId {
     /// The channel of the hub that carries the room.
     #[must_use]
@@ -129,7 +135,7 @@ pub fn is_reserved(channel: &str) -> bool {
 /// What a channel of the hub stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Subject<'a> {
+pub enum ChannelTarget<'a> {
     /// Itself.
     Channel(&'a str),
     /// All channels that match a pattern.
@@ -140,7 +146,7 @@ pub enum Subject<'a> {
     Room(&'a str),
 }
 
-impl<'a> Subject<'a> {
+impl<'a> ChannelTarget<'a> {
     /// What the channel of this name stands for.
     #[must_use]
     pub fn of(channel: &'a str) -> Self {
@@ -168,7 +174,7 @@ pub(crate) const PRESENCE_PREFIX: &str = "$presence:";
 
 /// On whose behalf something is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a user or whoever runs the server")]
+#[expect(clippy::exhaustive_enums, reason = "a user or the server")]
 pub enum Actor {
     /// The application or the operator: it may do everything.
     Server,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::layers::metadata::Metadata;
+use crate::layers::name::EventName;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::message::Message;
@@ -10,10 +11,10 @@ use crate::message::Message;
 /// What a layer says about a message besides its payload; attached to it, opaque to the hub, and
 /// written by the protocol into the envelope around the payload.
 ///
-/// All of it comes from the server: no client can set any of it but the metadata.
+/// All of it comes from the server: no client can set any of it but the event and the metadata.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Stamp {
+pub struct MessageHeader {
     /// What kind of push it is: `message`, or an event such as `room.members`, whose payload is
     /// then JSON.
     pub kind: &'static str,
@@ -21,17 +22,19 @@ pub struct Stamp {
     pub room: Option<RoomId>,
     /// Whose message it is, or whom the event concerns.
     pub user: Option<UserId>,
-    /// The number of a message in its room.
-    pub id: Option<u64>,
+    /// The id of a message of a room.
+    pub message_id: Option<u64>,
     /// The first message of the thread that it is an answer in.
     pub thread: Option<u64>,
+    /// The sender's name for what the message is.
+    pub event: Option<EventName>,
     /// What the sender says about the message, and filters look at.
     pub metadata: Option<Metadata>,
     /// Whether it means nothing later: who comes late is not told.
     pub ephemeral: bool,
 }
 
-impl Stamp {
+impl MessageHeader {
     /// A stamp that says nothing but what kind of push it is.
     #[must_use]
     pub const fn new(kind: &'static str) -> Self {
@@ -39,8 +42,9 @@ impl Stamp {
             kind,
             room: None,
             user: None,
-            id: None,
+            message_id: None,
             thread: None,
+            event: None,
             metadata: None,
             ephemeral: false,
         }
@@ -60,6 +64,13 @@ impl Stamp {
         self
     }
 
+    /// With the sender's name for what it is.
+    #[must_use]
+    pub fn event(mut self, event: Option<EventName>) -> Self {
+        self.event = event;
+        self
+    }
+
     /// With what the sender says about it.
     #[must_use]
     pub fn metadata(mut self, metadata: Option<Metadata>) -> Self {
@@ -67,10 +78,10 @@ impl Stamp {
         self
     }
 
-    /// With this number.
+    /// With this message id.
     #[must_use]
-    pub fn id(mut self, id: u64) -> Self {
-        self.id = Some(id);
+    pub fn message_id(mut self, id: u64) -> Self {
+        self.message_id = Some(id);
         self
     }
 
@@ -96,7 +107,7 @@ impl Stamp {
 
     /// Puts the stamp on a message.
     #[must_use]
-    pub fn on(self, message: Message) -> Message {
+    pub fn attach_to(self, message: Message) -> Message {
         let message = if self.ephemeral {
             message.ephemeral()
         } else {
@@ -111,6 +122,7 @@ impl Stamp {
         let metadata = self.metadata.as_ref().map_or(0, Metadata::memory);
         let room = self.room.as_ref().map_or(0, |room| room.len());
         let user = self.user.as_ref().map_or(0, |user| user.len());
-        size_of::<Self>() + metadata + room + user
+        let event = self.event.as_ref().map_or(0, |event| event.len());
+        size_of::<Self>() + metadata + room + user + event
     }
 }

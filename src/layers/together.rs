@@ -17,10 +17,14 @@ use crate::layers::channels::Channels;
 use crate::layers::channels::ChannelsConfig;
 use crate::layers::messages::MemoryLimits;
 use crate::layers::messages::MemoryStore;
+use crate::layers::messages::MessageError;
 use crate::layers::messages::MessageStore;
 use crate::layers::messages::Messages;
 use crate::layers::messages::MessagesConfig;
 use crate::layers::messages::OpenError;
+use crate::layers::messages::Outgoing;
+use crate::layers::messages::Pending;
+use crate::layers::name::Actor;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::layers::presence;
@@ -29,6 +33,7 @@ use crate::layers::presence::PresenceConfig;
 use crate::layers::rooms::RoomChange;
 use crate::layers::rooms::Rooms;
 use crate::layers::rooms::RoomsConfig;
+use crate::layers::rooms::Sent;
 use crate::layers::sessions::Session;
 use crate::layers::sessions::Sessions;
 use crate::layers::sessions::SessionsConfig;
@@ -156,7 +161,7 @@ impl LayersBuilder {
         let users = Users::new(&self.hub, self.users);
         let connections = {
             let users = users.clone();
-            move |user: &UserId| users.of(user)
+            move |user: &UserId| users.clients_of(user)
         };
         let rooms = self.rooms;
         let rooms = rooms.map(|config| Rooms::new(&self.hub, config, connections));
@@ -252,7 +257,7 @@ impl Layers {
     }
 
     /// Connects a client, as [`Users::connect`] does: it receives the rooms of its user from now
-    /// on, and its user is there until the [`Attendance`] is dropped.
+    /// on, and its user is there until the [`ConnectionGuard`] is dropped.
     ///
     /// # Errors
     ///
@@ -261,7 +266,7 @@ impl Layers {
         &self,
         options: ConnectOptions,
         transport: &'static str,
-    ) -> Result<(Client, Outbox, Attendance), UserError> {
+    ) -> Result<(Client, Outbox, ConnectionGuard), UserError> {
         let connected = self.enter(options, transport)?;
         self.attach(&connected.0, &HashMap::new());
         Ok(connected)
@@ -277,14 +282,13 @@ impl Layers {
         &self,
         options: ConnectOptions,
         transport: &'static str,
-    ) -> Result<(Client, Outbox, Attendance), UserError> {
+    ) -> Result<(Client, Outbox, ConnectionGuard), UserError> {
         let (client, outbox, connection) = self.inner.users.connect(options, transport)?;
         if let (Some(presence), Some(user)) = (self.presence(), connection.user()) {
             presence.connected(user, client.id(), presence::device_of(&client));
         }
-        let attendance = Attendance {
+        let attendance = ConnectionGuard {
             layers: self.clone(),
-            client: client.clone(),
             connection: Some(connection),
             session: OnceLock::new(),
         };
@@ -308,11 +312,57 @@ impl Layers {
         }
     }
 
-    /// A user has sent what it typed: it types no more. For who sends to rooms by themselves.
-    pub fn has_sent(&self, user: &UserId, room: &RoomId) {
-        if let Some(typing) = self.typing() {
+    /// Sends a message to a room: the one call that a message of a user takes. The room decides
+    /// whether the actor may; the message is stored, if messages are, and published then; and the
+    /// user does not type in the room any more. A message that is refused at once ends no typing.
+    ///
+    /// ```
+    /// use throng::messages::Outgoing;
+    /// use throng::rooms::RoomOptions;
+    /// use throng::{Actor, Hub, Layers, Message, RoomId, UserId};
+    ///
+    /// let layers = Layers::new(&Hub::new());
+    /// let ada = Actor::User(UserId::parse("ada")?);
+    /// let den = RoomId::parse("den")?;
+    /// let rooms = layers.rooms().ok_or("no rooms")?;
+    /// rooms.create(&ada, RoomOptions::new("The den").id(den.clone()))?;
+    /// let sent = layers.send(&ada, &den, Outgoing::new(Message::text("hello"))).wait()?;
+    /// assert_eq!(sent.id, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`MessageError::Room`] when the room does not let the actor send, and as
+    /// [`Messages::send`]; [`MessageError::Disabled`] without rooms, and for an answer in a thread
+    /// without messages.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the answer loses the answer only.
+    pub fn send(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        outgoing: Outgoing,
+    ) -> Pending<Result<Sent, MessageError>> {
+        let disabled = |layer| Pending::ready(Err(MessageError::Disabled { layer }));
+        let pending = match (self.messages(), self.rooms()) {
+            (Some(messages), _) => messages.send(actor, room, outgoing),
+            (None, None) => return disabled("rooms"),
+            (None, Some(_)) if outgoing.is_answer() => return disabled("the keeping of messages"),
+            (None, Some(rooms)) => {
+                let (message, except) = outgoing.into_parts();
+                let sent = rooms.send(actor, room, message, except);
+                Pending::ready(sent.map_err(MessageError::Room))
+            }
+        };
+        if let (Actor::User(user), Some(typing), false) =
+            (actor, self.typing(), pending.is_refused())
+        {
             typing.stop(user, room, None);
         }
+        pending
     }
 
     /// When to call [`Layers::tick`] next, if nothing happens before.
@@ -373,7 +423,7 @@ impl Layers {
             let (of, noting) = (rooms.clone(), rooms.clone());
             presence.rooms(
                 move |user| of.rooms_of(user),
-                move |room, user, entry| noting.note_presence(room, user, entry),
+                move |room, user, entry| noting.publish_presence(room, user, entry),
             );
         }
         if let Some(typing) = self.typing() {
@@ -420,22 +470,22 @@ impl fmt::Debug for Layers {
 /// is closed, if it is not yet, and nothing of it is left.
 #[derive(Debug)]
 #[must_use = "a connection that is dropped has left"]
-pub struct Attendance {
+pub struct ConnectionGuard {
     layers: Layers,
-    client: Client,
     connection: Option<Connection>,
     session: OnceLock<Option<Arc<Session>>>,
 }
 
-impl Attendance {
+impl ConnectionGuard {
     /// The session that the connection leaves behind: opened when it is first asked for, by those
     /// who tell the client. `None` where there are no sessions, or no randomness for an id.
     #[must_use]
     pub fn session(&self) -> Option<Arc<Session>> {
         let open = || {
             let sessions = self.layers.sessions()?;
-            let user = self.connection.as_ref().and_then(Connection::user);
-            sessions.open(user, self.client.id()).ok().map(Arc::new)
+            let connection = self.connection.as_ref()?;
+            let opened = sessions.open(connection.user(), connection.id());
+            opened.ok().map(Arc::new)
         };
         self.session.get_or_init(open).clone()
     }
@@ -448,20 +498,21 @@ impl Attendance {
         connection.touch();
         if let (Some(presence), Some(user)) = (self.layers.presence(), connection.user()) {
             // An error: it has gone meanwhile.
-            let _known = presence.touch(user, Some(self.client.id()));
+            let _known = presence.touch(user, Some(connection.id()));
         }
     }
 }
 
-impl Drop for Attendance {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        // It is over, whoever still has the other end of it.
-        self.client.close(Disconnect::GONE);
         let Some(connection) = self.connection.take() else {
             return;
         };
+        let client = connection.id();
+        // It is over, whoever still has the other end of it.
+        connection.client().close(Disconnect::RECEIVER_DROPPED);
         if let Some(channels) = self.layers.channels() {
-            channels.forget(self.client.id());
+            channels.forget(client);
         }
         let left = connection.leave();
         let Some(user) = left.user else {
@@ -471,7 +522,7 @@ impl Drop for Attendance {
             typing.clear(&user);
         }
         if let Some(presence) = self.layers.presence() {
-            presence.disconnected(&user, self.client.id());
+            presence.disconnected(&user, client);
         }
     }
 }

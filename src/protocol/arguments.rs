@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde::de::Deserializer;
@@ -15,18 +16,20 @@ use crate::code::ErrorCode;
 
 use super::Fault;
 use super::field::check_depth;
+use super::field::unknown_field;
 
 /// The arguments of an operation, unread: the fields of a frame or of a body, and what a path or a
 /// query says beside them.
 ///
-/// Fields that nobody asks for are skipped. What is asked for is checked then: whatever is wrong
-/// with it, the [`Fault`] names it and says what is allowed.
+/// What is asked for is checked then: whatever is wrong with it, the [`Fault`] names it and says
+/// what is allowed. Fields that an operation does not have are refused when it is carried out.
 #[derive(Clone, Debug, Default)]
 pub struct Arguments(Vec<(Box<str>, Value)>);
 
 /// An argument, as it was given.
 #[derive(Clone, Debug)]
 enum Value {
+    Bytes(Bytes),
     Json(Box<RawValue>),
     Text(Box<str>),
 }
@@ -35,6 +38,7 @@ impl PartialEq for Arguments {
     fn eq(&self, other: &Self) -> bool {
         let texts = |these: &Self| {
             let texts = these.0.iter().map(|(name, value)| match value {
+                Value::Bytes(bytes) => (name.clone(), format!("{bytes:?}")),
                 Value::Json(json) => (name.clone(), json.get().to_owned()),
                 Value::Text(text) => (name.clone(), text.to_string()),
             });
@@ -69,8 +73,48 @@ impl Arguments {
     /// Puts a text in the place of the argument of that name: out of a path or a query, where a
     /// number is its digits, a boolean `true` or `false`, and a list has commas.
     pub fn set(&mut self, name: &str, text: &str) {
-        self.0.retain(|(known, _)| **known != *name);
+        self.remove(name);
         self.0.push((name.into(), Value::Text(text.into())));
+    }
+
+    /// Puts bytes in the place of the argument of that name: out of a body that is no JSON.
+    pub fn set_bytes(&mut self, name: &str, bytes: Bytes) {
+        self.remove(name);
+        self.0.push((name.into(), Value::Bytes(bytes)));
+    }
+
+    /// Puts a JSON value in the place of the argument of that name.
+    pub fn set_json(&mut self, name: &str, json: Box<RawValue>) {
+        self.remove(name);
+        self.0.push((name.into(), Value::Json(json)));
+    }
+
+    /// Without the argument of that name.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.retain(|(known, _)| **known != *name);
+    }
+
+    /// Refuses arguments that the operation of this name does not have.
+    pub(crate) fn only(
+        &self,
+        operation: &str,
+        allowed: impl Iterator<Item = &'static str> + Clone,
+    ) -> Result<(), Fault> {
+        let foreign = self
+            .names()
+            .find(|name| !allowed.clone().any(|it| it == *name));
+        foreign.map_or(Ok(()), |name| {
+            let allowed: Vec<_> = allowed.collect();
+            Err(unknown_field(name, operation, &allowed))
+        })
+    }
+
+    /// The bytes of an argument that is bytes.
+    pub(crate) fn bytes(&self, name: &str) -> Option<&Bytes> {
+        match &self.0.iter().find(|(known, _)| **known == *name)?.1 {
+            Value::Bytes(bytes) => Some(bytes),
+            Value::Json(_) | Value::Text(_) => None,
+        }
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
@@ -97,7 +141,7 @@ impl Arguments {
     pub fn raw(&self, name: &str) -> Option<&RawValue> {
         match &self.0.iter().find(|(known, _)| **known == *name)?.1 {
             Value::Json(json) => Some(json),
-            Value::Text(_) => None,
+            Value::Bytes(_) | Value::Text(_) => None,
         }
     }
 
@@ -113,6 +157,7 @@ impl Arguments {
     ) -> Result<Option<T>, Fault> {
         let read = match self.get(name) {
             None => return Ok(None),
+            Some(Value::Bytes(_)) => return Err(invalid(name, expected)),
             Some(Value::Json(json)) => serde_json::from_str(json.get()),
             Some(Value::Text(text)) => T::deserialize(serde_json::Value::from(&**text)),
         };
@@ -140,6 +185,7 @@ impl Arguments {
     pub fn number(&self, name: &'static str, least: u64, most: u64) -> Result<Option<u64>, Fault> {
         let number: Option<u64> = match self.get(name) {
             None => return Ok(None),
+            Some(Value::Bytes(_)) => None,
             Some(Value::Json(json)) => serde_json::from_str(json.get()).ok(),
             Some(Value::Text(text)) => text.parse().ok(),
         };

@@ -1,14 +1,20 @@
 //! What a client may ask.
 
-use bytes::Bytes;
-use data_encoding::BASE64;
+use std::num::NonZeroU32;
+
+#[cfg(feature = "openapi")]
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::Map;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::hub::StreamPosition;
+use crate::id::ClientId;
+use crate::layers::EventName;
 use crate::layers::InvalidMetadata;
 use crate::layers::Metadata;
-use crate::message::Message;
 
 use super::Arguments;
 use super::ErrorCode;
@@ -17,6 +23,8 @@ use super::MAX_AUTH;
 use super::MAX_CHANNEL;
 use super::MAX_ID;
 use super::MAX_KEY;
+use super::Payload;
+use super::arguments::invalid;
 use super::field::Field;
 use super::field::Fields;
 use super::field::check_depth;
@@ -35,11 +43,18 @@ pub struct Request {
     pub command: Command,
 }
 
+impl From<Command> for Request {
+    fn from(command: Command) -> Self {
+        Self { id: None, command }
+    }
+}
+
 impl Request {
     /// Reads one text frame.
     ///
-    /// Fields that no command knows are skipped, so that newer clients can talk to older
-    /// servers. A field that this command does not use is not read either.
+    /// A field that the command does not have is refused, and named: what is silently ignored, such
+    /// as a filter that is misspelt, is worse than what is said. Fields of an operation are checked
+    /// when it is carried out.
     ///
     /// # Errors
     ///
@@ -56,6 +71,7 @@ impl Request {
 
 /// The id of a request: a whole number or a string of at most [`MAX_ID`] bytes, echoed as it came.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[serde(untagged)]
 #[expect(
     clippy::exhaustive_enums,
@@ -107,10 +123,16 @@ pub enum Command {
         payload: Payload,
         /// The conflation key.
         key: Option<String>,
+        /// The client's name for what the message is.
+        event: Option<EventName>,
         /// Whether this client gets the message too.
         echo: Echo,
         /// What the client says about it, for filters and for whoever receives it.
         metadata: Option<Metadata>,
+        /// How long the message is worth receiving, in milliseconds.
+        expires_in_ms: Option<NonZeroU32>,
+        /// The client that does not get it.
+        except: Option<ClientId>,
     },
     /// Receive what is published to a channel from now on.
     Subscribe {
@@ -119,62 +141,189 @@ pub enum Command {
         /// Which messages are wanted, by their metadata, unread.
         filter: Option<String>,
         /// What the client has seen already, to be continued from there.
-        since: Option<Since>,
+        since: Option<StreamPosition>,
         /// What the authorizer wants to see.
         auth: Option<String>,
+        /// Whose subscription it is to be.
+        whose: Whose,
     },
     /// Receive no more of a channel.
     Unsubscribe {
         /// The channel's name.
         channel: String,
+        /// Whose subscription it is.
+        whose: Whose,
     },
 }
 
+impl Echo {
+    pub(super) fn of(echo: Option<bool>) -> Self {
+        match echo {
+            Some(false) => Self::Others,
+            Some(true) | None => Self::All,
+        }
+    }
+}
+
 impl Command {
+    /// What it is called on the wire: its `type`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Operation { name, .. } => name,
+            Self::Ping => "ping",
+            Self::Presence { .. } => "presence",
+            Self::Publish { .. } => "publish",
+            Self::Subscribe { .. } => "subscribe",
+            Self::Unsubscribe { .. } => "unsubscribe",
+        }
+    }
+
     fn read(fields: &Fields<'_>, text: &str) -> Result<Self, Fault> {
         let kind = Field::new("type", fields.kind);
         let Some(name) = kind.required()?.string(usize::MAX)? else {
             return Err(kind.invalid("a string"));
         };
         match name.as_str() {
-            "ping" => Ok(Self::Ping),
-            "presence" => Ok(Self::Presence {
-                channel: channel(fields)?,
-            }),
+            "ping" => fields.only("ping", &[]).map(|()| Self::Ping),
+            "presence" => {
+                fields.only("presence", PRESENCE)?;
+                Ok(Self::Presence {
+                    channel: channel(fields)?,
+                })
+            }
             "publish" => Self::read_publish(fields),
             "subscribe" => Self::read_subscribe(fields),
-            "unsubscribe" => Ok(Self::Unsubscribe {
-                channel: channel(fields)?,
-            }),
-            name if name.contains('.') => Ok(Self::Operation {
-                name: name.into(),
-                arguments: Arguments::parse(text)?,
-            }),
+            "unsubscribe" => {
+                fields.only("unsubscribe", UNSUBSCRIBE)?;
+                Ok(Self::Unsubscribe {
+                    channel: channel(fields)?,
+                    whose: Whose::read(fields)?,
+                })
+            }
+            name if name.contains('.') || UNDOTTED.contains(&name) => {
+                let mut arguments = Arguments::parse(text)?;
+                arguments.remove("id");
+                arguments.remove("type");
+                Ok(Self::Operation {
+                    name: name.into(),
+                    arguments,
+                })
+            }
             _ => Err(unknown_type()),
         }
     }
 
     fn read_publish(fields: &Fields<'_>) -> Result<Self, Fault> {
+        fields.only("publish", PUBLISH)?;
         Ok(Self::Publish {
             channel: channel(fields)?,
             payload: Payload::read(fields)?,
             key: Field::new("key", fields.key).string(MAX_KEY)?,
-            echo: match Field::new("echo", fields.echo).boolean()? {
-                Some(false) => Echo::Others,
-                Some(true) | None => Echo::All,
-            },
+            event: event_of(Field::new("event", fields.event).string(usize::MAX)?)?,
+            echo: Echo::of(Field::new("echo", fields.echo).boolean()?),
             metadata: metadata(fields)?,
+            expires_in_ms: lifetime(fields)?,
+            except: client_of(
+                "except",
+                Field::new("except", fields.except).string(MAX_ID)?,
+            )?,
         })
     }
 
     fn read_subscribe(fields: &Fields<'_>) -> Result<Self, Fault> {
+        fields.only("subscribe", SUBSCRIBE)?;
         Ok(Self::Subscribe {
             channel: channel(fields)?,
             filter: filter(fields)?,
-            since: Since::read(Field::new("since", fields.since))?,
+            since: position(Field::new("since", fields.since))?,
             auth: Field::new("auth", fields.auth).string(MAX_AUTH)?,
+            whose: Whose::read(fields)?,
         })
     }
+}
+
+/// The fields of each command that is read into a variant of its own.
+pub(super) const PRESENCE: &[&str] = &["channel_id"];
+pub(super) const PUBLISH: &[&str] = &[
+    "channel_id",
+    "data",
+    "text",
+    "base64",
+    "key",
+    "event",
+    "echo",
+    "metadata",
+    "expires_in_ms",
+    "except",
+];
+pub(super) const SUBSCRIBE: &[&str] = &[
+    "channel_id",
+    "filter",
+    "since",
+    "auth",
+    "client_id",
+    "user_id",
+];
+pub(super) const UNSUBSCRIBE: &[&str] = &["channel_id", "client_id", "user_id"];
+
+/// Operations whose names have no dot.
+const UNDOTTED: &[&str] = &["batch", "broadcast", "stats"];
+
+/// Whose subscription a command is about.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no fourth way to name it")]
+pub enum Whose {
+    /// That of the connection that asks.
+    #[default]
+    Own,
+    /// That of this connection.
+    Client(ClientId),
+    /// Those of all connections of this user.
+    User(String),
+}
+
+impl Whose {
+    fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
+        let client = Field::new("client_id", fields.client_id).string(MAX_ID)?;
+        let user = Field::new("user_id", fields.user_id).string(MAX_CHANNEL)?;
+        Self::one_of(client, user)
+    }
+
+    pub(super) fn of(arguments: &Arguments) -> Result<Self, Fault> {
+        let client = arguments.text("client_id", MAX_ID)?;
+        Self::one_of(client, arguments.text("user_id", MAX_CHANNEL)?)
+    }
+
+    fn one_of(client: Option<String>, user: Option<String>) -> Result<Self, Fault> {
+        match (client_of("client_id", client)?, user) {
+            (None, None) => Ok(Self::Own),
+            (Some(client), None) => Ok(Self::Client(client)),
+            (None, Some(user)) => Ok(Self::User(user)),
+            (Some(_), Some(_)) => {
+                let why = "only one of `client_id` and `user_id` may be given";
+                Err(Fault::new(ErrorCode::InvalidField, why).field("client_id"))
+            }
+        }
+    }
+}
+
+/// The id of a client, if it is there.
+pub(super) fn client_of(
+    field: &'static str,
+    id: Option<String>,
+) -> Result<Option<ClientId>, Fault> {
+    let parsed = id.map(|id| id.parse()).transpose();
+    parsed.map_err(|_| invalid(field, "the id of a client, a string of digits"))
+}
+
+/// The name of an event, if it is there.
+pub(crate) fn event_of(name: Option<String>) -> Result<Option<EventName>, Fault> {
+    let parsed = name.map(|name| EventName::parse(&name)).transpose();
+    parsed.map_err(|error| {
+        let expected = "a name of 1 to 128 bytes without control characters";
+        invalid("event", expected).because(&error)
+    })
 }
 
 /// The JSON text of a filter.
@@ -185,7 +334,10 @@ fn filter(fields: &Fields<'_>) -> Result<Option<String>, Fault> {
 
 /// What a message says about itself.
 pub(super) fn metadata(fields: &Fields<'_>) -> Result<Option<Metadata>, Fault> {
-    let metadata = Field::new("metadata", fields.metadata).read("an object")?;
+    checked(Field::new("metadata", fields.metadata).read("an object")?)
+}
+
+pub(crate) fn checked(metadata: Option<Map<String, Value>>) -> Result<Option<Metadata>, Fault> {
     let metadata = metadata.map(Metadata::new).transpose();
     metadata.map_err(|error| {
         let code = match error {
@@ -196,11 +348,18 @@ pub(super) fn metadata(fields: &Fields<'_>) -> Result<Option<Metadata>, Fault> {
     })
 }
 
+/// How long a message is worth receiving.
+pub(super) fn lifetime(fields: &Fields<'_>) -> Result<Option<NonZeroU32>, Fault> {
+    let field = Field::new("expires_in_ms", fields.expires_in_ms);
+    field.read(LIFETIME)
+}
+
+pub(super) const LIFETIME: &str = "a whole number of milliseconds, 1 to 4294967295";
+
 /// The fault of a command that nobody knows.
 #[must_use]
 pub fn unknown_type() -> Fault {
-    let why = "`type` must be one of ping, presence, publish, subscribe, unsubscribe, or the \
-               name of an operation, such as room.join";
+    let why = "`type` must be the name of an operation, such as publish or room.join";
     Fault::new(ErrorCode::UnknownType, why).field("type")
 }
 
@@ -222,108 +381,20 @@ pub enum Echo {
     Others,
 }
 
-/// What is published, as the client gave it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "the three forms of the wire")]
-pub enum Payload {
-    /// Bytes that need not be text.
-    Binary(Bytes),
-    /// The text of a JSON value.
-    Json(String),
-    /// A text.
-    Text(String),
+/// Reads the last position of a channel that a client has seen.
+pub(super) fn position(field: Field<'_>) -> Result<Option<StreamPosition>, Fault> {
+    #[derive(Deserialize)]
+    struct Position {
+        offset: u64,
+        epoch: String,
+    }
+
+    let Some(Position { offset, epoch }) = field.read(SINCE)? else {
+        return Ok(None);
+    };
+    let epoch = epoch.parse().map_err(|_| field.invalid(SINCE))?;
+    Ok(Some(StreamPosition { offset, epoch }))
 }
 
-impl Payload {
-    /// The message that carries this payload. JSON is a text like any other.
-    #[must_use]
-    pub fn into_message(self, key: Option<String>) -> Message {
-        let message = match self {
-            Self::Binary(bytes) => Message::binary(bytes),
-            Self::Json(text) | Self::Text(text) => Message::text(text),
-        };
-        match key {
-            Some(key) => message.key(key),
-            None => message,
-        }
-    }
-
-    /// The payload among the arguments of an operation: one of `data`, `text` and `base64`.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorCode::MissingField`], [`ErrorCode::InvalidField`].
-    pub fn of(arguments: &Arguments) -> Result<Self, Fault> {
-        let [data, text, base64] = ["data", "text", "base64"].map(|name| arguments.raw(name));
-        Self::one_of(data, text, base64)
-    }
-
-    pub(super) fn read(fields: &Fields<'_>) -> Result<Self, Fault> {
-        Self::one_of(fields.data, fields.text, fields.base64)
-    }
-
-    fn one_of(
-        data: Option<&RawValue>,
-        text: Option<&RawValue>,
-        base64: Option<&RawValue>,
-    ) -> Result<Self, Fault> {
-        match (data, text, base64) {
-            (Some(data), None, None) => Ok(Self::Json(data.get().to_owned())),
-            (None, Some(_), None) => Self::read_text(Field::new("text", text)),
-            (None, None, Some(_)) => Self::read_base64(Field::new("base64", base64)),
-            (None, None, None) => {
-                let why = "one of `data`, `text` and `base64` is needed";
-                Err(Fault::new(ErrorCode::MissingField, why).field("data"))
-            }
-            _ => {
-                let why = "only one of `data`, `text` and `base64` may be given";
-                Err(Fault::new(ErrorCode::InvalidField, why).field("data"))
-            }
-        }
-    }
-
-    fn read_text(field: Field<'_>) -> Result<Self, Fault> {
-        let text = field
-            .string(usize::MAX)?
-            .ok_or_else(|| field.invalid("a string"))?;
-        Ok(Self::Text(text))
-    }
-
-    fn read_base64(field: Field<'_>) -> Result<Self, Fault> {
-        let expected = "a string of padded base64";
-        let text = field
-            .string(usize::MAX)?
-            .ok_or_else(|| field.invalid(expected))?;
-        let bytes = BASE64
-            .decode(text.as_bytes())
-            .map_err(|_| field.invalid(expected))?;
-        Ok(Self::Binary(bytes.into()))
-    }
-}
-
-/// The last position of a channel that a client has seen.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "a position has these two parts")]
-pub struct Since {
-    /// The number of the last message seen.
-    pub sequence: u64,
-    /// The life of the channel that the number belongs to.
-    pub epoch: u64,
-}
-
-impl Since {
-    fn read(field: Field<'_>) -> Result<Option<Self>, Fault> {
-        #[derive(Deserialize)]
-        struct Wire {
-            sequence: u64,
-            epoch: String,
-        }
-
-        let expected = "an object {sequence: whole number, epoch: string}, as it was received";
-        let Some(Wire { sequence, epoch }) = field.read(expected)? else {
-            return Ok(None);
-        };
-        let epoch = epoch.parse().map_err(|_| field.invalid(expected))?;
-        Ok(Some(Self { sequence, epoch }))
-    }
-}
+pub(super) const SINCE: &str =
+    "an object {offset: whole number, epoch: string}, as it was received";

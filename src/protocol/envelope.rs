@@ -4,7 +4,16 @@ use std::borrow::Cow;
 use std::str;
 use std::time::Duration;
 
+use bytes::Bytes;
 use data_encoding::BASE64;
+#[cfg(feature = "openapi")]
+use schemars::JsonSchema;
+#[cfg(feature = "openapi")]
+use schemars::Schema;
+#[cfg(feature = "openapi")]
+use schemars::SchemaGenerator;
+#[cfg(feature = "openapi")]
+use schemars::json_schema;
 use serde::Serialize;
 use serde::Serializer;
 use serde_json::value::RawValue;
@@ -14,12 +23,13 @@ use crate::hub::Event;
 use crate::hub::Frame;
 use crate::hub::Joined;
 use crate::hub::Member;
+use crate::layers::ChannelTarget;
+use crate::layers::MessageHeader;
 use crate::layers::Metadata;
-use crate::layers::Stamp;
-use crate::layers::Subject;
 use crate::message::Format;
 use crate::message::Message;
 
+use super::ErrorCode;
 use super::Fault;
 use super::Hello;
 use super::MAX_AUTH;
@@ -38,7 +48,7 @@ pub(super) struct Envelope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reply_to: Option<&'a RequestId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) id: Option<Decimal>,
+    pub(super) message_id: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) channel_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,11 +60,13 @@ pub(super) struct Envelope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) sequence: Option<u64>,
+    pub(super) offset: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) epoch: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) event: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) data: Option<Data<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,103 +76,105 @@ pub(super) struct Envelope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) metadata: Option<&'a Metadata>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) timestamp: Option<Timestamp>,
+    pub(super) published_at: Option<Timestamp>,
 }
 
 impl<'a> Envelope<'a> {
-    pub(super) fn new(kind: &'static str, now: Timestamp) -> Self {
+    pub(super) fn new(kind: &'static str) -> Self {
         Self {
             kind,
             reply_to: None,
-            id: None,
+            message_id: None,
             channel_id: None,
             pattern: None,
             room_id: None,
             thread_id: None,
             user_id: None,
-            sequence: None,
+            offset: None,
             epoch: None,
             key: None,
+            event: None,
             data: None,
             text: None,
             base64: None,
             metadata: None,
-            timestamp: Some(now),
+            published_at: None,
         }
     }
 
-    pub(super) fn reply(
-        kind: &'static str,
-        reply_to: Option<&'a RequestId>,
-        now: Timestamp,
-    ) -> Self {
+    pub(super) fn reply(kind: &'static str, reply_to: Option<&'a RequestId>) -> Self {
         Self {
             reply_to,
-            ..Self::new(kind, now)
+            ..Self::new(kind)
         }
     }
 
-    pub(super) fn of(frame: &'a Frame, now: Timestamp) -> Self {
+    pub(super) fn of(frame: &'a Frame) -> Self {
+        Self {
+            published_at: Some(Timestamp::since_unix_epoch(frame.published_at())),
+            ..Self::of_event(frame)
+        }
+    }
+
+    fn of_event(frame: &'a Frame) -> Self {
         match frame.event() {
             Event::Gap(gap) => Self {
                 data: Some(Data::Gap {
                     first: gap.first,
                     last: gap.last,
                     missed: gap.missed,
+                    keys: gap.keys.iter().map(Key::of).collect(),
+                    more: gap.more,
                 }),
-                ..Self::new("gap", now).about(&gap.channel)
+                ..Self::new("gap").about(&gap.channel)
             },
-            Event::Joined(joined) => Self::joined(None, joined, now),
-            Event::Left(left) => Self {
+            Event::Joined(joined) => Self::joined(None, joined),
+            Event::Unsubscribed(left) => Self {
                 data: Some(Data::Left {
                     reason: &left.reason,
                 }),
-                ..Self::new("left", now).about(&left.channel)
+                ..Self::new("left").about(&left.channel)
             },
             Event::MemberAdded(member) => Self {
                 data: Some(Data::Member(MemberData::of(member))),
-                ..Self::placed("member_added", frame, now)
+                ..Self::placed("member_added", frame)
             },
             Event::MemberRemoved(member) => Self {
                 data: Some(Data::Member(MemberData::of(member))),
-                ..Self::placed("member_removed", frame, now)
+                ..Self::placed("member_removed", frame)
             },
-            Event::Message(message) => Self::message(frame, message, now),
+            Event::Message(message) => Self::message(frame, message),
         }
     }
 
-    pub(super) fn joined(
-        reply_to: Option<&'a RequestId>,
-        joined: &'a Joined,
-        now: Timestamp,
-    ) -> Self {
+    pub(super) fn joined(reply_to: Option<&'a RequestId>, joined: &'a Joined) -> Self {
         Self {
-            sequence: Some(joined.position.offset),
+            offset: Some(joined.position.offset),
             epoch: Some(Decimal(joined.position.epoch)),
             data: Some(Data::Joined {
                 recovered: joined.recovered,
                 start: joined.start.offset,
                 members: roster(&joined.members),
             }),
-            ..Self::reply("joined", reply_to, now).about(&joined.channel)
+            ..Self::reply("joined", reply_to).about(&joined.channel)
         }
     }
 
     /// Names the channel as clients know it: channels of the layers stand for something else.
     fn about(mut self, channel: &'a str) -> Self {
-        match Subject::of(channel) {
-            Subject::Channel(channel) => self.channel_id = Some(channel),
-            Subject::Pattern(pattern) => self.pattern = Some(pattern),
-            Subject::Presence(user) => self.user_id = Some(user),
-            Subject::Room(room) => self.room_id = Some(room),
+        match ChannelTarget::of(channel) {
+            ChannelTarget::Channel(channel) => self.channel_id = Some(channel),
+            ChannelTarget::Pattern(pattern) => self.pattern = Some(pattern),
+            ChannelTarget::Presence(user) => self.user_id = Some(user),
+            ChannelTarget::Room(room) => self.room_id = Some(room),
         }
         self
     }
 
     /// Says what the layer that made the message says about it.
-    fn stamped(mut self, stamp: &'a Stamp) -> Self {
+    fn stamped(mut self, stamp: &'a MessageHeader) -> Self {
         self.kind = stamp.kind;
-        self.id = stamp.id.map(Decimal);
+        self.message_id = stamp.message_id.map(Decimal);
         self.thread_id = stamp.thread.map(Decimal);
         if let Some(room) = &stamp.room {
             self.room_id = Some(room);
@@ -168,6 +182,7 @@ impl<'a> Envelope<'a> {
         if let Some(user) = &stamp.user {
             self.user_id = Some(user);
         }
+        self.event = stamp.event.as_deref();
         self.metadata = stamp.metadata.as_ref();
         if stamp.ephemeral {
             // It says only which of them a slow client needs.
@@ -177,26 +192,26 @@ impl<'a> Envelope<'a> {
     }
 
     /// A push that has the frame's place in its channel, if it has one.
-    fn placed(kind: &'static str, frame: &'a Frame, now: Timestamp) -> Self {
+    fn placed(kind: &'static str, frame: &'a Frame) -> Self {
         let channel = frame.channel();
         let envelope = match channel {
-            Some(channel) => Self::new(kind, now).about(channel),
-            None => Self::new(kind, now),
+            Some(channel) => Self::new(kind).about(channel),
+            None => Self::new(kind),
         };
         Self {
-            sequence: channel.map(|_| frame.offset()),
+            offset: channel.map(|_| frame.offset()),
             epoch: channel.map(|_| Decimal(frame.epoch())),
             ..envelope
         }
     }
 
-    fn message(frame: &'a Frame, message: &'a Message, now: Timestamp) -> Self {
+    fn message(frame: &'a Frame, message: &'a Message) -> Self {
         let key = message.conflation_key();
         let mut envelope = Self {
             key: key.and_then(|key| str::from_utf8(key).ok()),
-            ..Self::placed("message", frame, now)
+            ..Self::placed("message", frame)
         };
-        if let Some(stamp) = Stamp::of(message) {
+        if let Some(stamp) = MessageHeader::of(message) {
             envelope = envelope.stamped(stamp);
         }
         // A text is UTF-8 by construction; if it ever were not, it would go as bytes.
@@ -208,6 +223,25 @@ impl<'a> Envelope<'a> {
             _ => envelope.base64 = Some(BASE64.encode(message.payload())),
         }
         envelope
+    }
+}
+
+/// A key: text, or an object that has it in base64.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Key<'a> {
+    Base64 { base64: String },
+    Text(&'a str),
+}
+
+impl<'a> Key<'a> {
+    fn of(key: &'a Bytes) -> Self {
+        match str::from_utf8(key) {
+            Ok(text) => Self::Text(text),
+            Err(_) => Self::Base64 {
+                base64: BASE64.encode(key),
+            },
+        }
     }
 }
 
@@ -228,6 +262,10 @@ pub(super) enum Data<'a> {
         first: u64,
         last: u64,
         missed: u64,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        keys: Vec<Key<'a>>,
+        #[serde(skip_serializing_if = "is_false")]
+        more: bool,
     },
     Joined {
         recovered: bool,
@@ -239,7 +277,7 @@ pub(super) enum Data<'a> {
         reason: &'a str,
     },
     Member(MemberData<'a>),
-    Report(Report),
+    Report(DeliveryReport),
     Roster {
         members: Vec<MemberData<'a>>,
     },
@@ -289,10 +327,10 @@ struct LimitsData {
 
 #[derive(Debug, Serialize)]
 pub(super) struct ErrorData<'a> {
-    code: &'static str,
+    code: ErrorCode,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'static str>,
+    field: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
 }
@@ -300,7 +338,7 @@ pub(super) struct ErrorData<'a> {
 impl<'a> ErrorData<'a> {
     pub(super) fn of(fault: &'a Fault) -> Self {
         Self {
-            code: fault.code().as_str(),
+            code: fault.code(),
             message: fault.message(),
             field: fault.at(),
             retry_after_ms: fault.wait().map(whole_millis),
@@ -309,23 +347,26 @@ impl<'a> ErrorData<'a> {
 }
 
 /// Milliseconds, of which one that has begun is a whole one: who waits so long has waited enough.
-pub(super) fn whole_millis(wait: Duration) -> u64 {
+pub(crate) fn whole_millis(wait: Duration) -> u64 {
     u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 /// What became of a message, in numbers.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Report {
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
+pub struct DeliveryReport {
     addressed: u64,
     delivered: u64,
     dropped: u64,
     disconnected: u64,
     evicted: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    routed: u64,
     #[serde(skip_serializing_if = "is_false")]
-    handed_over: bool,
+    deferred: bool,
 }
 
-impl Report {
+impl DeliveryReport {
     /// The report of this delivery.
     #[must_use]
     pub fn of(delivery: &Delivery) -> Self {
@@ -335,7 +376,8 @@ impl Report {
             dropped: delivery.dropped() as u64,
             disconnected: delivery.disconnected() as u64,
             evicted: delivery.evicted() as u64,
-            handed_over: delivery.is_handed_over(),
+            routed: delivery.routed() as u64,
+            deferred: delivery.is_deferred(),
         }
     }
 }
@@ -343,6 +385,11 @@ impl Report {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_false(value: &bool) -> bool {
     !*value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 /// One who is in a presence channel.
@@ -412,5 +459,24 @@ pub(super) struct Decimal(pub(super) u64);
 impl Serialize for Decimal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl JsonSchema for MemberView {
+    fn schema_name() -> Cow<'static, str> {
+        "ChannelMember".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "A member of a presence channel.",
+            "required": ["id"],
+            "properties": {
+                "id": { "type": "string", "description": "The id of the member." },
+                "info": { "description": "What the application says about it: JSON, or else a text." },
+            },
+        })
     }
 }

@@ -14,7 +14,7 @@ use super::RequestId;
 pub struct Fault {
     code: ErrorCode,
     message: Cow<'static, str>,
-    field: Option<&'static str>,
+    field: Option<Cow<'static, str>>,
     retry_after: Option<Duration>,
     reply_to: Option<RequestId>,
 }
@@ -33,8 +33,8 @@ impl Fault {
 
     /// Names the field that is at fault.
     #[must_use]
-    pub fn field(mut self, field: &'static str) -> Self {
-        self.field = Some(field);
+    pub fn field(mut self, field: impl Into<Cow<'static, str>>) -> Self {
+        self.field = Some(field.into());
         self
     }
 
@@ -74,8 +74,8 @@ impl Fault {
 
     /// The field at fault, when one is.
     #[must_use]
-    pub fn at(&self) -> Option<&'static str> {
-        self.field
+    pub fn at(&self) -> Option<&str> {
+        self.field.as_deref()
     }
 
     /// After how long the same request may succeed, when that is known.

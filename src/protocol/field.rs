@@ -4,44 +4,101 @@
 //! the id is known before the type is judged, and the type before what it needs.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::Deserializer;
+use serde::de::Error as _;
+use serde::de::MapAccess;
+use serde::de::Visitor;
 use serde_json::value::RawValue;
 
 use super::ErrorCode;
 use super::Fault;
 use super::MAX_DEPTH;
 
-/// The JSON text of each field that some command knows. Others are skipped.
-#[derive(Debug, Deserialize)]
-pub(super) struct Fields<'a> {
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) id: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present", rename = "type")]
-    pub(super) kind: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present", alias = "channel")]
-    pub(super) channel_id: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) since: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) auth: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) data: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) text: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) base64: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) key: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) echo: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) filter: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) metadata: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) except: Option<&'a RawValue>,
+/// Writes the fields that some command knows, and how they are read, from one table.
+macro_rules! fields {
+    ($($field:ident = $name:literal $(| $alias:literal)*;)+) => {
+        /// The JSON text of each field that some command knows.
+        #[derive(Debug, Default)]
+        pub(super) struct Fields<'a> {
+            $(pub(super) $field: Option<&'a RawValue>,)+
+            /// The first field that no command knows.
+            unknown: Option<Cow<'a, str>>,
+        }
+
+        impl<'a> Fields<'a> {
+            /// What the fields are called that are there and known.
+            fn known(&self) -> impl Iterator<Item = &'static str> {
+                let known = [$((self.$field.is_some(), $name)),+];
+                known.into_iter().filter_map(|(is_there, name)| is_there.then_some(name))
+            }
+
+            /// Takes one in. `false` if it is there already.
+            fn take(&mut self, name: Cow<'a, str>, value: &'a RawValue) -> bool {
+                match &*name {
+                    $($name $(| $alias)* => self.$field.replace(value).is_none(),)+
+                    _ => {
+                        self.unknown.get_or_insert(name);
+                        true
+                    }
+                }
+            }
+        }
+    };
+}
+
+fields! {
+    id = "id";
+    kind = "type";
+    channel_id = "channel_id" | "channel";
+    since = "since";
+    auth = "auth";
+    data = "data";
+    text = "text";
+    base64 = "base64";
+    key = "key";
+    event = "event";
+    echo = "echo";
+    filter = "filter";
+    metadata = "metadata";
+    except = "except";
+    expires_in_ms = "expires_in_ms";
+    client_id = "client_id";
+    user_id = "user_id";
+}
+
+/// The name of a field, borrowed where it has no escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Reader(PhantomData))
+    }
+}
+
+struct Reader<'a>(PhantomData<&'a ()>);
+
+impl<'de: 'a, 'a> Visitor<'de> for Reader<'a> {
+    type Value = Fields<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'a>, A::Error> {
+        let mut fields = Fields::default();
+        while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
+            let value: &'de RawValue = map.next_value()?;
+            if !fields.take(name.clone(), value) {
+                return Err(A::Error::custom(format!("duplicate field `{name}`")));
+            }
+        }
+        Ok(fields)
+    }
 }
 
 impl<'a> Fields<'a> {
@@ -59,12 +116,31 @@ impl<'a> Fields<'a> {
         serde_json::from_str(text)
             .map_err(|error| Fault::new(ErrorCode::InvalidJson, error.to_string()))
     }
+
+    /// Refuses fields that the command of this name does not have.
+    pub(super) fn only(&self, command: &str, allowed: &[&str]) -> Result<(), Fault> {
+        let envelope = ["id", "type"];
+        let is_foreign = |name: &&str| !allowed.contains(name) && !envelope.contains(name);
+        let foreign = self.known().find(is_foreign).or(self.unknown.as_deref());
+        foreign.map_or(Ok(()), |name| Err(unknown_field(name, command, allowed)))
+    }
 }
 
-/// Keeps an explicit `null` apart from an absent field.
-fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<&'de RawValue>, D::Error> {
-    Deserialize::deserialize(field).map(Some)
+/// What is said of a field that a command does not have.
+pub(crate) fn unknown_field(name: &str, command: &str, allowed: &[&str]) -> Fault {
+    let name: String = name.chars().take(MAX_NAME).collect();
+    let why = match allowed {
+        [] => format!("`{name}` is no field of `{command}`, which has none"),
+        allowed => format!(
+            "`{name}` is no field of `{command}`, which has {}",
+            allowed.join(", ")
+        ),
+    };
+    Fault::new(ErrorCode::InvalidField, why).field(name)
 }
+
+/// So much of the name of a field is said again, in characters.
+const MAX_NAME: usize = 64;
 
 /// One field and its name, for the errors.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +179,7 @@ impl<'a> Field<'a> {
 
     /// A boolean; `None` when the field is absent or null.
     pub(super) fn boolean(self) -> Result<Option<bool>, Fault> {
-        self.read("a boolean")
+        self.read("true or false")
     }
 
     /// Whatever `T` is; `None` when the field is absent or null.

@@ -14,14 +14,19 @@
 
 mod arguments;
 mod command;
+mod dialect;
 mod envelope;
 mod fault;
 mod field;
+mod named;
+mod payload;
 mod problem;
-mod publication;
 mod push;
+mod raw;
 mod remembered;
 mod stream;
+
+use crate::hub::EncodingSlot;
 
 pub use crate::code::ErrorCode;
 pub use crate::layers::Timestamp;
@@ -33,24 +38,34 @@ pub use self::arguments::invalid;
 pub use self::arguments::missing;
 pub use self::command::Command;
 pub use self::command::Echo;
-pub use self::command::Payload;
 pub use self::command::Request;
 pub use self::command::RequestId;
-pub use self::command::Since;
+pub use self::command::Whose;
+pub(crate) use self::command::checked;
+pub(crate) use self::command::event_of;
 pub use self::command::unknown_type;
+pub use self::dialect::Dialect;
+pub use self::dialect::Heard;
+pub use self::dialect::Said;
+pub(crate) use self::dialect::Spoken;
+pub use self::envelope::DeliveryReport;
 pub use self::envelope::MemberView;
-pub use self::envelope::Report;
+pub(crate) use self::envelope::whole_millis;
 pub use self::fault::Fault;
+pub use self::payload::Payload;
 pub(crate) use self::problem::ProblemDetails;
-pub use self::publication::Publication;
 pub use self::push::Hello;
 pub use self::push::Push;
-pub use self::remembered::Remembered;
+pub use self::remembered::HistoryEntry;
 pub use self::stream::Missed;
-pub use self::stream::Selection;
 pub use self::stream::StreamHello;
 pub use self::stream::StreamPush;
-pub use self::stream::selected;
+pub use self::stream::StreamRequest;
+pub use self::stream::stream_response;
+
+/// The dialects that every gateway speaks besides the native protocol, in the slots from
+/// [`EncodingSlot::own`]`(3)` on.
+pub(crate) const DIALECTS: [Spoken; 1] = [Spoken::new(&raw::Raw, EncodingSlot::own(3))];
 
 /// The WebSocket sub-protocol that names this dialect and its version.
 pub const SUBPROTOCOL: &str = "throng.v1.json";

@@ -2,19 +2,23 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "openapi")]
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::ErrorCode;
 use super::envelope::whole_millis;
 
 /// The body of a response that says what went wrong.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema), schemars(rename = "Problem"))]
 pub(crate) struct ProblemDetails<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     /// The name of the status.
     title: &'a str,
     status: u16,
-    code: &'a str,
+    code: ErrorCode,
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
@@ -29,7 +33,7 @@ impl<'a> ProblemDetails<'a> {
     /// A problem that its status says the kind of.
     pub(crate) fn new(
         (status, title): (u16, &'a str),
-        code: &'a str,
+        code: ErrorCode,
         detail: &'a str,
         field: Option<&'a str>,
         retry_after: Option<Duration>,

@@ -2,8 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use crate::disconnect::Advice;
 use crate::disconnect::Disconnect;
+use crate::disconnect::ReconnectAdvice;
 use crate::hub::Delivery;
 use crate::hub::Frame;
 use crate::hub::Joined;
@@ -16,9 +16,9 @@ use super::Timestamp;
 use super::envelope::ConnectedData;
 use super::envelope::Data;
 use super::envelope::Decimal;
+use super::envelope::DeliveryReport;
 use super::envelope::Envelope;
 use super::envelope::ErrorData;
-use super::envelope::Report;
 use super::envelope::roster;
 
 /// One frame that the server sends.
@@ -58,6 +58,8 @@ pub enum Push<'a> {
         reply_to: Option<&'a RequestId>,
         /// Where the client joined, and whom it found.
         joined: &'a Joined,
+        /// Time of the join, as the channel has it.
+        published_at: Timestamp,
     },
     /// The answer to a ping.
     Pong {
@@ -98,37 +100,37 @@ pub struct Hello<'a> {
 
 impl Push<'_> {
     /// Appends the JSON text of this push to `out`.
-    pub fn write(self, now: Timestamp, out: &mut Vec<u8>) {
-        let envelope = self.envelope(now);
+    pub fn write(self, out: &mut Vec<u8>) {
+        let envelope = self.envelope();
         let written = serde_json::to_writer(out, &envelope);
         debug_assert!(written.is_ok(), "texts and numbers are always JSON");
     }
 
-    fn envelope(&self, now: Timestamp) -> Envelope<'_> {
+    fn envelope(&self) -> Envelope<'_> {
         match *self {
             Self::Ack { reply_to, delivery } => Envelope {
-                sequence: delivery
+                offset: delivery
                     .and_then(Delivery::position)
                     .map(|position| position.offset),
                 epoch: delivery
                     .and_then(Delivery::position)
                     .map(|position| Decimal(position.epoch)),
-                data: delivery.map(|delivery| Data::Report(Report::of(delivery))),
-                ..Envelope::reply("ack", Some(reply_to), now)
+                data: delivery.map(|delivery| Data::Report(DeliveryReport::of(delivery))),
+                ..Envelope::reply("ack", Some(reply_to))
             },
             Self::Answer { reply_to, data } => Envelope {
                 data: data.map(Data::Json),
-                ..Envelope::reply("ack", Some(reply_to), now)
+                ..Envelope::reply("ack", Some(reply_to))
             },
             Self::Connected(hello) => Envelope {
                 data: Some(Data::Connected(ConnectedData::of(hello))),
-                ..Envelope::new("connected", now)
+                ..Envelope::new("connected")
             },
             Self::Disconnect {
                 why,
                 retry_after_ms,
             } => {
-                let reconnect = why.advice() == Advice::Reconnect;
+                let reconnect = why.advice() == ReconnectAdvice::Reconnect;
                 Envelope {
                     data: Some(Data::Disconnect {
                         code: why.code(),
@@ -136,16 +138,23 @@ impl Push<'_> {
                         reconnect,
                         retry_after_ms: reconnect.then_some(retry_after_ms),
                     }),
-                    ..Envelope::new("disconnect", now)
+                    ..Envelope::new("disconnect")
                 }
             }
             Self::Error(fault) => Envelope {
                 data: Some(Data::Error(ErrorData::of(fault))),
-                ..Envelope::reply("error", fault.request(), now)
+                ..Envelope::reply("error", fault.request())
             },
-            Self::Frame(frame) => Envelope::of(frame, now),
-            Self::Joined { reply_to, joined } => Envelope::joined(reply_to, joined, now),
-            Self::Pong { reply_to } => Envelope::reply("pong", reply_to, now),
+            Self::Frame(frame) => Envelope::of(frame),
+            Self::Joined {
+                reply_to,
+                joined,
+                published_at,
+            } => Envelope {
+                published_at: Some(published_at),
+                ..Envelope::joined(reply_to, joined)
+            },
+            Self::Pong { reply_to } => Envelope::reply("pong", reply_to),
             Self::Presence {
                 reply_to,
                 channel,
@@ -155,7 +164,7 @@ impl Push<'_> {
                 data: Some(Data::Roster {
                     members: roster(members),
                 }),
-                ..Envelope::reply("presence", reply_to, now)
+                ..Envelope::reply("presence", reply_to)
             },
         }
     }

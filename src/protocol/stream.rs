@@ -6,15 +6,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::hub::StreamPosition;
 use crate::id::ClientId;
-use crate::layers::Subject;
+use crate::layers::ChannelTarget;
 
 use super::ErrorCode;
 use super::Fault;
 use super::MAX_AUTH;
 use super::SUBPROTOCOL;
-use super::Since;
-use super::Timestamp;
 
 /// One event that only streams have.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +47,8 @@ pub enum StreamPush<'a> {
 pub struct StreamHello<'a> {
     /// The client's id in the hub.
     pub client: ClientId,
-    /// What the stream is called in requests that change its subscriptions. Who knows it may.
-    pub connection: &'a str,
+    /// The secret that requests to change the subscriptions of the stream carry in their path.
+    pub token: &'a str,
     /// How often the server says something at least, in milliseconds.
     pub heartbeat_ms: u64,
     /// Whether the client brought an id to go on from.
@@ -78,14 +77,14 @@ pub enum Missed {
 
 impl StreamPush<'_> {
     /// Appends the JSON text of this push to `out`.
-    pub fn write(self, now: Timestamp, out: &mut Vec<u8>) {
+    pub fn write(self, out: &mut Vec<u8>) {
         let (kind, channel, data) = match self {
             Self::Connected(hello) => ("connected", None, Data::connected(hello)),
             Self::Gap { channel, missed } => ("gap", channel, Data::gap(missed)),
             Self::Refused { channel, fault } => ("error", Some(channel), Data::error(fault)),
         };
-        let (channel_id, room_id) = match channel.map(Subject::of) {
-            Some(Subject::Room(room)) => (None, Some(room)),
+        let (channel_id, room_id) = match channel.map(ChannelTarget::of) {
+            Some(ChannelTarget::Room(room)) => (None, Some(room)),
             _ => (channel, None),
         };
         let envelope = Envelope {
@@ -93,7 +92,6 @@ impl StreamPush<'_> {
             channel_id,
             room_id,
             data,
-            timestamp: now,
         };
         let written = serde_json::to_writer(out, &envelope);
         debug_assert!(written.is_ok(), "texts and numbers are always JSON");
@@ -109,14 +107,13 @@ struct Envelope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     room_id: Option<&'a str>,
     data: Data<'a>,
-    timestamp: Timestamp,
 }
 
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Data<'a> {
     Connected {
-        connection_id: &'a str,
+        stream_token: &'a str,
         client_id: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         user: Option<&'a str>,
@@ -128,7 +125,7 @@ enum Data<'a> {
         code: &'static str,
         message: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
-        field: Option<&'static str>,
+        field: Option<&'a str>,
     },
     Gap {
         first: u64,
@@ -143,7 +140,7 @@ enum Data<'a> {
 impl<'a> Data<'a> {
     fn connected(hello: &StreamHello<'a>) -> Self {
         Self::Connected {
-            connection_id: hello.connection,
+            stream_token: hello.token,
             client_id: hello.client.to_string(),
             user: hello.user,
             protocol: SUBPROTOCOL,
@@ -175,16 +172,16 @@ impl<'a> Data<'a> {
 /// A request to change the subscriptions of a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Selection {
+pub struct StreamRequest {
     /// The channels, each once.
     pub channels: Vec<String>,
     /// Where to go on in some of them.
-    pub since: BTreeMap<String, Since>,
+    pub since: BTreeMap<String, StreamPosition>,
     /// What the authorizer wants to see.
     pub auth: Option<String>,
 }
 
-impl Selection {
+impl StreamRequest {
     /// Reads a JSON object with `channels`, at most `max` of them, and perhaps `since` and `auth`.
     ///
     /// # Errors
@@ -242,19 +239,19 @@ struct SelectionData<'a> {
 
 #[derive(Deserialize)]
 struct SinceData<'a> {
-    sequence: u64,
+    offset: u64,
     #[serde(borrow)]
     epoch: Cow<'a, str>,
 }
 
 impl SinceData<'_> {
-    fn since(&self) -> Result<Since, Fault> {
+    fn since(&self) -> Result<StreamPosition, Fault> {
         let epoch = self.epoch.parse().map_err(|_| {
-            let why = "`since` must name positions {sequence, epoch} as they were received";
+            let why = "`since` must name positions {offset, epoch} as they were received";
             Fault::new(ErrorCode::InvalidField, why).field("since")
         })?;
-        Ok(Since {
-            sequence: self.sequence,
+        Ok(StreamPosition {
+            offset: self.offset,
             epoch,
         })
     }
@@ -264,7 +261,7 @@ impl SinceData<'_> {
 ///
 /// `{"status":"ok"}`, or `{"status":"partial","errors":[...]}` when some channels were refused.
 #[must_use]
-pub fn selected(errors: &[(String, Fault)]) -> Vec<u8> {
+pub fn stream_response(errors: &[(String, Fault)]) -> Vec<u8> {
     #[derive(Serialize)]
     struct Line<'a> {
         channel: &'a str,

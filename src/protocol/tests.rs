@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::hub::StreamPosition;
+
+use super::Arguments;
 use super::Command;
 use super::Echo;
 use super::ErrorCode;
@@ -14,8 +17,8 @@ use super::MAX_KEY;
 use super::Payload;
 use super::Request;
 use super::RequestId;
-use super::Since;
 use super::Timestamp;
+use super::Whose;
 
 fn read(text: &str) -> Command {
     Request::parse(text).unwrap().command
@@ -35,30 +38,39 @@ fn every_command_is_read() {
     );
     assert_eq!(
         read(r#"{"type":"unsubscribe","channel":"c"}"#),
-        Command::Unsubscribe { channel: channel() }
+        Command::Unsubscribe {
+            channel: channel(),
+            whose: Whose::Own,
+        }
     );
     assert_eq!(
         read(
-            r#"{"type":"subscribe","channel_id":"c","auth":"k","since":{"sequence":7,"epoch":"9"}}"#
+            r#"{"type":"subscribe","channel_id":"c","auth":"k","since":{"offset":7,"epoch":"9"}}"#
         ),
         Command::Subscribe {
             channel: channel(),
             filter: None,
-            since: Some(Since {
-                sequence: 7,
+            since: Some(StreamPosition {
+                offset: 7,
                 epoch: 9
             }),
             auth: Some("k".to_owned()),
+            whose: Whose::Own,
         }
     );
     assert_eq!(
-        read(r#"{"type":"publish","channel_id":"c","data":{"a":[1, 2]},"key":"k","echo":false}"#),
+        read(
+            r#"{"type":"publish","channel_id":"c","data":{"a":[1, 2]},"key":"k","event":"e","echo":false}"#
+        ),
         Command::Publish {
             channel: channel(),
             payload: Payload::Json(r#"{"a":[1, 2]}"#.to_owned()),
             key: Some("k".to_owned()),
+            event: Some("e".parse().unwrap()),
             metadata: None,
             echo: Echo::Others,
+            expires_in_ms: None,
+            except: None,
         }
     );
 }
@@ -79,6 +91,52 @@ fn a_payload_has_three_forms_and_null_is_data() {
         payload(r#""base64":"AP8=""#),
         Payload::Binary(vec![0, 255].into())
     );
+}
+
+#[test]
+fn an_event_is_a_name_of_1_to_128_bytes() {
+    let frame = |event: &str| {
+        format!(r#"{{"type":"publish","channel_id":"c","text":"x","event":{event}}}"#)
+    };
+    let read = |event: &str| {
+        let Command::Publish { event, .. } = Request::parse(&frame(event))?.command else {
+            panic!("it is a publish");
+        };
+        Ok::<_, Fault>(event)
+    };
+    let longest = "x".repeat(128);
+    for allowed in ["e", "order.placed", "zwei Wörter", &longest] {
+        let event = read(&format!("{allowed:?}")).unwrap();
+        assert_eq!(event.as_deref(), Some(allowed));
+    }
+    assert_eq!(read("null").unwrap(), None);
+    let long = format!("\"{longest}x\"");
+    for refused in [r#""""#, r#""a\n""#, r#""\u0000""#, &long, "7", "[]", "{}"] {
+        let fault = read(refused).unwrap_err();
+        assert_eq!(fault.code(), ErrorCode::InvalidField, "{refused}");
+        assert_eq!(fault.at(), Some("event"));
+    }
+}
+
+#[test]
+fn a_lifetime_is_a_positive_number_of_milliseconds() {
+    let body = |value: &str| {
+        let (kind, channel) = (r#""type":"publish""#, r#""channel_id":"c""#);
+        format!(r#"{{{kind},{channel},"text":"x","expires_in_ms":{value}}}"#)
+    };
+    let lifetime = |value: &str| {
+        let Command::Publish { expires_in_ms, .. } = Request::parse(&body(value))?.command else {
+            panic!("it is a publish");
+        };
+        Ok::<_, Fault>(expires_in_ms.map(u32::from))
+    };
+    assert_eq!(lifetime("1").unwrap(), Some(1));
+    assert_eq!(lifetime("4294967295").unwrap(), Some(4_294_967_295));
+    assert_eq!(lifetime("null").unwrap(), None);
+    for refused in ["0", "-1", "1.5", "4294967296", r#""1""#, "[]"] {
+        let fault = lifetime(refused).unwrap_err();
+        assert_eq!(fault.code(), ErrorCode::InvalidField, "{refused}");
+    }
 }
 
 #[test]
@@ -141,7 +199,7 @@ fn a_refusal_names_code_field_and_request() {
             Some("since"),
         ),
         (
-            r#"{"id":1,"type":"subscribe","channel_id":"c","since":{"sequence":1,"epoch":"x"}}"#
+            r#"{"id":1,"type":"subscribe","channel_id":"c","since":{"offset":1,"epoch":"x"}}"#
                 .to_owned(),
             ErrorCode::InvalidField,
             Some("since"),
@@ -255,11 +313,60 @@ fn brackets_inside_strings_are_not_nesting() {
 }
 
 #[test]
-fn fields_that_nobody_knows_are_skipped() {
-    assert_eq!(
-        read(r#"{"type":"ping","metadata":{"a":1},"version":2}"#),
-        Command::Ping
-    );
+fn fields_that_a_command_does_not_have_are_refused_by_name() {
+    for (text, field) in [
+        (r#"{"id":1,"type":"ping","metadata":{"a":1}}"#, "metadata"),
+        (r#"{"id":1,"type":"ping","version":2}"#, "version"),
+        (
+            r#"{"id":1,"type":"subscribe","channel_id":"c","filtre":{}}"#,
+            "filtre",
+        ),
+        (
+            r#"{"id":1,"type":"publish","channel_id":"c","data":1,"auth":"x"}"#,
+            "auth",
+        ),
+    ] {
+        let fault = Request::parse(text).unwrap_err();
+        assert_eq!(
+            (fault.code(), fault.at()),
+            (ErrorCode::InvalidField, Some(field))
+        );
+        assert_eq!(fault.request(), Some(&RequestId::Number(1)));
+    }
+}
+
+#[test]
+fn a_command_reads_the_same_out_of_arguments() {
+    for text in [
+        r#"{"type":"ping"}"#,
+        r#"{"type":"ping","x":1}"#,
+        r#"{"type":"presence","channel_id":"presence-c"}"#,
+        r#"{"type":"presence","channel_id":7}"#,
+        r#"{"type":"publish","channel_id":"c","data":{"a":[1.50,null]},"key":"k","echo":false}"#,
+        r#"{"type":"publish","channel_id":"c","text":"t","metadata":{"a":1},"expires_in_ms":5}"#,
+        r#"{"type":"publish","channel_id":"c","base64":"AAE=","except":"7"}"#,
+        r#"{"type":"publish","channel_id":"c","base64":"!"}"#,
+        r#"{"type":"publish","channel_id":"c","data":1,"echo":"no"}"#,
+        r#"{"type":"publish","channel_id":"c","data":1,"expires_in_ms":0}"#,
+        r#"{"type":"publish","channel_id":"c","data":1,"except":"x"}"#,
+        r#"{"type":"publish","channel_id":"c","data":1,"metadata":[]}"#,
+        r#"{"type":"publish","channel_id":"c"}"#,
+        r#"{"type":"publish","data":1}"#,
+        r#"{"type":"publish","channel_id":null,"data":1}"#,
+        r#"{"type":"subscribe","channel_id":"c","filter":{"a":1},"auth":"x"}"#,
+        r#"{"type":"subscribe","channel_id":"c","since":{"sequence":1,"epoch":"2"},"client_id":"3"}"#,
+        r#"{"type":"subscribe","channel_id":"c","since":3}"#,
+        r#"{"type":"subscribe","channel_id":"c","client_id":"3","user_id":"ada"}"#,
+        r#"{"type":"subscribe","channel_id":"c","filtre":{}}"#,
+        r#"{"type":"unsubscribe","channel_id":"c","user_id":"ada"}"#,
+    ] {
+        let mut arguments = Arguments::parse(text).unwrap();
+        let name: String = arguments.text("type", 64).unwrap().unwrap();
+        arguments.remove("type");
+        let named = Command::named(&name, arguments);
+        let parsed = Request::parse(text).map(|request| request.command);
+        assert_eq!(named, parsed, "{text}");
+    }
 }
 
 #[test]

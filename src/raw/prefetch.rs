@@ -10,12 +10,13 @@ const LINE: usize = 64;
 pub(crate) fn prefetch<T: ?Sized>(value: &T, lines: usize) {
     let start: *const i8 = std::ptr::from_ref(value).cast();
     for line in 0..lines {
-        fetch(start.wrapping_add(line * LINE));
+        prefetch_at(start.wrapping_add(line * LINE));
     }
 }
 
+/// Asks the processor to fetch the cache line at an address, at which nothing need be.
 #[inline(always)]
-fn fetch(line: *const i8) {
+pub(crate) fn prefetch_at(line: *const i8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch of any address is allowed; it does not fault.
     unsafe {

@@ -1,93 +1,80 @@
-//! The body of a publishing request: what to publish, in three content types.
+//! The body of a request: the arguments of an operation, or a message as it is.
 
 use axum::body::Body;
 use axum::body::Bytes;
-use axum::extract::FromRequest;
 use axum::extract::Request;
 use axum::http::HeaderMap;
-use axum::http::StatusCode;
 use axum::http::header;
 use bytes::BytesMut;
 use futures_util::StreamExt;
+use serde_json::value::RawValue;
 
-use crate::id::ClientId;
-use crate::message::Message;
 use crate::protocol::Arguments;
-use crate::protocol::Publication;
-use crate::server::routes::App;
+use crate::protocol::ErrorCode;
+use crate::protocol::Fault;
+use crate::session::operations::Operation;
+use crate::session::operations::batch::BATCH;
 use crate::transport::Problem;
 
-/// What to publish, and to whom not.
-#[derive(Debug)]
-pub(super) struct Letter {
-    pub(super) message: Message,
-    pub(super) except: Option<ClientId>,
-}
-
-impl FromRequest<App> for Letter {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let kind = content_type(request.headers()).to_ascii_lowercase();
-        match kind.as_str() {
-            "application/json" => Self::json(&read(request, app.config.max_body).await?),
-            "text/plain" => Self::text(read(request, app.config.max_body).await?),
-            "application/octet-stream" => {
-                let bytes = read(request, app.config.max_body).await?;
-                Ok(Self {
-                    message: Message::binary(bytes),
-                    except: None,
-                })
-            }
-            _ => Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "use application/json, text/plain or application/octet-stream",
-            )),
-        }
-    }
-}
-
-impl Letter {
-    fn json(body: &[u8]) -> Result<Self, Problem> {
-        let text = std::str::from_utf8(body).map_err(not_utf8)?;
-        let Publication { message, except } = Publication::parse(text)?;
-        Ok(Self { message, except })
-    }
-
-    fn text(body: Bytes) -> Result<Self, Problem> {
-        let message = Message::from_utf8(body).map_err(not_utf8)?;
-        Ok(Self {
-            message,
-            except: None,
-        })
-    }
-}
-
-/// The arguments of an operation: a JSON object, or nothing.
-pub(super) async fn object(request: Request, max: usize) -> Result<Arguments, Problem> {
+/// The arguments of an operation: a JSON object, or nothing; for one that sends, the message as a
+/// text or as bytes; for a batch, the list of its requests. Also returns the bytes of the body.
+pub(super) async fn arguments(
+    operation: &Operation,
+    request: Request,
+    max: usize,
+) -> Result<(Arguments, usize), Problem> {
     let kind = content_type(request.headers()).to_ascii_lowercase();
+    let sends = operation.arguments.iter().any(|it| it.name == "base64");
+    let is_raw = ["text/plain", "application/octet-stream"].contains(&&*kind);
+    if sends && !is_raw && kind != "application/json" {
+        let why = "use application/json, text/plain or application/octet-stream";
+        return Err(unsupported(why));
+    }
     let body = read(request, max).await?;
-    if body.is_empty() {
-        return Ok(Arguments::new());
+    let bytes = body.len();
+    let arguments = parse(operation, &kind, sends, is_raw, body)?;
+    Ok((arguments, bytes))
+}
+
+fn parse(
+    operation: &Operation,
+    kind: &str,
+    sends: bool,
+    is_raw: bool,
+    body: Bytes,
+) -> Result<Arguments, Problem> {
+    let mut arguments = Arguments::new();
+    if sends && is_raw {
+        if kind == "text/plain" {
+            std::str::from_utf8(&body).map_err(not_utf8)?;
+            arguments.set_bytes("text", body);
+        } else {
+            arguments.set_bytes("base64", body);
+        }
+        return Ok(arguments);
+    }
+    if body.is_empty() && !sends {
+        return Ok(arguments);
     }
     if kind != "application/json" {
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            "use application/json",
-        ));
+        return Err(unsupported("use application/json"));
     }
     let text = std::str::from_utf8(&body).map_err(not_utf8)?;
+    if operation.name == BATCH && text.trim_start().starts_with('[') {
+        let list = serde_json::from_str::<&RawValue>(text);
+        let list = list.map_err(|error| Fault::new(ErrorCode::InvalidJson, error.to_string()))?;
+        arguments.set_json("requests", list.to_owned());
+        return Ok(arguments);
+    }
     Ok(Arguments::parse(text)?)
 }
 
+fn unsupported(why: &str) -> Problem {
+    Problem::new(ErrorCode::UnsupportedMediaType, why)
+}
+
 fn not_utf8<E>(_: E) -> Problem {
-    Problem::new(
-        StatusCode::BAD_REQUEST,
-        "invalid_utf8",
-        "the body is not UTF-8",
-    )
+    Problem::new(ErrorCode::InvalidUtf8, "the body is not UTF-8")
 }
 
 /// The media type without its parameters.
@@ -107,7 +94,7 @@ fn content_type(headers: &HeaderMap) -> &str {
 async fn read(request: Request<Body>, max: usize) -> Result<Bytes, Problem> {
     let too_large = || {
         let why = format!("the body is larger than {max} bytes");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", why)
+        Problem::new(ErrorCode::TooLarge, why)
     };
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -117,7 +104,7 @@ async fn read(request: Request<Body>, max: usize) -> Result<Bytes, Problem> {
     let mut chunks = request.into_body().into_data_stream();
     let mut body = BytesMut::new();
     while let Some(chunk) = chunks.next().await {
-        let broken = |_| Problem::new(StatusCode::BAD_REQUEST, "incomplete_body", "it broke off");
+        let broken = |_| Problem::new(ErrorCode::IncompleteBody, "it broke off");
         let chunk = chunk.map_err(broken)?;
         if body.len() + chunk.len() > max {
             return Err(too_large());

@@ -19,7 +19,7 @@ use crate::transport::Unauthenticated;
 /// # Errors
 ///
 /// When the query cannot be read or the user is longer.
-pub fn claimed_user(request: &Parts) -> Result<ConnectOptions, Unauthenticated> {
+pub fn trust_query_user(request: &Parts) -> Result<ConnectOptions, Unauthenticated> {
     let mut options = ConnectOptions::new();
     let query = Query::<Claim>::try_from_uri(&request.uri)
         .map_err(|_| Unauthenticated::new("the query cannot be read"))?;

@@ -1,9 +1,11 @@
 //! What can be set for a server, and what each setting costs.
 
+use std::num::NonZeroU32;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::server::tls::Tls;
+use crate::transport::UNSENT_MARK;
 
 /// How a server serves.
 #[derive(Clone, Debug)]
@@ -39,7 +41,14 @@ pub struct ServerConfig {
     pub max_streams: u32,
     /// Whether the page warns that everybody may join everything, and asks who one wants to be.
     /// Default: it does not.
-    pub open: bool,
+    pub development: bool,
+    /// The unsent mark of every accepted connection, in bytes: the kernel takes more of it only
+    /// while less than that is unsent (`TCP_NOTSENT_LOWAT`), so that what a slow client does not
+    /// take waits in its outbox, where its policy decides. Default 16 KiB; `None` leaves it to the
+    /// kernel, which takes megabytes. The buffers of TLS and HTTP/2 are bounded to it as well, to
+    /// 16 KiB at least. Linux alone has it, over TCP alone: elsewhere it has no effect, and
+    /// `GET /api/v1/stats` counts the connections without it.
+    pub unsent_mark: Option<NonZeroU32>,
     /// How long an HTTP connection may take no byte of an answer, and how often one over HTTP/2
     /// is asked whether it still is. Default 10 s. Then it is dropped.
     pub write_timeout: Duration,
@@ -61,7 +70,8 @@ impl ServerConfig {
             max_head: 16 << 10,
             max_headers: 100,
             max_streams: 200,
-            open: false,
+            development: false,
+            unsent_mark: Some(UNSENT_MARK),
             write_timeout: Duration::from_secs(10),
             tls: None,
         }
@@ -137,10 +147,17 @@ impl ServerConfig {
         self
     }
 
-    /// Sets [`Self::open`].
+    /// Sets [`Self::development`].
     #[must_use]
-    pub fn open(mut self, open: bool) -> Self {
-        self.open = open;
+    pub fn development(mut self, development: bool) -> Self {
+        self.development = development;
+        self
+    }
+
+    /// Sets [`Self::unsent_mark`].
+    #[must_use]
+    pub fn unsent_mark(mut self, bytes: Option<NonZeroU32>) -> Self {
+        self.unsent_mark = bytes;
         self
     }
 

@@ -21,7 +21,7 @@ pub(super) struct Connections {
     config: Arc<ServerConfig>,
     /// Turns true when the server drains.
     draining: watch::Receiver<bool>,
-    http: Http,
+    http: Arc<Http>,
     permits: Arc<Permits>,
 }
 
@@ -37,7 +37,7 @@ impl Connections {
             permits: Permits::new(config.max_connections, config.max_connections_per_ip),
             config,
             draining,
-            http,
+            http: Arc::new(http),
         }
     }
 
@@ -63,7 +63,10 @@ impl Connections {
             return self.http.serve(io, peer, permit).await;
         };
         let mut draining = self.draining.clone();
-        let handshake = time::timeout(self.config.head_timeout, tls.accept(io));
+        let handshake = time::timeout(
+            self.config.head_timeout,
+            tls.accept(io, self.config.unsent_mark),
+        );
         let handshake = tokio::select! {
             handshake = handshake => handshake,
             _ = draining.wait_for(|draining| *draining) => return,

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
@@ -14,6 +15,8 @@ use tokio::net::TcpStream;
 use tokio::net::UnixListener;
 #[cfg(unix)]
 use tokio::net::UnixStream;
+
+use crate::transport;
 
 /// Something that connections come from: a TCP or Unix socket that listens, or the embedder's own.
 pub trait Listener: Send + Sync + 'static {
@@ -30,6 +33,18 @@ pub trait Listener: Send + Sync + 'static {
     ///
     /// Dropped before it is done, no connection is lost.
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Io, Option<IpAddr>)>> + Send;
+
+    /// Sets the [unsent mark](crate::server::ServerConfig::unsent_mark) of an accepted connection,
+    /// in bytes. By default there is none: override it where connections are TCP underneath, with
+    /// [`set_unsent_mark`](crate::transport::set_unsent_mark).
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](io::ErrorKind::Unsupported) where there is no such mark, and those of the
+    /// operating system. The connection is served all the same, and counted.
+    fn set_unsent_mark(_io: &Self::Io, _bytes: NonZeroU32) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 impl Listener for TcpListener {
@@ -40,6 +55,10 @@ impl Listener for TcpListener {
         // Messages are small and each is written whole: there is nothing to wait for.
         drop(stream.set_nodelay(true));
         Ok((stream, Some(peer.ip())))
+    }
+
+    fn set_unsent_mark(stream: &TcpStream, bytes: NonZeroU32) -> io::Result<()> {
+        transport::set_unsent_mark(stream, bytes)
     }
 }
 

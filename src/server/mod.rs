@@ -8,8 +8,8 @@
 //! | `GET /` | the page: numbers, and a small client |
 //! | `GET /ws` | WebSocket, speaking [the native protocol](crate::docs::protocol) |
 //! | `GET /sse` | [server-sent events](crate::transport::sse) |
-//! | `POST /sse/{connection_id}/subscribe` | adds channels to a stream |
-//! | `POST /sse/{connection_id}/unsubscribe` | takes a stream off channels |
+//! | `POST /sse/{stream_token}/subscribe` | adds channels to a stream |
+//! | `POST /sse/{stream_token}/unsubscribe` | takes a stream off channels |
 //! | `GET /healthz` | `ok` |
 //! | `GET /api/v1/stats` | the counters of the hub, the transports and the listener |
 //! | `GET /api/v1/channels` | the channels |
@@ -17,9 +17,8 @@
 //! | `POST /api/v1/channels/{channel}/publish` | publishes to a channel |
 //! | `POST /api/v1/broadcast` | sends to all clients |
 //! | `GET /api/v1/clients/slow?n=10` | the clients that keep up worst |
-//! | `GET /api/v1/clients/{id}` | one client: channels, outbox, connection |
-//! | `POST /api/v1/clients/{id}/send` | sends to one client |
-//! | `DELETE /api/v1/clients/{id}` | disconnects one client, with 3503 |
+//! | `GET /api/v1/clients/{client_id}/stats` | one client: channels, outbox, connection |
+//! | `POST /api/v1/clients/{client_id}/send` | sends to one client |
 //!
 //! Errors are problem details (RFC 9457). The API asks for no credentials: listen on loopback, or
 //! put something in front of it that does. Requests of web pages from other hosts are refused,
@@ -30,7 +29,8 @@
 //! When `shutdown` completes, nothing is accepted any more, the [gateway](crate::Gateway) closes
 //! its clients with 1001 over its window, each after what was accepted for it, and requests under
 //! way are answered. Requests that have not ended after [`ServerConfig::drain_timeout`] are
-//! dropped; WebSocket connections that have not are the gateway's, and end by its timeouts.
+//! dropped; WebSocket connections and event streams over HTTP/1.1 that have not are the gateway's,
+//! and end by its timeouts.
 //!
 //! # Who does not get in
 //!
@@ -46,11 +46,11 @@
 //!
 //! A request costs at most [`ServerConfig::max_body`] and [`ServerConfig::max_head`]; a body of up
 //! to 16 KiB is read before anything is made of the request. Once a
-//! connection has become a WebSocket, nothing of HTTP is left of it.
+//! connection has become a WebSocket, nothing of HTTP is left of it; nor while it is a stream of
+//! events over HTTP/1.1.
 
 mod accept;
 mod activity;
-mod api;
 mod body;
 mod claim;
 mod config;
@@ -65,7 +65,6 @@ mod permits;
 mod routes;
 mod serve;
 pub(crate) mod simple;
-mod view;
 
 #[cfg(feature = "tls")]
 mod tls;
@@ -74,7 +73,7 @@ mod tls;
 #[path = "no_tls.rs"]
 mod tls;
 
-pub use self::claim::claimed_user;
+pub use self::claim::trust_query_user;
 pub use self::config::ServerConfig;
 pub use self::listener::Listener;
 pub use self::listener::listen;

@@ -1,6 +1,5 @@
 //! The operations of the layers over HTTP: a route for each row of their table.
 
-use axum::Json;
 use axum::Router;
 use axum::extract::Query;
 use axum::extract::RawPathParams;
@@ -15,33 +14,41 @@ use axum::response::Response;
 use axum::routing::MethodFilter;
 use axum::routing::get;
 use axum::routing::on;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::layers::Actor;
 use crate::layers::UserId;
-use crate::operations::Answer;
-use crate::operations::Call;
-use crate::operations::Caller;
-use crate::operations::Method;
-use crate::operations::Operation;
-use crate::operations::Who;
-use crate::operations::all;
-use crate::operations::document;
+use crate::protocol::Arguments;
+use crate::protocol::Command;
+use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::MOST_FIELDS;
 use crate::protocol::invalid;
-use crate::server::api::bad_path;
 use crate::server::body;
 use crate::server::routes::App;
+use crate::session;
+use crate::session::Caller;
+use crate::session::Origin;
+use crate::session::Reply;
+use crate::session::operations::Kind;
+use crate::session::operations::Method;
+use crate::session::operations::Operation;
+use crate::session::operations::Who;
+use crate::session::operations::all;
+use crate::session::operations::asyncapi;
+use crate::session::operations::openapi;
+use crate::transport::PeerAddress;
 use crate::transport::Problem;
-use crate::transport::fault::no_layers;
 
 type Named = Result<RawPathParams, RawPathParamsRejection>;
 
 /// The routes of all operations, and of the document that describes them.
 pub(super) fn router() -> Router<App> {
     let routes = all().filter(|operation| operation.who != Who::Connection);
-    let router = Router::new().route("/openapi.json", get(openapi));
+    let router = Router::new()
+        .route("/asyncapi.json", get(asyncapi_document))
+        .route("/openapi.json", get(async || document(&openapi())));
     routes.fold(router, |router, operation| {
         let handler =
             async move |State(app): State<App>, path: Named, request: Request| match answer(
@@ -49,15 +56,21 @@ pub(super) fn router() -> Router<App> {
             )
             .await
             {
-                Ok(answer) => respond(&answer),
+                Ok(reply) => respond(&reply),
                 Err(problem) => IntoResponse::into_response(problem),
             };
         router.route(operation.path, on(filter(operation.method), handler))
     })
 }
 
-async fn openapi() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], document())
+pub(super) async fn asyncapi_document() -> impl IntoResponse {
+    document(&asyncapi())
+}
+
+/// The response with a document.
+fn document(document: &Value) -> impl IntoResponse + use<> {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (json, document.to_string())
 }
 
 async fn answer(
@@ -65,35 +78,48 @@ async fn answer(
     operation: &Operation,
     path: Named,
     request: Request,
-) -> Result<Answer, Problem> {
-    let path = path.map_err(bad_path)?;
-    let layers = app.gateway.layers().ok_or_else(no_layers)?;
+) -> Result<Reply, Problem> {
+    let path = path.map_err(|error| Problem::new(ErrorCode::InvalidPath, error))?;
+    let address = request.extensions().get::<PeerAddress>();
+    let address = address.map(|PeerAddress(address)| *address);
     let query = pairs(request.uri())?;
     let in_query = matches!(operation.method, Method::Get | Method::Delete);
-    let mut arguments = body::object(request, app.config.max_body).await?;
+    let (mut arguments, bytes) = body::arguments(operation, request, app.config.max_body).await?;
     let mut actor = Actor::Server;
     for (name, value) in query {
         match &*name {
-            "actor" if operation.who == Who::Anyone => actor = user(&value)?,
-            _ if in_query => arguments.set(&name, &value),
-            _ => {}
+            "actor" => actor = user(&value)?,
+            _ if in_query => set(operation, &mut arguments, &name, value)?,
+            _ => {
+                let why = format!("`{name}` in the query: this takes its arguments in the body");
+                return Err(Fault::new(ErrorCode::InvalidField, why).field(name).into());
+            }
         }
     }
     for (name, value) in &path {
         arguments.set(name, value);
     }
-    let call = Call {
-        layers,
-        caller: Caller::Api(actor),
-        arguments: &arguments,
-    };
-    let mut answered = (operation.run)(&call)?.settled();
-    loop {
-        match answered {
-            Ok(answer) => return Ok(answer),
-            Err(later) => answered = later.await?.settled(),
+    let request = session::Request::from(Command::named(operation.name, arguments)?);
+    let caller = Caller::acting(actor, Origin::Api).from_address(address);
+    Ok(app.gateway.execute_read(caller, request, bytes).await?)
+}
+
+/// Takes an argument out of a query: an object is JSON there, too.
+fn set(
+    operation: &Operation,
+    arguments: &mut Arguments,
+    name: &str,
+    value: String,
+) -> Result<(), Fault> {
+    let known = operation.arguments.iter().find(|known| known.name == name);
+    match known {
+        Some(known) if matches!(known.kind, Kind::Any | Kind::Object) => {
+            let json = RawValue::from_string(value).map_err(|_| invalid(known.name, "JSON"))?;
+            arguments.set_json(name, json);
         }
+        _ => arguments.set(name, &value),
     }
+    Ok(())
 }
 
 fn user(id: &str) -> Result<Actor, Fault> {
@@ -107,20 +133,19 @@ fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     match Query::<Vec<_>>::try_from_uri(uri) {
         Ok(Query(pairs)) if pairs.len() > MOST_FIELDS => {
             let why = format!("more than {MOST_FIELDS} fields in the query");
-            Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_field", why))
+            Err(Problem::new(ErrorCode::InvalidField, why))
         }
         Ok(Query(pairs)) => Ok(pairs),
         Err(error) => Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_field",
+            ErrorCode::InvalidField,
             format!("the query cannot be read: {error}"),
         )),
     }
 }
 
-fn respond(answer: &Answer) -> Response {
-    match answer.json() {
-        Some(json) => Json::<&RawValue>(json).into_response(),
+fn respond(reply: &Reply) -> Response {
+    match reply.to_json() {
+        Some(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     }
 }

@@ -17,8 +17,6 @@ use crate::server::connection::Connections;
 use crate::server::http::Http;
 use crate::server::routes;
 use crate::server::routes::App;
-use crate::time::Clock;
-use crate::time::SystemClock;
 use crate::transport::Gateway;
 
 /// Serves on `listener` until `shutdown` completes, then drains and returns.
@@ -53,7 +51,7 @@ use crate::transport::Gateway;
 /// # Cancel safety
 ///
 /// Dropped early, nothing is accepted any more and requests under way are dropped. WebSocket
-/// connections are the gateway's and go on.
+/// connections and event streams over HTTP/1.1 are the gateway's and go on.
 pub async fn serve(
     listener: impl Listener,
     gateway: impl Into<Gateway>,
@@ -65,11 +63,11 @@ pub async fn serve(
     let (drain, draining) = watch::channel(false);
     let config = Arc::new(config);
     let accepting = Arc::<Accepting>::default();
+    let (listener_stats, mark) = (Arc::downgrade(&accepting), config.unsent_mark);
+    gateway.listens(move || Some(listener_stats.upgrade()?.view(mark)));
     let app = App {
-        accepting: Arc::clone(&accepting),
         config: Arc::clone(&config),
         gateway: gateway.clone(),
-        since: SystemClock::new().now(),
     };
     let http = Http::new(routes::router(app), Arc::clone(&config), draining.clone());
     let connections = Connections::new(accepting, Arc::clone(&config), http, draining.clone());

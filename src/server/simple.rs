@@ -24,6 +24,10 @@ use crate::transport::Gateway;
 /// # }
 /// ```
 ///
+/// # Cancel safety
+///
+/// As [`server::serve`].
+///
 /// # Panics
 ///
 /// Outside a tokio runtime whose time driver is enabled.

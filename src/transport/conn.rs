@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::task::yield_now;
 use tokio::time;
 
 use crate::disconnect::Disconnect;
@@ -15,10 +16,10 @@ use crate::hub::Batch;
 use crate::hub::Closed;
 use crate::hub::ConnectOptions;
 use crate::hub::Outbox;
-use crate::transport::dialogue::Dialogue;
-use crate::transport::dialogue::Replies;
-use crate::transport::dialogue::Rules;
-use crate::transport::fault::refusal;
+use crate::protocol::Push;
+use crate::session::Dialogue;
+use crate::session::Replies;
+use crate::session::fault::refusal;
 use crate::transport::gateway::Gateway;
 use crate::transport::gateway::Registration;
 use crate::transport::stats::Tally;
@@ -90,8 +91,9 @@ impl Gateway {
     ///
     /// # Memory
     ///
-    /// Besides the outbox, at most 256 texts on their way, shared with other clients; and of replies
-    /// 16 that wait for one before them, those and what is on its way 64 KiB each and one reply more.
+    /// Besides the outbox, at most 256 texts on their way, shared with other clients; and of
+    /// replies 16 that wait for one before them, those and what is on its way 64 KiB each and one
+    /// reply more.
     pub fn serve_conn<C: Conn>(
         &self,
         conn: C,
@@ -102,26 +104,20 @@ impl Gateway {
             self.enter(options, Transport::Other, true)
                 .map(|(client, outbox, registration)| {
                     let config = registration.gateway().ws_config();
-                    let rules = Rules {
-                        client_publish: config.client_publish,
-                        max_commands: config.max_commands,
-                        max_refused: config.max_refused,
-                    };
                     let dialogue = Dialogue::new(
-                        registration.gateway(),
+                        registration.gateway().entrance(),
                         client,
-                        rules,
                         registration.session(),
                         false,
                     );
                     let none = Duration::ZERO;
-                    let greeting = dialogue.greeting(config.max_message, none, none);
+                    let greeting = dialogue.greeting(config.max_message, none, none, text);
                     Serving {
                         outbox,
                         dialogue,
                         batch: Batch::new(),
                         waiting: Texts {
-                            frames: VecDeque::from([greeting]),
+                            texts: VecDeque::from([greeting]),
                             owed: 0,
                         },
                         max_message: config.max_message,
@@ -162,19 +158,23 @@ impl<C: Conn> Line<C> {
     }
 }
 
-/// Texts that are sent next, as WebSocket frames. All of them are before the dialogue is polled
+/// Texts that are sent next. All of them are before the dialogue is polled
 /// again.
 #[derive(Default)]
 struct Texts {
-    frames: VecDeque<Bytes>,
+    texts: VecDeque<Bytes>,
     /// Bytes of replies.
     owed: usize,
 }
 
 impl Replies for Texts {
+    fn encode(&mut self, push: Push<'_>) -> Bytes {
+        text(push)
+    }
+
     fn give(&mut self, reply: Bytes) {
         self.owed += reply.len();
-        self.frames.push_back(reply);
+        self.texts.push_back(reply);
     }
 
     fn has_room(&self) -> bool {
@@ -206,7 +206,14 @@ impl Serving {
                 return self.broken(&error);
             }
             match self.wait(line).await {
-                Wake::Received(Ok(Some(text))) => self.take(&text),
+                Wake::Received(Ok(Some(text))) => {
+                    self.take(&text);
+                    if self.dialogue.is_spent() {
+                        // Other tasks have their turn.
+                        yield_now().await;
+                        self.dialogue.begin_turn();
+                    }
+                }
                 Wake::Received(Ok(None)) => return self.ended(&Disconnect::NORMAL),
                 Wake::Received(Err(error)) => return self.broken(&error),
                 Wake::Replied => {}
@@ -231,7 +238,7 @@ impl Serving {
         let replied = future::poll_fn(|cx| {
             dialogue.poll(cx, waiting);
             // Those that wanted no reply make room for commands, too.
-            if waiting.frames.is_empty() && dialogue.is_ready() == is_ready {
+            if waiting.texts.is_empty() && dialogue.is_ready() == is_ready {
                 Poll::Pending
             } else {
                 Poll::Ready(())
@@ -262,22 +269,21 @@ impl Serving {
     fn encode(&mut self) {
         let encoding = Encoding::default();
         for frame in &self.batch {
-            let personal = self.dialogue.personal(frame);
-            let bytes = personal.unwrap_or_else(|| encoding.of(frame).clone());
-            self.waiting.frames.push_back(bytes);
+            let personal = self.dialogue.personal(frame).map(text);
+            let text = personal.unwrap_or_else(|| framing::text_of(encoding.of(frame)));
+            self.waiting.texts.push_back(text);
         }
         self.batch.clear();
         self.dialogue.settle(&mut self.waiting);
     }
 
     async fn write<C: Conn>(&mut self, line: &mut Line<C>) -> io::Result<()> {
-        if self.waiting.frames.is_empty() {
+        if self.waiting.texts.is_empty() {
             return Ok(());
         }
-        let (mut bytes, frames) = (0, self.waiting.frames.len());
+        let (mut bytes, frames) = (0, self.waiting.texts.len());
         self.waiting.owed = 0;
-        while let Some(frame) = self.waiting.frames.pop_front() {
-            let text = framing::text_of(&frame);
+        while let Some(text) = self.waiting.texts.pop_front() {
             bytes += text.len();
             line.send(text).await?;
         }
@@ -294,7 +300,7 @@ impl Serving {
             .gateway()
             .retry_after(self.dialogue.client().id());
         let farewell = Dialogue::farewell(why, retry_after);
-        self.waiting.frames.push_back(farewell);
+        self.waiting.texts.push_back(text(farewell));
         self.registration.closed(why.code());
         if self.write(line).await.is_ok() {
             line.close(why).await;
@@ -304,7 +310,7 @@ impl Serving {
     fn broken(&self, error: &io::Error) {
         let why = match error.kind() {
             io::ErrorKind::TimedOut => Disconnect::WRITE_TIMEOUT,
-            _ => Disconnect::GONE,
+            _ => Disconnect::RECEIVER_DROPPED,
         };
         self.dialogue.client().close(why);
     }
@@ -318,6 +324,11 @@ impl Serving {
         self.registration.counters().add(tally);
         self.registration.totals().add(tally);
     }
+}
+
+/// The text of a push.
+fn text(push: Push<'_>) -> Bytes {
+    framing::text_of(&framing::text(push))
 }
 
 /// How many frames are taken out of the outbox at once.

@@ -14,7 +14,7 @@
 //! peer.send(r#"{"type":"subscribe","channel_id":"news"}"#).await?;
 //! assert!(peer.recv().await.unwrap().contains("\"joined\""));
 //!
-//! let _delivery = gateway.hub().publish("news", Message::text("it works"))?;
+//! gateway.hub().publish("news", Message::text("it works"))?;
 //! assert!(peer.recv().await.unwrap().contains("it works"));
 //!
 //! gateway.hub().close(Disconnect::SHUTDOWN);

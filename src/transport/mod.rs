@@ -1,16 +1,16 @@
 //! Bytes on sockets. tokio starts here.
 
 mod conn;
-mod dialogue;
-pub(crate) mod fault;
+mod flusher;
 mod gateway;
+mod output;
+mod pace;
 mod problem;
-mod rate;
-mod seat;
 #[cfg(feature = "sse")]
 mod service;
-mod session;
+mod spread;
 mod stats;
+mod unsent;
 
 pub mod memory;
 #[cfg(feature = "sse")]
@@ -21,6 +21,7 @@ pub use self::conn::Conn;
 pub use self::gateway::Gateway;
 pub use self::gateway::GatewayBuilder;
 pub use self::gateway::PeerAddress;
+pub use self::gateway::TooManyDialects;
 pub use self::gateway::Unauthenticated;
 pub use self::problem::Problem;
 #[cfg(feature = "sse")]
@@ -29,3 +30,5 @@ pub use self::stats::ConnectionStats;
 pub use self::stats::LatencyStats;
 pub use self::stats::Transport;
 pub use self::stats::TransportStats;
+pub use self::unsent::UNSENT_MARK;
+pub use self::unsent::set_unsent_mark;

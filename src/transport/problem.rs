@@ -14,33 +14,28 @@ use hyper::header;
 use hyper::header::HeaderName;
 use hyper::header::HeaderValue;
 
-use crate::hub::PublishError;
-use crate::hub::SendError;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::ProblemDetails;
-use crate::transport::fault::publish_fault;
 use crate::transport::gateway::Unauthenticated;
-use crate::transport::ws::Refusal;
+use crate::transport::ws::UpgradeError;
 
 /// What was wrong with a request, and the answer to it: a status, a code that programs can go by,
 /// and a text for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    status: StatusCode,
-    code: &'static str,
+    code: ErrorCode,
     detail: Box<str>,
-    field: Option<&'static str>,
+    field: Option<Box<str>>,
     retry_after: Option<Duration>,
     header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 impl Problem {
-    /// A problem of a request.
+    /// A problem of a request; the code decides the status.
     #[must_use]
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Display) -> Self {
+    pub fn new(code: ErrorCode, detail: impl Display) -> Self {
         Self {
-            status,
             code,
             detail: detail.to_string().into(),
             field: None,
@@ -50,12 +45,12 @@ impl Problem {
     }
 
     /// The server goes away: 503, and after how long to come back, each at a moment of its own.
-    pub(crate) fn draining(reconnect_within: Duration) -> Self {
-        let seconds = reconnect_within.as_secs().max(1);
+    pub(crate) fn draining(reconnect_window: Duration) -> Self {
+        let seconds = reconnect_window.as_secs().max(1);
         // The standard library seeds its hash keys from the operating system.
         let after = RandomState::new().hash_one(0_u8) % seconds + 1;
         let why = "the server is going away: come back later, or to another";
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", why);
+        let problem = Self::new(ErrorCode::Draining, why);
         problem.retry_after(Duration::from_secs(after))
     }
 
@@ -76,32 +71,32 @@ impl Problem {
         }
     }
 
-    pub(crate) fn unknown_client() -> Self {
-        let why = "no client has this id";
-        Self::new(StatusCode::NOT_FOUND, "unknown_client", why)
-    }
-
     /// The status of the response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.status
+        StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::BAD_REQUEST)
     }
 
-    /// What programs can go by; it never changes.
+    /// The stable code, for programs.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         self.code
     }
 
     /// The response, of the media type `application/problem+json`.
     #[must_use]
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
-        let title = self.status.canonical_reason().unwrap_or("error");
-        let kind = (self.status.as_u16(), title);
-        let details =
-            ProblemDetails::new(kind, self.code, &self.detail, self.field, self.retry_after);
+        let status = self.status();
+        let kind = (status.as_u16(), title(status));
+        let details = ProblemDetails::new(
+            kind,
+            self.code,
+            &self.detail,
+            self.field.as_deref(),
+            self.retry_after,
+        );
         let mut response = Response::new(Bytes::from(details.to_json()).into());
-        *response.status_mut() = self.status;
+        *response.status_mut() = status;
         let media_type = HeaderValue::from_static(ProblemDetails::MEDIA_TYPE);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, media_type);
@@ -125,58 +120,39 @@ impl Error for Problem {}
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
-        let code = fault.code();
         Self {
-            field: fault.at(),
+            field: fault.at().map(Into::into),
             retry_after: fault.wait(),
-            ..Self::new(status(code), code.as_str(), fault.message())
+            ..Self::new(fault.code(), fault.message())
         }
     }
 }
 
-impl From<PublishError> for Problem {
-    fn from(error: PublishError) -> Self {
-        publish_fault(&error).into()
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
+impl From<UpgradeError> for Problem {
+    fn from(refusal: UpgradeError) -> Self {
         let code = match refusal {
-            Refusal::Origin => "forbidden_origin",
-            Refusal::NotWebSocket => "not_websocket",
-            Refusal::Version => "unsupported_version",
+            UpgradeError::Origin => ErrorCode::ForbiddenOrigin,
+            UpgradeError::NotWebSocket => ErrorCode::NotWebSocket,
+            UpgradeError::Version => ErrorCode::UnsupportedVersion,
         };
         let ours = (
             header::SEC_WEBSOCKET_VERSION,
             HeaderValue::from_static("13"),
         );
         Self {
-            header: (refusal == Refusal::Version).then(|| Box::new(ours)),
-            ..Self::new(refusal.status(), code, refusal)
-        }
-    }
-}
-
-impl From<SendError> for Problem {
-    fn from(error: SendError) -> Self {
-        match &error {
-            SendError::Closed(_) | SendError::UnknownClient(_) => Self::unknown_client(),
-            SendError::Full(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "outbox_full", error),
-            SendError::TooLarge { .. } => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", error)
-            }
+            header: (refusal == UpgradeError::Version).then(|| Box::new(ours)),
+            ..Self::new(code, refusal)
         }
     }
 }
 
 impl From<Unauthenticated> for Problem {
     fn from(error: Unauthenticated) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", error)
+        Self::new(ErrorCode::Unauthenticated, error)
     }
 }
 
-/// The HTTP status of an error on the wire.
-fn status(code: ErrorCode) -> StatusCode {
-    StatusCode::from_u16(code.status()).unwrap_or(StatusCode::BAD_REQUEST)
+/// The name of a status.
+fn title(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("error")
 }

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http_body::Body;
 use hyper::Request;
 use hyper::Response;
-use hyper::StatusCode;
 
+use crate::protocol::ErrorCode;
 use crate::transport::gateway::Gateway;
 use crate::transport::problem::Problem;
 use crate::transport::sse::SseBody;
@@ -23,8 +23,8 @@ use crate::transport::sse::SseBody;
 /// |---|---|
 /// | `GET /ws` | [WebSocket](Gateway::websocket) |
 /// | `GET /sse` | [server-sent events](Gateway::sse) |
-/// | `POST /sse/{connection_id}/subscribe` | [subscribes](Gateway::sse_subscribe) a stream |
-/// | `POST /sse/{connection_id}/unsubscribe` | [unsubscribes](Gateway::sse_unsubscribe) one |
+/// | `POST /sse/{stream_token}/subscribe` | [subscribes](Gateway::sse_subscribe) a stream |
+/// | `POST /sse/{stream_token}/unsubscribe` | [unsubscribes](Gateway::sse_unsubscribe) one |
 ///
 /// Anything else is answered with 404. The connection has to be served with upgrades.
 ///
@@ -76,17 +76,17 @@ impl GatewayService {
                 Err(problem) => problem.into_response(),
             }),
             ["", "sse"] => responded(self.gateway.sse(&request.into_parts().0)),
-            ["", "sse", connection, "subscribe"] => {
-                let (gateway, connection) = (self.gateway.clone(), connection.to_owned());
-                Box::pin(async move { Ok(gateway.sse_subscribe(&connection, request).await) })
+            ["", "sse", token, "subscribe"] => {
+                let (gateway, token) = (self.gateway.clone(), token.to_owned());
+                Box::pin(async move { Ok(gateway.sse_subscribe(&token, request).await) })
             }
-            ["", "sse", connection, "unsubscribe"] => {
-                let (gateway, connection) = (self.gateway.clone(), connection.to_owned());
-                Box::pin(async move { Ok(gateway.sse_unsubscribe(&connection, request).await) })
+            ["", "sse", token, "unsubscribe"] => {
+                let (gateway, token) = (self.gateway.clone(), token.to_owned());
+                Box::pin(async move { Ok(gateway.sse_unsubscribe(&token, request).await) })
             }
             _ => {
                 let why = "nothing is here";
-                let problem = Problem::new(StatusCode::NOT_FOUND, "not_found", why);
+                let problem = Problem::new(ErrorCode::NotFound, why);
                 responded(problem.into_response())
             }
         }

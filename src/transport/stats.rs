@@ -52,8 +52,12 @@ pub struct ConnectionStats {
     pub frames_out: u64,
     /// Writes: system calls, or chunks of an HTTP body.
     pub writes: u64,
-    /// Writes that the peer could not take whole at once.
+    /// Writes after which the socket took no more.
     pub blocked: u64,
+    /// Bytes that the kernel has taken and not sent yet. `None` where that is not known: it is for
+    /// WebSocket and for event streams over HTTP/1.1 of this crate's server, over plain TCP on
+    /// Linux, unless the connection is busy at that moment.
+    pub unsent: Option<u64>,
 }
 
 /// What all connections of one transport have done since the gateway was made.
@@ -74,10 +78,10 @@ pub struct TransportStats {
     pub frames_out: u64,
     /// Writes: system calls, or chunks of an HTTP body.
     pub writes: u64,
-    /// Writes that the peer could not take whole at once.
+    /// Writes after which the socket took no more.
     pub blocked: u64,
-    /// From a client's outbox having something to what was there being written; with server-sent
-    /// events, being handed to the HTTP library.
+    /// From a client's outbox having something to what was there being written; for event streams
+    /// over HTTP/2 or under another server, being handed to the HTTP library.
     pub flush_latency: LatencyStats,
     /// How connections ended: close codes and how often each. 1006 stands for those that ended
     /// without one.
@@ -147,6 +151,7 @@ impl Counters {
             frames_out: read(&self.frames_out),
             writes: read(&self.writes),
             blocked: read(&self.blocked),
+            unsent: None,
         }
     }
 }

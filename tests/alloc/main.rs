@@ -1,15 +1,13 @@
-//! What a publish allocates: the same for ten subscribers and for ten thousand.
+//! What a publish allocates: the same for ten subscribers and for ten thousand. What a client takes
+//! while it is idle, and what remains when a crowd has gone.
 //!
 //! A test binary of its own, because the counting allocator is one for the whole process; and one
 //! test, because the counts are those of all threads.
 
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
-use std::alloc::GlobalAlloc;
-use std::alloc::Layout;
-use std::alloc::System;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+#[path = "../support/counting.rs"]
+mod counting;
 
 use bytes::Bytes;
 use throng::Batch;
@@ -19,6 +17,10 @@ use throng::Hub;
 use throng::Message;
 use throng::Outbox;
 use throng::SlowConsumer;
+
+use self::counting::allocations;
+use self::counting::blocks;
+use self::counting::bytes;
 
 #[test]
 fn a_publish_allocates_the_same_for_any_number_of_subscribers() {
@@ -38,10 +40,10 @@ fn a_publish_allocates_the_same_for_any_number_of_subscribers() {
         SlowConsumer::DropNewest,
         SlowConsumer::KeepLatest,
     ] {
-        let before = bytes();
+        let before = (bytes(), blocks());
         drop(World::new(1_000, policy));
         assert_eq!(
-            bytes(),
+            (bytes(), blocks()),
             before,
             "{policy:?}: bytes live after the hub is gone"
         );
@@ -55,12 +57,61 @@ fn a_publish_allocates_the_same_for_any_number_of_subscribers() {
         }
         drop(world);
         assert_eq!(
-            bytes(),
+            (bytes(), blocks()),
             before,
             "{policy:?}: bytes live after full outboxes are gone"
         );
     }
+
+    an_idle_client_takes_little();
+    of_a_crowd_that_has_gone_little_remains();
 }
+
+/// Of memory that was asked for, with one subscription.
+fn an_idle_client_takes_little() {
+    for (clients, most) in [(1_000, 800), (10_000, 810)] {
+        let before = bytes();
+        let world = World::new(clients, SlowConsumer::DropNewest);
+        let each = (bytes() - before) / clients;
+        println!("{clients} idle clients take {each} bytes each");
+        assert!(
+            each <= most,
+            "{clients} idle clients take {each} bytes each"
+        );
+        drop(world);
+    }
+}
+
+/// For each that stays, what it takes itself, a page at most, which others filled, and the places
+/// that those others had in the table of clients.
+fn of_a_crowd_that_has_gone_little_remains() {
+    const CROWD: usize = 100_000;
+    for every in [64, 63] {
+        let before = bytes();
+        let mut world = World::new(CROWD, SlowConsumer::DropNewest);
+        let crowded = bytes() - before;
+        let mut number = 0;
+        world.outboxes.retain(|_| {
+            number += 1;
+            number % every == 0
+        });
+        world.outboxes.shrink_to_fit();
+        world.channel = world.hub.channel("alloc").expect("the name is valid");
+        let stay = world.outboxes.len();
+        let each = (bytes() - before) / stay;
+        drop(world);
+        assert_eq!(bytes(), before, "and nothing when they have gone too");
+        // Only now: what the harness keeps of the output is counted as well.
+        println!("{stay} of {CROWD} stay: {each} bytes each, of {crowded} in all before");
+        assert!(
+            each <= 1_200 + PAGE + 32 * every,
+            "{stay} of {CROWD} stay: {each} bytes each"
+        );
+    }
+}
+
+/// What the rings of some clients have their lines in together.
+const PAGE: usize = 4096;
 
 /// Allocations per publish with outboxes that are drained, and with outboxes that stay full.
 fn allocations_per_publish(subscribers: usize, policy: SlowConsumer) -> [usize; 2] {
@@ -76,7 +127,8 @@ fn allocations_per_publish(subscribers: usize, policy: SlowConsumer) -> [usize; 
     }
     let drained = allocations() - before;
 
-    world.publish(2 * OUTBOX);
+    // What is kept beside the ring grows to what it needs.
+    world.publish(16 * OUTBOX);
     let before = allocations();
     world.publish(PUBLISHES);
     let full = allocations() - before;
@@ -92,6 +144,7 @@ fn allocations_per_publish(subscribers: usize, policy: SlowConsumer) -> [usize; 
 
 /// A channel and its subscribers.
 struct World {
+    hub: Hub,
     channel: Channel,
     outboxes: Vec<Outbox>,
     batch: Batch,
@@ -112,6 +165,7 @@ impl World {
             outboxes: (0..subscribers).map(connect).collect(),
             channel: hub.channel("alloc").expect("the name is valid"),
             batch: Batch::new(),
+            hub,
         }
     }
 
@@ -139,40 +193,3 @@ const KEY: Bytes = Bytes::from_static(b"key");
 
 /// Enough for a cost that comes only now and then to show.
 const PUBLISHES: usize = 64;
-
-/// The system's allocator, counted.
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-static BYTES: AtomicUsize = AtomicUsize::new(0);
-
-fn allocations() -> usize {
-    // Relaxed: the test has one thread.
-    ALLOCATIONS.load(Ordering::Relaxed)
-}
-
-fn bytes() -> usize {
-    // Relaxed: the test has one thread.
-    BYTES.load(Ordering::Relaxed)
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-// SAFETY: every call goes to `System`, with the arguments it came with.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // Relaxed: a count.
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        BYTES.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // Relaxed: a count.
-        BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `GlobalAlloc::dealloc`.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}

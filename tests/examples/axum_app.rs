@@ -30,7 +30,7 @@ pub(crate) async fn serve(listener: TcpListener, told: impl Future<Output = ()> 
     let app = Router::new()
         .route("/like", post(like))
         .with_state((gateway.clone(), Arc::default()))
-        .nest("/live", throng::axum::router(gateway.clone()));
+        .nest("/live", throng::handlers::router(gateway.clone()));
     let stop = async move {
         told.await;
         gateway.drain().await;

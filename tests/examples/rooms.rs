@@ -31,14 +31,12 @@ pub(crate) fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let (_client, mut outbox, _here) = layers.enter(ConnectOptions::new().user("ada"), "memory")?;
     let ada = Actor::User(UserId::parse("ada")?);
     let room = rooms.create(&ada, RoomOptions::new("Lobby"))?.id;
-    messages
-        .send(&ada, &room, said("is anybody here?"))
-        .wait()?;
+    layers.send(&ada, &room, said("is anybody here?")).wait()?;
 
     let bob = UserId::parse("bob")?;
     rooms.join(&bob, &room, None)?;
     let answer = said("I am").thread(Some(1));
-    messages
+    layers
         .send(&Actor::User(bob.clone()), &room, answer)
         .wait()?;
 

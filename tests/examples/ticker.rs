@@ -22,8 +22,10 @@ const SYMBOLS: [&str; 3] = ["ACME", "GLOBEX", "INITECH"];
 
 /// A thousand rounds of ticks, then what the two clients got.
 pub(crate) fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    // Two places for each symbol: none is lost, and each comes in its turn.
+    let places = 2 * SYMBOLS.len();
     let hub = Hub::builder()
-        .outbox(OutboxLimits::new().messages(8))
+        .outbox(OutboxLimits::new().messages(places))
         .slow_consumer(SlowConsumer::KeepLatest)
         .build()?;
     let (fast, mut fast_outbox) = hub.connect(ConnectOptions::new().user("fast"))?;

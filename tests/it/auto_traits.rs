@@ -22,6 +22,7 @@ use throng::ConnectError;
 use throng::ConnectOptions;
 use throng::Delivery;
 use throng::Disconnect;
+use throng::EncodingSlot;
 use throng::Event;
 use throng::Frame;
 use throng::Gap;
@@ -30,14 +31,15 @@ use throng::HubBuilder;
 use throng::HubEvent;
 use throng::HubStats;
 use throng::Joined;
-use throng::Left;
 use throng::Limits;
 use throng::ManualClock;
 use throng::Member;
 use throng::Message;
 use throng::NotSubscribed;
 use throng::Outbox;
+use throng::OutboxKey;
 use throng::OutboxLimits;
+use throng::OutboxSet;
 use throng::PresenceEvent;
 use throng::PublishError;
 use throng::SendError;
@@ -48,7 +50,7 @@ use throng::SubscribeError;
 use throng::SubscribeOptions;
 use throng::TryRecvError;
 use throng::UnknownClient;
-use throng::Wire;
+use throng::Unsubscribed;
 
 /// Which traits a type has: `Send`, `Sync`, `Unpin`.
 type Traits = (bool, bool, bool);
@@ -134,6 +136,7 @@ fn handles_go_anywhere() {
         HubBuilder: ALL;
         Message: ALL;
         Outbox: ALL;
+        OutboxSet: ALL;
     }
 }
 
@@ -160,17 +163,18 @@ fn words_go_anywhere() {
         HubEvent: ALL;
         HubStats: ALL;
         Joined: ALL;
-        Left: ALL;
+        Unsubscribed: ALL;
         Limits: ALL;
         ManualClock: ALL;
         Member: ALL;
+        OutboxKey: ALL;
         OutboxLimits: ALL;
         PresenceEvent: ALL;
         SlowClient: ALL;
         SlowConsumer: ALL;
         StreamPosition: ALL;
         SubscribeOptions: ALL;
-        Wire: ALL;
+        EncodingSlot: ALL;
     }
 }
 
@@ -199,7 +203,10 @@ fn futures_are_sent_but_not_moved_once_polled() {
     let mut batch = Batch::new();
     let message = Message::static_text("x");
     let options = SubscribeOptions::new();
-    let confirmed = channel.publish_confirmed_except(message.clone(), client.id());
+    let confirmed = channel
+        .prepare(message.clone())
+        .except(client.id())
+        .confirmed();
     // A join may await the authorizer's future, which need not be `Sync`.
     let joining = (true, false, false);
     let waiting = (true, true, false);
@@ -209,7 +216,7 @@ fn futures_are_sent_but_not_moved_once_polled() {
         joining
     );
     assert_eq!(
-        traits!(Probe::of(&channel.publish_confirmed(message))),
+        traits!(Probe::of(&channel.prepare(message).confirmed())),
         waiting
     );
     assert_eq!(traits!(Probe::of(&confirmed)), waiting);

@@ -223,6 +223,91 @@ fn ws_says_why_it_cannot_measure() {
 }
 
 #[test]
+fn ws_measures_several_windows_over_the_same_connections() {
+    let server = Throng::start(&[]);
+    let url = format!("ws://{}/ws", server.address);
+    let pid = server.id().to_string();
+    let (server_is, windows) = (["--url", &url, "--pid", &pid], ["--window", "1,2"]);
+    let short = [
+        "ws",
+        "--clients",
+        "20",
+        "--seconds",
+        "0.1",
+        "--warm-up",
+        "0",
+    ];
+    let output = bench(&[&short[..], &server_is[..], &windows[..], &["--json"]].concat());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let reports: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(reports.len(), 2, "{text}");
+    let mut messages = 0;
+    for (report, window) in reports.iter().zip([1, 2]) {
+        let number = |name: &str| report[name].as_u64().unwrap();
+        assert_eq!((number("window"), number("missing")), (window, 0), "{text}");
+        assert_eq!(number("expected"), number("messages") * 20, "{text}");
+        assert!(report["server"]["user_ns_per_delivery"].is_number());
+        assert_eq!(report["environment"]["profile"], "debug");
+        messages += number("messages");
+    }
+    let stats = server.stats_until(|stats| stats["clients"] == 0);
+    assert_eq!(stats["published"], messages, "{stats}");
+    assert_eq!(
+        stats["connected"], 22,
+        "20 clients, a publisher for each window"
+    );
+}
+
+#[test]
+fn env_is_one_line_and_the_same_as_json() {
+    let json = report(&["env", "--json"]);
+    let text = String::from_utf8(bench(&["env"]).stdout).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(json["cores"].as_u64() > Some(0), "{json}");
+    assert!(json["atomic_ns"].as_f64() > Some(0.0), "{json}");
+    assert!(text.contains("; one uncontended atomic "), "{text}");
+    for field in ["cpu", "kernel", "profile", "rustc", "version"] {
+        let value = json[field].as_str().unwrap();
+        assert!(!value.is_empty() && text.contains(value), "{field}: {text}");
+    }
+    for cache in json["caches"].as_array().unwrap() {
+        assert!(text.contains(cache.as_str().unwrap()), "{text}");
+    }
+}
+
+#[test]
+fn too_many_connections_name_the_option_for_more() {
+    let server = Throng::start(&["--max-anonymous", "1"]);
+    let _the_only_one = server.ws();
+    let url = format!("ws://{}/ws", server.address);
+    for arguments in [&["ws"][..], &["recovery"]] {
+        let output = bench(&[arguments, &["--url", &url, "--clients", "1"]].concat());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{errors}");
+        assert!(errors.contains("closed with 3504: "), "{errors}");
+        assert!(errors.contains("--max-anonymous 0"), "{errors}");
+    }
+}
+
+#[test]
+fn recovery_without_a_history_says_so_at_once() {
+    let server = Throng::start(&[]);
+    let url = format!("ws://{}/ws", server.address);
+    // Nobody waits so long.
+    let more = ["--url", &url, "--clients", "3", "--patience", "86400"];
+    let output = bench(&[&["recovery"], &more[..]].concat());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{errors}");
+    assert!(
+        errors.contains("no history of `bench.0`") && errors.contains("--history 'bench.*'"),
+        "{errors}"
+    );
+}
+
+#[test]
 fn recovery_brings_back_all_that_was_missed() {
     let server = Throng::start(&["--history", "bench.*"]);
     let pid = server.id().to_string();
@@ -313,7 +398,10 @@ fn bad_values_are_refused_with_their_bounds() {
 fn table_makes_rows_of_contenders_and_ratios() {
     let criterion = measured("print");
     let output = bench(&["table", "--dir", criterion.to_str().unwrap()]);
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), TABLE);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let measured = printed.strip_prefix(TABLE).unwrap();
+    assert!(measured.starts_with("\nMeasured on "), "{printed}");
+    assert!(measured.contains(", profile bench, rustc "), "{printed}");
 }
 
 #[test]
@@ -328,7 +416,11 @@ fn table_writes_between_the_markers() {
         let output = bench(&[&arguments[..], &[readme.to_str().unwrap()]].concat());
         assert!(output.status.success(), "{output:?}");
         let written = fs::read_to_string(&readme).unwrap();
-        assert_eq!(written, around(&format!("\n\n{TABLE}\n")));
+        let measured = written
+            .lines()
+            .find(|line| line.starts_with("Measured on "));
+        let table = format!("\n\n{TABLE}\n{}\n\n", measured.unwrap());
+        assert_eq!(written, around(&table));
     }
 }
 

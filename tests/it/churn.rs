@@ -142,7 +142,8 @@ impl Crowd {
         probe.close();
     }
 
-    /// Waits until the server knows exactly so many clients, and holds no more files than they need.
+    /// Waits until the server knows exactly so many clients, and holds no more files than they
+    /// need.
     fn settled(&self, clients: usize) {
         self.throng.stats_until(|stats| {
             stats["clients"] == clients
@@ -213,6 +214,6 @@ const AT_ONCE: usize = 256;
 /// Files that this process and the server need beside the clients'; tests run side by side.
 const OTHER_FILES: usize = 2_500;
 
-/// What memory may grow from the first plateau to the last, in bytes: a quarter of a KiB for each of
-/// those that came meanwhile.
+/// What memory may grow from the first plateau to the last, in bytes: a quarter of a KiB for each
+/// of those that came meanwhile.
 const GROWTH: u64 = 4 << 20;

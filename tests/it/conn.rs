@@ -93,6 +93,20 @@ async fn a_client_speaks_the_protocol() {
 }
 
 #[tokio::test]
+async fn a_client_gives_its_message_a_lifetime() {
+    let gateway = Gateway::new(Hub::new());
+    let (subscriber, mut outbox) = gateway.hub().connect(ConnectOptions::new()).unwrap();
+    subscriber.subscribe("news").await.unwrap();
+    let (mut peer, _serving) = client(&gateway).await;
+    let command =
+        json!({"type": "publish", "channel_id": "news", "data": 7, "expires_in_ms": 60_000});
+    peer.send(command.to_string()).await.unwrap();
+    let frame = outbox.recv().await.unwrap();
+    let lifetime = frame.message().unwrap().lifetime();
+    assert_eq!(lifetime, Some(Duration::from_secs(60)));
+}
+
+#[tokio::test]
 async fn what_was_accepted_comes_before_the_close() {
     let gateway = Gateway::new(Hub::new());
     let (mut peer, serving) = client(&gateway).await;
@@ -211,7 +225,7 @@ async fn what_breaks_is_dropped() {
 async fn draining_closes_a_few_at_a_time() {
     let gateway = Gateway::builder(Hub::new())
         .drain_window(Duration::from_secs(1))
-        .reconnect_within(Duration::from_secs(8))
+        .reconnect_window(Duration::from_secs(8))
         .build();
     let mut reading = JoinSet::new();
     for _ in 0..40 {

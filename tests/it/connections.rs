@@ -21,7 +21,7 @@ use throng::Hub;
 use throng::Message;
 use throng::OutboxLimits;
 use throng::transport::Transport;
-use throng::transport::ws::Accepted;
+use throng::transport::ws::Negotiated;
 use tokio::io::DuplexStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -43,7 +43,7 @@ struct Peer {
 impl Peer {
     async fn join(gateway: &Gateway, options: ConnectOptions) -> Self {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
-        let serving = gateway.serve_ws(ours, &[], Accepted::default(), options);
+        let serving = gateway.serve_ws(ours, &[], Negotiated::default(), options);
         let mut peer = Self {
             socket: WebSocketStream::from_raw_socket(theirs, Role::Client, None).await,
             id: ClientId::new(0),
@@ -223,7 +223,7 @@ async fn a_dropped_connection_leaves_nothing_behind() {
 async fn who_is_drained_learns_why_and_when_to_come_back() {
     let gateway = Gateway::builder(Hub::new())
         .drain_window(Duration::ZERO)
-        .reconnect_within(Duration::from_secs(8))
+        .reconnect_window(Duration::from_secs(8))
         .build();
     let mut peer = Peer::join(&gateway, ConnectOptions::new()).await;
     publish(&gateway, Message::text("1"));
@@ -252,7 +252,7 @@ async fn who_is_drained_learns_why_and_when_to_come_back() {
     let late = gateway.serve_ws(
         tokio::io::duplex(64).0,
         &[],
-        Accepted::default(),
+        Negotiated::default(),
         ConnectOptions::new(),
     );
     drop(late);

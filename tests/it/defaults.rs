@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// The options whose defaults the reference system documents, and those beside them that our own
 /// documents name.
-const DOCUMENTED: [(&str, &str); 18] = [
+const DOCUMENTED: [(&str, &str); 20] = [
     ("--max-connections-per-user", "5"),
     ("--max-rooms-per-user", "50"),
     ("--max-channels-per-user", "100"),
@@ -14,16 +14,18 @@ const DOCUMENTED: [(&str, &str); 18] = [
     ("--typing-timeout", "3000"),
     ("--max-typing", "10"),
     ("--session-ttl", "30000"),
-    ("--keep-days", "30"),
-    ("--keep-per-room", "100000"),
+    ("--retention-days", "30"),
+    ("--retention-messages", "100000"),
     ("--outbox-messages", "64"),
     ("--outbox-bytes", "1048576"),
+    ("--gap-keys", "0"),
     ("--slow-consumer", "drop-newest"),
     ("--max-subscriptions", "256"),
     ("--sse-retry", "3000"),
     ("--sse-heartbeat", "15000"),
     ("--sse-max-channels", "64"),
     ("--max-history-bytes", "268435456"),
+    ("--unsent-mark", "16384"),
 ];
 
 #[test]

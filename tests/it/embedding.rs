@@ -29,6 +29,8 @@ use throng::ConnectOptions;
 use throng::Gateway;
 use throng::Hub;
 use throng::Message;
+use throng::OutboxLimits;
+use throng::SlowConsumer;
 use throng::transport::Transport;
 use throng::transport::Unauthenticated;
 use tokio::io::AsyncRead;
@@ -148,7 +150,10 @@ async fn assert_serves<A: Stream, B: Stream>(ours: A, theirs: B) {
     let mut socket = join(theirs, "ws://x/ws", "news").await;
     let large = "x".repeat(1 << 19);
     for text in ["small", &large, "last"] {
-        let delivery = gateway.hub().publish("news", Message::text(text)).unwrap();
+        let delivery = gateway
+            .hub()
+            .publish("news", Message::text(text.to_owned()))
+            .unwrap();
         assert_eq!(delivery.delivered(), 1);
     }
     for text in ["small", &large, "last"] {
@@ -205,13 +210,13 @@ async fn one_service_serves_events_and_what_goes_with_them() {
     serve(&gateway, ours);
     let mut events = ask(theirs, get("/sse?channels=a")).await.into_body();
     let connected = event_with(&mut events, "\n\n").await;
-    let connection = connected.split("\"connection_id\":\"").nth(1).unwrap();
-    let connection = connection.split('"').next().unwrap();
+    let token = connected.split("\"stream_token\":\"").nth(1).unwrap();
+    let token = token.split('"').next().unwrap();
 
     for (what, subscribers) in [("subscribe", 1), ("unsubscribe", 0)] {
         let (ours, theirs) = tokio::io::duplex(4096);
         serve(&gateway, ours);
-        let request = Request::post(format!("/sse/{connection}/{what}"))
+        let request = Request::post(format!("/sse/{token}/{what}"))
             .header("host", "x")
             .header("content-type", "application/json")
             .body(Full::<Bytes>::from(r#"{"channels":["b"]}"#))
@@ -324,4 +329,73 @@ async fn it_is_a_service_of_tower() {
         .unwrap();
     let response = Service::call(&mut service, request).await.unwrap();
     assert_eq!(response.status(), 404);
+}
+
+/// Publishes while the server's task does not run, so that the outbox is all the room there is.
+async fn joined_both(hub: &Hub, keys: usize) -> WebSocketStream<TcpStream> {
+    let gateway = Gateway::builder(hub.clone()).gap_keys(keys).build();
+    let (ours, theirs) = tcp_pair().await;
+    serve(&gateway, ours);
+    let mut socket = join(theirs, "ws://x/ws", "ticks").await;
+    let subscribe = json!({"type": "subscribe", "channel_id": "strict"});
+    socket.send(subscribe.to_string().into()).await.unwrap();
+    assert_eq!(push(&mut socket).await["type"], "joined");
+    socket
+}
+
+fn small_hub() -> Hub {
+    let limits = OutboxLimits::new().messages(16);
+    Hub::builder().outbox(limits).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_strict_channel_has_no_hole_beside_one_that_conflates() {
+    let hub = small_hub();
+    let strict = hub.channel("strict").unwrap();
+    strict.set_slow_consumer(Some(SlowConsumer::DISCONNECT));
+    let ticks = hub.channel("ticks").unwrap();
+    ticks.set_slow_consumer(Some(SlowConsumer::KeepLatest));
+    let mut socket = joined_both(&hub, 0).await;
+    for _ in 0..10 {
+        let _delivery = strict.publish(Message::static_text("strict")).unwrap();
+    }
+    for number in 0..100 {
+        let tick = Message::static_text("tick").key((number % 10).to_string());
+        let _delivery = ticks.publish(tick).unwrap();
+    }
+    let last = strict.publish(Message::static_text("strict")).unwrap();
+    assert_eq!(last.disconnected(), 1);
+    let mut received = 0;
+    while let Some(Ok(WsMessage::Text(text))) = socket.next().await {
+        let push: Value = serde_json::from_str(&text).unwrap();
+        if push["channel_id"] == "strict" && push["type"] == "message" {
+            received += 1;
+            assert_eq!(push["offset"], received, "no hole");
+        }
+    }
+    assert_eq!(received, 10, "all but the one that closed it");
+}
+
+#[tokio::test]
+async fn a_gap_lists_the_keys_that_were_lost() {
+    let hub = small_hub();
+    let mut socket = joined_both(&hub, 3).await;
+    for number in 0..16 {
+        let message = Message::static_text("fits").key(format!("{number}"));
+        let _delivery = hub.publish("ticks", message).unwrap();
+    }
+    for key in [&b"text"[..], b"\xff\xfe", b"three", b"four"] {
+        let message = Message::static_text("lost").key(Bytes::copy_from_slice(key));
+        assert_eq!(hub.publish("ticks", message).unwrap().dropped(), 1);
+    }
+    let gap = push(&mut socket).await;
+    assert_eq!(
+        (&gap["type"], &gap["data"]["missed"]),
+        (&json!("gap"), &json!(4))
+    );
+    let keys = json!(["text", {"base64": "//4="}, "three"]);
+    assert_eq!(
+        (&gap["data"]["keys"], &gap["data"]["more"]),
+        (&keys, &json!(true))
+    );
 }

@@ -37,6 +37,11 @@ fn a_name_that_leads_nowhere_is_missed() {
     assert!(!exists("tests/it/rooms", "f99_…"));
     assert!(!exists("tests/it/rooms", "rooms_rea"), "a word is whole");
     assert!(!exists("tests/it/no_such_file", "f1_…"));
+    assert_eq!(
+        test("prove::a_ticker_…"),
+        Some(("tests/prove".into(), "a_ticker_…".into()))
+    );
+    assert!(exists("tests/prove", "a_ticker_…"));
 }
 
 /// The module and the beginning of the name of a test, if this is one.
@@ -49,7 +54,12 @@ fn test(text: &str) -> Option<(String, String)> {
     if !is_path(path) || !is_path(name.trim_end_matches('…')) || path == "it" {
         return None;
     }
-    let module = format!("tests/it/{}", path.replace("::", "/"));
+    // One that has a binary of its own is named with it.
+    let folder = match path {
+        "prove" => "tests",
+        _ => "tests/it",
+    };
+    let module = format!("{folder}/{}", path.replace("::", "/"));
     Some((module, name.to_owned()))
 }
 
@@ -63,7 +73,7 @@ fn exists(module: &str, name: &str) -> bool {
         let mut names = kinds.flat_map(|kind| ends.iter().map(move |end| (kind, end)));
         names.any(|(kind, end)| source.contains(&format!("\n{kind} {begins}{end}")))
     };
-    [".rs", "/mod.rs"].iter().any(|end| {
+    [".rs", "/mod.rs", "/main.rs"].iter().any(|end| {
         let source = fs::read_to_string(file(&format!("{module}{end}")));
         source.is_ok_and(is_there)
     })

@@ -1,7 +1,5 @@
 //! What comparing the hub with the model, and reading it again, has found, each in few steps.
 
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
@@ -91,7 +89,12 @@ fn the_high_water_mark_knows_what_was_evicted() {
     for _ in 0..5 {
         let _delivery = hub.publish("a", Message::text("x").key("k")).unwrap();
     }
-    assert_eq!(drain(&mut outbox).len(), 1);
+    // A superseded message arrives if there was room for it, and never after its successor.
+    let offsets: Vec<_> = drain(&mut outbox).iter().map(Frame::offset).collect();
+    assert!(
+        offsets.is_sorted() && offsets.last() == Some(&5),
+        "{offsets:?}"
+    );
     assert_eq!(client.stats().high_water, 4);
 }
 
@@ -128,7 +131,8 @@ fn a_gap_stays_in_one_life_of_the_channel() {
             _ => None,
         })
         .collect();
-    assert_eq!(gaps, [(1, 3, 3), (1, 1, 1)]);
+    // Of the life that the client has left it is not told.
+    assert_eq!(gaps, [(1, 1, 1)]);
 }
 
 #[test]
@@ -246,16 +250,16 @@ fn a_logger_that_panics_leaves_no_ghost() {
     let hub = Hub::builder()
         .slow_consumer(SlowConsumer::DISCONNECT)
         .outbox(OutboxLimits::new().messages(1))
-        .logger(|event: &HubEvent| assert!(!matches!(event, HubEvent::Disconnected { .. })))
+        .on_event(|event: &HubEvent| assert!(!matches!(event, HubEvent::SlowDisconnected { .. })))
         .build()
         .unwrap();
     let (client, _outbox) = hub.connect(ConnectOptions::new()).unwrap();
     client.subscribe_blocking("a").unwrap();
     client.subscribe_blocking("b").unwrap();
     let _first = hub.publish("a", Message::static_text("fits")).unwrap();
-    let second = || hub.publish("a", Message::static_text("does not"));
-    assert!(catch_unwind(AssertUnwindSafe(second)).is_err());
-    assert_eq!(hub.client_count(), 0);
+    let second = hub.publish("a", Message::static_text("does not")).unwrap();
+    assert_eq!(second.disconnected(), 1);
+    assert_eq!((hub.client_count(), hub.stats().panics), (0, 1));
     assert_eq!(hub.subscriber_count("b"), 0);
 }
 
@@ -271,8 +275,8 @@ fn a_hook_that_panics_leaves_no_ghost_elsewhere() {
     for channel in ["presence-a", "presence-b", "presence-c"] {
         client.subscribe_blocking(channel).unwrap();
     }
-    assert!(catch_unwind(AssertUnwindSafe(|| drop(outbox))).is_err());
-    assert_eq!(hub.client_count(), 0);
+    drop(outbox);
+    assert_eq!((hub.client_count(), hub.stats().panics), (0, 3));
     assert!(hub.client(client.id()).is_none());
     for channel in ["presence-a", "presence-b", "presence-c"] {
         assert!(hub.presence(channel).is_empty(), "{channel}");

@@ -1,12 +1,10 @@
 //! The hub as a whole: its limits, its settings, its tables, its end.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::thread;
 
 use bytes::Bytes;
-use throng::Advice;
 use throng::AuthRequest;
 use throng::Authorization;
 use throng::ChannelError;
@@ -24,6 +22,7 @@ use throng::Message;
 use throng::Outbox;
 use throng::OutboxLimits;
 use throng::PublishError;
+use throng::ReconnectAdvice;
 use throng::SendError;
 use throng::SlowConsumer;
 use throng::SubscribeError;
@@ -120,10 +119,11 @@ fn max_channel_name_is_enforced() {
 #[test]
 fn a_name_is_not_empty_and_has_no_control_characters() {
     let hub = Hub::new();
+    let control = |at, character| InvalidName::ControlCharacter { at, character };
     for (name, why) in [
         ("", InvalidName::Empty),
-        ("a\nb", InvalidName::ControlCharacter { at: 1 }),
-        ("é\u{7f}", InvalidName::ControlCharacter { at: 2 }),
+        ("a\nb", control(1, '\n')),
+        ("é\u{7f}", control(2, '\u{7f}')),
     ] {
         assert_eq!(hub.channel(name).map(drop), Err(ChannelError::Name(why)));
     }
@@ -142,7 +142,10 @@ fn max_payload_is_enforced() {
     };
     let refusals = [
         channel.publish(message.clone()),
-        channel.publish_except(message.clone(), ClientId::new(0)),
+        channel
+            .prepare(message.clone())
+            .except(ClientId::new(0))
+            .publish(),
         hub.publish("c", message.clone()),
         hub.publish("not there", message.clone()),
         hub.broadcast(message.clone()),
@@ -160,7 +163,7 @@ fn max_payload_is_enforced() {
     assert!(drain(&mut outbox).is_empty());
     assert_eq!(
         large.to_string(),
-        "payload of 5 bytes, at most 4 are allowed"
+        "payload has 5 bytes, at most 4 are allowed (Limits::max_payload)"
     );
     publish(&hub, "c", "1234");
     assert_eq!(texts(&mut outbox), ["1234"]);
@@ -225,8 +228,8 @@ fn max_backlog_is_enforced_and_gives_the_message_back() {
         let publish = |number: u64| own.publish(Message::text(number.to_string()));
         (0..5).map(publish).collect::<Vec<_>>()
     });
-    for handed_over in &results[..3] {
-        assert!(handed_over.as_ref().unwrap().is_handed_over());
+    for deferred in &results[..3] {
+        assert!(deferred.as_ref().unwrap().is_deferred());
     }
     for (number, refused) in (3..).zip(&results[3..]) {
         let message = Message::text(number.to_string());
@@ -237,7 +240,7 @@ fn max_backlog_is_enforced_and_gives_the_message_back() {
         !channel
             .publish(Message::static_text("x"))
             .unwrap()
-            .is_handed_over()
+            .is_deferred()
     );
 }
 
@@ -249,55 +252,56 @@ fn settings_out_of_range_are_named() {
     let cases: [(HubBuilder, &str); 13] = [
         (
             Hub::builder().shards(0),
-            "shards is 0, allowed are 1 to 65536",
+            "shards is 0, 1 to 65536 are allowed",
         ),
         (
             Hub::builder().shards(65_537),
-            "shards is 65537, allowed are 1 to 65536",
+            "shards is 65537, 1 to 65536 are allowed",
         ),
         (
             of_limits(Limits::new().backlog(0)),
-            "Limits::max_backlog is 0, allowed are 1 to 18446744073709551615",
+            "Limits::max_backlog is 0, 1 to 18446744073709551615 are allowed",
         ),
         (
             of_limits(Limits::new().channel_name(0)),
-            "Limits::max_channel_name is 0, allowed are 1 to 65535",
+            "Limits::max_channel_name is 0, 1 to 65535 are allowed",
         ),
         (
             of_limits(Limits::new().channel_name(65_536)),
-            "Limits::max_channel_name is 65536, allowed are 1 to 65535",
+            "Limits::max_channel_name is 65536, 1 to 65535 are allowed",
         ),
         (
             of_limits(Limits::new().channels(0)),
-            "Limits::max_channels is 0, allowed are 1 to 18446744073709551615",
+            "Limits::max_channels is 0, 1 to 18446744073709551615 are allowed",
         ),
         (
             of_limits(Limits::new().clients(0)),
-            "Limits::max_clients is 0, allowed are 1 to 18446744073709551615",
+            "Limits::max_clients is 0, 1 to 18446744073709551615 are allowed",
         ),
         (
             of_limits(Limits::new().members(0)),
-            "Limits::max_members is 0, allowed are 1 to 18446744073709551615",
+            "Limits::max_members is 0, 1 to 18446744073709551615 are allowed",
         ),
         (
             of_limits(Limits::new().member_id(0)),
-            "Limits::max_member_id is 0, allowed are 1 to 18446744073709551615",
+            "Limits::max_member_id is 0, 1 to 18446744073709551615 are allowed",
         ),
         (
             of_limits(Limits::new().subscriptions(0)),
-            "Limits::max_subscriptions is 0, allowed are 1 to 18446744073709551615",
+            "Limits::max_subscriptions is 0, 1 to 18446744073709551615 are allowed",
         ),
         (
             of_outbox(holding(0)),
-            "OutboxLimits::max_messages is 0, allowed are 1 to 1048576",
+            "OutboxLimits::max_messages is 0, 1 to 1048576 are allowed",
         ),
         (
             of_outbox(OutboxLimits::new().bytes(0)).limits(tight),
-            "OutboxLimits::max_bytes is 0, allowed are 1 to 17179869184",
+            "OutboxLimits::max_bytes is 0, 1 to 17179869184 are allowed",
         ),
         (
             of_outbox(OutboxLimits::new().bytes(9)),
-            "Limits::max_payload is 1048576, which exceeds OutboxLimits::max_bytes, 9",
+            "OutboxLimits::max_bytes is 9, at least Limits::max_payload (1048576) is required: \
+             raise OutboxLimits::max_bytes or lower Limits::max_payload",
         ),
     ];
     for (builder, text) in cases {
@@ -311,10 +315,10 @@ fn the_limits_of_one_outbox_are_checked_too() {
     let options = ConnectOptions::new().outbox(OutboxLimits::new().bytes(99));
     let error = hub.connect(options).map(drop).unwrap_err();
     assert!(matches!(error, ConnectError::Outbox(_)), "{error:?}");
-    let source = error.source().unwrap().to_string();
     assert_eq!(
-        source,
-        "Limits::max_payload is 100, which exceeds OutboxLimits::max_bytes, 99"
+        error.to_string(),
+        "outbox limits of the client: OutboxLimits::max_bytes is 99, at least Limits::max_payload \
+         (100) is required: raise OutboxLimits::max_bytes or lower Limits::max_payload"
     );
     assert_eq!(hub.client_count(), 0);
 }
@@ -386,14 +390,16 @@ fn every_client_gets_the_same_frame() {
     let (_b, mut b) = join(&hub, "c");
     publish(&hub, "c", "one copy");
     let (one, other) = (a.try_recv().unwrap(), b.try_recv().unwrap());
-    assert!(one.is(&other));
-    let wire = throng::Wire::new(3);
+    assert!(one.ptr_eq(&other));
+    let wire = throng::EncodingSlot::custom(3);
     let made = one
         .encoded(wire, |frame| frame.payload().slice(..3))
         .clone();
     let again = other.encoded(wire, |_| unreachable!("made once for all"));
     assert_eq!((&made, made.as_ptr()), (again, again.as_ptr()));
-    let elsewhere = other.encoded(throng::Wire::new(0), |_| Bytes::from_static(b"another"));
+    let elsewhere = other.encoded(throng::EncodingSlot::custom(0), |_| {
+        Bytes::from_static(b"another")
+    });
     assert_eq!(elsewhere, "another");
 }
 
@@ -411,23 +417,31 @@ fn disconnect_ends_one_client() {
 #[test]
 fn the_code_of_a_close_says_whether_to_come_back() {
     for (why, code, advice) in [
-        (Disconnect::CLOSED, 3000, Advice::Reconnect),
-        (Disconnect::SHUTDOWN, 3001, Advice::Reconnect),
-        (Disconnect::SLOW, 3008, Advice::Reconnect),
-        (Disconnect::CONTROL_OVERFLOW, 3020, Advice::Reconnect),
-        (Disconnect::GONE, 3021, Advice::Reconnect),
-        (Disconnect::BAD_REQUEST, 3501, Advice::StayAway),
-        (Disconnect::RESUMED, 3502, Advice::StayAway),
-        (Disconnect::KICKED, 3503, Advice::StayAway),
+        (Disconnect::CLOSED, 3000, ReconnectAdvice::Reconnect),
+        (Disconnect::SHUTDOWN, 3001, ReconnectAdvice::Reconnect),
+        (Disconnect::SLOW, 3008, ReconnectAdvice::Reconnect),
+        (
+            Disconnect::CONTROL_OVERFLOW,
+            3020,
+            ReconnectAdvice::Reconnect,
+        ),
+        (
+            Disconnect::RECEIVER_DROPPED,
+            3021,
+            ReconnectAdvice::Reconnect,
+        ),
+        (Disconnect::BAD_REQUEST, 3501, ReconnectAdvice::StayAway),
+        (Disconnect::RESUMED, 3502, ReconnectAdvice::StayAway),
+        (Disconnect::KICKED, 3503, ReconnectAdvice::StayAway),
         (
             Disconnect::new(4499, "passing").unwrap(),
             4499,
-            Advice::Reconnect,
+            ReconnectAdvice::Reconnect,
         ),
         (
             Disconnect::new(4500, "final").unwrap(),
             4500,
-            Advice::StayAway,
+            ReconnectAdvice::StayAway,
         ),
     ] {
         assert_eq!((why.code(), why.advice()), (code, advice), "{why}");

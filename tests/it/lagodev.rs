@@ -7,7 +7,7 @@
 //! | `Hub.Add` | `Hub::connect` | `hub_add` |
 //! | `Hub.Broadcast` | `Hub::publish`, `Channel::publish` | `hub_broadcast` |
 //! | `Hub.BroadcastBinary` | `Message::binary` | `hub_broadcast_binary` |
-//! | `Hub.BroadcastExcept` | `Hub::publish_except` | `hub_broadcast_except` |
+//! | `Hub.BroadcastExcept` | `Hub::prepare`, `Publish::except` | `hub_broadcast_except` |
 //! | `Hub.ChannelCount` | `Hub::subscriber_count` | `hub_channel_count` |
 //! | `Hub.Close` | `Hub::close`, with a reason | `hub_close` |
 //! | `Hub.Count` | `Hub::client_count` | `hub_count` |
@@ -25,7 +25,7 @@
 //! | `AuthorizerFunc` | any closure | `authorizer_func` |
 //! | `AuthRequest` | `AuthRequest`, with the user as well | `auth_request` |
 //! | `AuthResult` | `Authorization`, which may answer later | `auth_result` |
-//! | `WithLogger` | `HubBuilder::logger`, with events instead of lines | `with_logger` |
+//! | `WithLogger` | `HubBuilder::on_event`, with events instead of lines | `with_logger` |
 //! | `WithOutbox` | `HubBuilder::outbox`, in messages and bytes | `with_outbox` |
 //! | `WithSlowConsumerPolicy`, `DropMessage` | `SlowConsumer::DropNewest`, the default | `drop_message` |
 //! | `DisconnectClient` | `SlowConsumer::DISCONNECT` | `disconnect_client` |
@@ -148,13 +148,19 @@ fn hub_broadcast_except() {
     let (sender, mut own) = join(&hub, "chat");
     let (_other, mut other) = join(&hub, "chat");
     let message = Message::text("hello, others");
-    let delivery = hub.publish_except("chat", message, sender.id()).unwrap();
+    let delivery = hub
+        .prepare("chat", message)
+        .except(sender.id())
+        .publish()
+        .unwrap();
     assert_eq!(delivery.addressed(), 1);
     assert!(texts(&mut own).is_empty());
     assert_eq!(texts(&mut other), ["hello, others"]);
     let message = Message::text("nobody is left out");
     let delivery = hub
-        .publish_except("chat", message, ClientId::new(0))
+        .prepare("chat", message)
+        .except(ClientId::new(0))
+        .publish()
         .unwrap();
     assert_eq!(delivery.delivered(), 2);
 }
@@ -340,7 +346,7 @@ fn client_serve() {
     left.sort_by(|one, other| one.0.cmp(&other.0));
     let ada = |channel: &str| (channel.to_owned(), "ada".to_owned(), PresenceChange::Left);
     assert_eq!(left, [ada("presence-a"), ada("presence-b")]);
-    assert_eq!(client.close_reason(), Some(&Disconnect::GONE));
+    assert_eq!(client.close_reason(), Some(&Disconnect::RECEIVER_DROPPED));
     assert_eq!(hub.client_count(), 0);
     assert_eq!(hub.channel_count(), 0);
 }
@@ -462,13 +468,13 @@ fn with_logger() {
     let hub = built(
         Hub::builder()
             .outbox(OutboxLimits::new().messages(2))
-            .logger(move |event| lines.lock().unwrap().push(event.clone())),
+            .on_event(move |event| lines.lock().unwrap().push(event.clone())),
     );
     let (client, mut outbox) = join(&hub, "orders");
     let take = || std::mem::take(&mut *log.lock().unwrap());
     client.subscribe_blocking("private-orders").unwrap_err();
     let [
-        HubEvent::Denied {
+        HubEvent::JoinDenied {
             client: who,
             channel,
             ..
@@ -480,7 +486,7 @@ fn with_logger() {
     assert_eq!((*who, channel.as_str()), (client.id(), "private-orders"));
     publish_numbers(&hub, "orders", 0..1000);
     let [
-        HubEvent::Dropping {
+        HubEvent::DroppingStarted {
             client: who,
             channel,
         },
@@ -497,7 +503,7 @@ fn with_logger() {
     for _ in 0..10 {
         let _full = client.send(Message::static_text("alone"));
     }
-    let alone = HubEvent::Dropping {
+    let alone = HubEvent::DroppingStarted {
         client: client.id(),
         channel: None,
     };

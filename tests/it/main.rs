@@ -3,27 +3,40 @@
 
 mod auto_traits;
 mod channel;
+mod copies;
 #[cfg(feature = "server")]
 #[path = "../support/event_stream.rs"]
 mod event_stream;
 mod examples;
+mod expiry;
 mod extensions;
 mod features;
 mod findings;
+mod foreign;
+mod frictions;
+mod gap_keys;
 mod guarantees;
+mod handed_over;
+mod handles;
 mod history;
 mod hub;
+mod keep_latest;
 mod lagodev;
 mod layering;
+mod leaving;
 #[path = "../support/model.rs"]
 mod model;
+mod oldest_waiting;
 mod orderings;
 mod outbox;
+mod outbox_budget;
+mod outbox_set;
 mod panics;
 mod presence;
 #[cfg(feature = "layers")]
 mod presence_layer;
 mod properties;
+mod published_at;
 #[path = "../support/replay.rs"]
 mod replay;
 mod sizes;
@@ -38,6 +51,10 @@ mod accept;
 #[cfg(feature = "server")]
 mod bench;
 #[cfg(feature = "server")]
+mod bench_pages;
+#[cfg(feature = "server")]
+mod bench_sse;
+#[cfg(feature = "server")]
 mod binary;
 #[cfg(feature = "server")]
 mod browser;
@@ -45,6 +62,8 @@ mod browser;
 mod churn;
 #[cfg(feature = "server")]
 mod clients;
+#[cfg(feature = "ws")]
+mod clock;
 #[cfg(feature = "server")]
 mod conformance;
 #[cfg(feature = "ws")]
@@ -56,9 +75,19 @@ mod crash;
 #[cfg(feature = "server")]
 mod defaults;
 #[cfg(feature = "server")]
+mod dialects;
+#[cfg(feature = "server")]
 mod embedding;
 #[cfg(feature = "server")]
+mod entrance;
+#[cfg(feature = "layers")]
+mod layers_send;
+#[cfg(feature = "server")]
+mod losses;
+#[cfg(feature = "server")]
 mod messages_api;
+#[cfg(feature = "server")]
+mod pace;
 #[cfg(feature = "server")]
 mod patterns;
 #[cfg(feature = "server")]
@@ -80,14 +109,23 @@ mod slow_sockets;
 #[cfg(feature = "server")]
 mod sse;
 #[cfg(feature = "server")]
+mod sse_sockets;
+#[cfg(feature = "server")]
 mod streams;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "server")]
+mod tune;
+#[cfg(feature = "server")]
+mod turns;
+#[cfg(feature = "server")]
 mod typing;
+#[cfg(feature = "server")]
+mod unsent;
 #[cfg(feature = "server")]
 mod users;
 #[cfg(feature = "server")]
 mod waiting;
 #[cfg(feature = "server")]
 mod websocket;
+mod wording;

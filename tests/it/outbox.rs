@@ -70,10 +70,10 @@ async fn recv_wakes_for_control() {
     let (client, mut outbox) = join(&hub, "c");
     let receiver = tokio::spawn(async move {
         let frame = outbox.recv().await.unwrap();
-        matches!(frame.event(), Event::Left(_))
+        matches!(frame.event(), Event::Unsubscribed(_))
     });
     tokio::task::yield_now().await;
-    client.expel("c", "out").unwrap();
+    client.force_unsubscribe("c", "out").unwrap();
     assert!(receiver.await.unwrap());
 }
 
@@ -214,7 +214,7 @@ fn dropping_the_outbox_disconnects_and_leaves_nothing() {
     client.subscribe_blocking("presence-lobby").unwrap();
     publish(&hub, "c", "never received");
     drop(outbox);
-    assert_eq!(client.close_reason(), Some(&Disconnect::GONE));
+    assert_eq!(client.close_reason(), Some(&Disconnect::RECEIVER_DROPPED));
     assert_eq!((hub.client_count(), hub.channel_count()), (0, 0));
     assert!(client.subscriptions().is_empty());
     assert_eq!(client.stats().queued_messages, 0);

@@ -24,9 +24,9 @@ use throng::Event;
 use throng::Hub;
 use throng::ManualClock;
 use throng::Message;
+use throng::MessageHeader;
 use throng::Outbox;
 use throng::RoomId;
-use throng::Stamp;
 use throng::UserId;
 use throng::presence::Activity;
 use throng::presence::CustomStatus;
@@ -140,7 +140,7 @@ fn events(outbox: &mut Outbox) -> Vec<Value> {
 }
 
 fn event(message: &Message) -> Value {
-    let stamp = Stamp::of(message).expect("stamped");
+    let stamp = MessageHeader::of(message).expect("stamped");
     assert_eq!(stamp.kind, "presence");
     assert!(stamp.ephemeral);
     let event: Value = serde_json::from_slice(message.payload()).unwrap();
@@ -452,7 +452,7 @@ fn who_shares_no_room_any_longer_watches_no_longer() {
     world.say("ada", Status::Busy);
     let frames = drain(&mut outbox);
     let reasons = frames.iter().map(|frame| match frame.event() {
-        Event::Left(left) => left.reason.to_string(),
+        Event::Unsubscribed(left) => left.reason.to_string(),
         _ => panic!("{frame:?}"),
     });
     assert_eq!(reasons.collect::<Vec<_>>(), ["presence_denied"]);
@@ -613,10 +613,10 @@ fn devices_are_those_of_the_connections_and_those_that_were_said() {
     assert_eq!(kinds(&world.presence), ["mobile", "watch"]);
     let lines = world.presence.devices(&ada).unwrap();
     assert_eq!(lines.len(), 3);
-    assert_eq!(lines[0].connection, Some(ClientId::new(1)));
+    assert_eq!(lines[0].client_id, Some(ClientId::new(1)));
     let json = serde_json::to_value(&lines).unwrap();
     assert_eq!(json[0]["type"], "mobile");
-    assert_eq!(json[0]["connection"], "1");
+    assert_eq!(json[0]["client_id"], "1");
     world.pass(Duration::from_secs(301));
     world.presence.touch(&ada, Some(ClientId::new(2))).unwrap();
     let lines = world.presence.devices(&ada).unwrap();

@@ -162,3 +162,81 @@ fn presence() -> impl Strategy<Value = Operation> {
         1 => number().prop_map(|client| Operation::Subscribe(client, 3, false)),
     ]
 }
+
+/// Sequences that the properties have found, each shrunk.
+mod found {
+    use super::Newcomer;
+    use super::Operation;
+    use super::Operation::Advance;
+    use super::Operation::Broadcast;
+    use super::Operation::Publish;
+    use super::Operation::Receive;
+    use super::Operation::Send;
+    use super::Operation::SetClientPolicy;
+    use super::Operation::Subscribe;
+    use super::Operation::Unsubscribe;
+    use super::Parcel;
+    use super::Policy;
+    use super::Replay;
+
+    const SMALL: Parcel = Parcel { size: 0, key: None };
+
+    fn connect(messages: u8, bytes: u8, user: u8) -> Operation {
+        Operation::Connect(Newcomer {
+            messages,
+            bytes,
+            policy: None,
+            gap_notices: false,
+            join_notices: true,
+            user,
+            info: 0,
+        })
+    }
+
+    #[test]
+    fn a_grace_ends_after_another_policy_has_interrupted_it() {
+        let mut operations = vec![connect(0, 1, 0), Send(0, SMALL), Broadcast(SMALL)];
+        operations.extend([Receive(0, 1), SetClientPolicy(0, Some(Policy::DropNewest))]);
+        operations.extend([Broadcast(SMALL), Broadcast(SMALL), Receive(0, 0)]);
+        operations.extend([SetClientPolicy(0, None), Advance(40)]);
+        operations.extend([Broadcast(SMALL), Broadcast(SMALL), Advance(40)]);
+        Replay::run(Policy::DisconnectLater, &operations);
+    }
+
+    #[test]
+    fn a_failed_join_does_not_undo_the_policy_of_the_client() {
+        let mut operations = vec![connect(0, 1, 2), connect(1, 2, 0), connect(0, 1, 1)];
+        operations.extend([
+            SetClientPolicy(1, Some(Policy::DropOldest)),
+            Subscribe(2, 5, false),
+            connect(0, 1, 0),
+            Subscribe(0, 5, false),
+            Send(1, SMALL),
+            Subscribe(1, 0, false),
+            Publish(0, SMALL),
+            Subscribe(5, 5, false),
+            Broadcast(SMALL),
+        ]);
+        Replay::run(Policy::DisconnectLater, &operations);
+    }
+
+    #[test]
+    fn a_failed_join_does_not_undo_an_earlier_leave() {
+        let mut operations = vec![connect(0, 1, 0), Operation::CloseClient(0)];
+        operations.extend([connect(0, 1, 1), connect(0, 1, 2), connect(0, 1, 1)]);
+        operations.extend([connect(0, 1, 0), Subscribe(2, 5, false)]);
+        operations.extend([Subscribe(4, 5, false), Publish(5, SMALL), Unsubscribe(4, 5)]);
+        operations.extend([Subscribe(1, 5, false), Subscribe(4, 5, false)]);
+        operations.extend([Subscribe(4, 4, false), Subscribe(1, 4, false)]);
+        Replay::run(Policy::DropOldest, &operations);
+    }
+
+    #[test]
+    fn a_leave_cuts_also_while_notices_are_left() {
+        let mut operations = vec![connect(3, 3, 0), Subscribe(0, 0, false)];
+        operations.extend([Subscribe(0, 4, false), Receive(0, 0), Broadcast(SMALL)]);
+        operations.extend([Publish(0, SMALL), Broadcast(SMALL), Send(0, SMALL)]);
+        operations.extend([Broadcast(SMALL), Unsubscribe(0, 0), Receive(0, 0)]);
+        Replay::run(Policy::DropOldest, &operations);
+    }
+}

@@ -12,10 +12,10 @@ use throng::ConnectOptions;
 use throng::Hub;
 use throng::ManualClock;
 use throng::Message;
+use throng::MessageHeader;
 use throng::Outbox;
 use throng::OutboxLimits;
 use throng::RoomId;
-use throng::Stamp;
 use throng::UserId;
 use throng::rooms::JoinRequest;
 use throng::rooms::RoomChange;
@@ -200,15 +200,17 @@ fn a_message_says_by_whom_it_is_and_nobody_else_can() {
     });
     let ada = Actor::User(user(0));
     let room = rooms.create(&ada, RoomOptions::new("mine")).unwrap().id;
-    let forged = Stamp::new("room.deleted").user(user(5)).id(99);
+    let forged = MessageHeader::new("room.deleted")
+        .user(user(5))
+        .message_id(99);
     rooms
-        .send(&ada, &room, forged.on(Message::text("hello")), None)
+        .send(&ada, &room, forged.attach_to(Message::text("hello")), None)
         .unwrap();
     let frames = std::iter::from_fn(|| outbox.try_recv().ok());
     let last = frames.last().unwrap();
-    let stamp = Stamp::of(last.message().unwrap()).unwrap();
+    let stamp = MessageHeader::of(last.message().unwrap()).unwrap();
     assert_eq!(
-        (stamp.kind, stamp.id, &stamp.user),
+        (stamp.kind, stamp.message_id, &stamp.user),
         ("message", Some(1), &Some(user(0)))
     );
 }

@@ -33,8 +33,8 @@ impl Source {
         }
     }
 
-    /// Whether the file holds tests only: `tests.rs`, `model.rs`, `contract.rs`, or anything in such
-    /// a folder.
+    /// Whether the file holds tests only: `tests.rs`, `model.rs`, `contract.rs`, or anything in
+    /// such a folder.
     pub(crate) fn is_test(&self) -> bool {
         self.path
             .trim_end_matches(".rs")
@@ -48,7 +48,8 @@ impl Source {
         lines.join("\n")
     }
 
-    /// Whether a comment that `says` so stands on line `at` or on one of the `reach` lines above it.
+    /// Whether a comment that `says` so stands on line `at` or on one of the `reach` lines above
+    /// it.
     pub(crate) fn commented(&self, at: usize, reach: usize, says: impl Fn(&str) -> bool) -> bool {
         self.lines[at.saturating_sub(reach)..=at]
             .iter()

@@ -33,13 +33,16 @@ use crate::binary::Throng;
 const JSON: &str = "application/json";
 
 fn subscribe(throng: &Throng, connection: &Value, body: &str) -> (u16, Value) {
-    let connection = connection["data"]["connection_id"].as_str().unwrap();
+    let connection = connection["data"]["stream_token"].as_str().unwrap();
     let answer = throng.post(&format!("/sse/{connection}/subscribe"), JSON, body);
     (answer.status, answer.json())
 }
 
 fn without_time(mut push: Value) -> Value {
-    push.as_object_mut().unwrap().remove("timestamp").unwrap();
+    push.as_object_mut()
+        .unwrap()
+        .remove("published_at")
+        .unwrap();
     push
 }
 
@@ -154,11 +157,11 @@ fn a_client_goes_on_in_two_channels_and_is_told_what_it_missed() {
 fn only_its_owner_changes_a_stream() {
     // Nothing else wakes a stream to say what an answer should have said at once.
     let never = ["--sse-heartbeat", "600000", "--head-timeout", "600000"];
-    let throng = Throng::start(&[&["--authorize", "open"], &never[..]].concat());
+    let throng = Throng::start(&[&["--insecure-trust-query-user"], &never[..]].concat());
     let (mut stream, connected) = throng.sse("/sse?user=ada&channels=a");
     assert_eq!(connected["data"]["user"], "ada");
     stream.expect("joined");
-    let connection = connected["data"]["connection_id"].as_str().unwrap();
+    let connection = connected["data"]["stream_token"].as_str().unwrap();
     let body = r#"{"channels":["private-x","a",""]}"#;
     let missing = "0123456789abcdef0123456789abcdef";
     for what in ["subscribe", "unsubscribe"] {
@@ -166,7 +169,7 @@ fn only_its_owner_changes_a_stream() {
             throng.post(&format!("/sse/{connection}/{what}{query}"), JSON, body)
         };
         let unknown = post(missing, "?user=ada");
-        assert_eq!(unknown.problem(), (404, "unknown_connection".to_owned()));
+        assert_eq!(unknown.problem(), (404, "unknown_stream".to_owned()));
         for (connection, query) in [
             (connection, "?user=bob"),
             (connection, ""),
@@ -359,7 +362,7 @@ fn a_slow_client_is_treated_as_its_policy_says_and_others_notice_nothing() {
 
 #[test]
 fn told_to_stop_it_tells_its_streams() {
-    let mut throng = Throng::start(&["--drain-window", "50", "--reconnect-within", "2000"]);
+    let mut throng = Throng::start(&["--drain-window", "50", "--reconnect-window", "2000"]);
     let (mut one, _) = throng.sse("/sse?channels=news");
     one.expect("joined");
     let (mut other, _) = throng.sse("/sse");
@@ -402,7 +405,7 @@ fn curl_reads_a_stream_over_http_1_and_http_2() {
         let asked = Curl::start(&[version, "-H", &own, "-d", "{}", &url])
             .unwrap()
             .all();
-        assert!(asked.contains("unknown_connection"), "{asked}");
+        assert!(asked.contains("unknown_stream"), "{asked}");
         let api = format!("http://{}/api/v1/broadcast", throng.address);
         let plain = ["-H", "content-type: text/plain", "-d", "x", &api];
         let sent = Curl::start(&[&[version, "-H", &own], &plain[..]].concat())
@@ -463,7 +466,7 @@ fn hyper_alone_serves_streams() {
     let mut stream = Sse::open(address, "/events?channels=a", &[]);
     let connected = stream.expect("connected");
     stream.expect("joined");
-    let connection = connected["data"]["connection_id"].as_str().unwrap();
+    let connection = connected["data"]["stream_token"].as_str().unwrap();
     let answer = post(address, connection, r#"{"channels":["b"]}"#);
     assert!(answer.ends_with(r#"{"status":"ok"}"#), "{answer}");
     assert_eq!(stream.expect("joined")["channel_id"], "b");

@@ -37,7 +37,6 @@ use throng::Message;
 use throng::Outbox;
 use throng::SlowConsumer;
 use throng::protocol::Push;
-use throng::protocol::Timestamp;
 use throng::transport::Transport;
 use throng::transport::Unauthenticated;
 use throng::transport::sse::SseBody;
@@ -97,7 +96,7 @@ impl Reader {
         let mut events = reader.read();
         let connected = json_of(&events.remove(0));
         assert_eq!(connected["type"], "connected");
-        let connection = &connected["data"]["connection_id"];
+        let connection = &connected["data"]["stream_token"];
         reader.connection = connection.as_str().unwrap().to_owned();
         (reader, events)
     }
@@ -265,12 +264,15 @@ fn pushes(outbox: &mut Outbox) -> Vec<Value> {
 
 fn push_of(frame: &Frame) -> Value {
     let mut json = Vec::new();
-    Push::Frame(frame).write(Timestamp::since_unix_epoch(Default::default()), &mut json);
+    Push::Frame(frame).write(&mut json);
     timeless(serde_json::from_slice(&json).unwrap())
 }
 
 fn timeless(mut push: Value) -> Value {
-    push.as_object_mut().unwrap().remove("timestamp").unwrap();
+    push.as_object_mut()
+        .unwrap()
+        .remove("published_at")
+        .unwrap();
     push
 }
 
@@ -329,13 +331,13 @@ proptest! {
             prop_assert_eq!(timeless(json_of(event)), push.clone());
             // Nothing but printable ASCII, and the positions of all channels so far.
             prop_assert!(event.id.bytes().all(|byte| byte.is_ascii_graphic()));
-            positions.insert(push["channel_id"].as_str().unwrap().to_owned(), push["sequence"].clone());
-            for (channel, sequence) in &positions {
-                let entry = format!("@{sequence}.");
+            positions.insert(push["channel_id"].as_str().unwrap().to_owned(), push["offset"].clone());
+            for (channel, offset) in &positions {
+                let entry = format!("@{offset}.");
                 let found = event.id.split(',').any(|it| {
                     it.contains(&entry) && decoded(it.split('@').next().unwrap()) == *channel
                 });
-                prop_assert!(found, "{} lacks {} {}", event.id, channel, sequence);
+                prop_assert!(found, "{} lacks {} {}", event.id, channel, offset);
             }
         }
         prop_assert_eq!(reader.source.comments, 0);
@@ -604,7 +606,9 @@ fn who_is_expelled_is_told_and_its_id_knows_it() {
     let gateway = Gateway::new(hub.clone());
     let (mut reader, _) = Reader::open(&gateway, "/sse?channels=a", &[]);
     let client = hub.client(throng::ClientId::new(1)).unwrap();
-    client.expel("a", "noise\r\n\r\ndata: x").unwrap();
+    client
+        .force_unsubscribe("a", "noise\r\n\r\ndata: x")
+        .unwrap();
     let events = reader.read();
     assert_eq!(names(&events), ["left"]);
     assert_eq!(
@@ -789,7 +793,7 @@ fn a_stream_belongs_to_its_user() {
         let post = |connection: &str, headers| change(&gateway, connection, what, body, headers);
         let missing = post(&"0".repeat(32), &ada);
         assert_eq!(missing.0, StatusCode::NOT_FOUND);
-        assert_eq!(missing.1["code"], "unknown_connection");
+        assert_eq!(missing.1["code"], "unknown_stream");
         let upper = reader.connection.to_uppercase();
         for (connection, headers) in [
             (reader.connection.as_str(), &bob),
@@ -934,7 +938,7 @@ fn what_is_wrong_with_a_change_is_said() {
         (r#"{"channels":"a"}"#, 400, "invalid_json"),
         (r#"{"channels":["a","b","c","d"]}"#, 413, "too_large"),
         (
-            r#"{"channels":["a"],"since":{"a":{"sequence":1,"epoch":"x"}}}"#,
+            r#"{"channels":["a"],"since":{"a":{"offset":1,"epoch":"x"}}}"#,
             400,
             "invalid_field",
         ),
@@ -995,10 +999,10 @@ fn members_come_and_go() {
     drop(bob);
     let events = ada.read();
     assert_eq!(names(&events), ["member_added", "member_removed"]);
-    for (event, sequence) in events.iter().zip(["2", "3"]) {
+    for (event, offset) in events.iter().zip(["2", "3"]) {
         assert_eq!(json_of(event)["data"]["id"], "/bob");
         assert!(
-            event.id.starts_with(&format!("presence-room@{sequence}.")),
+            event.id.starts_with(&format!("presence-room@{offset}.")),
             "{}",
             event.id
         );
@@ -1139,14 +1143,45 @@ fn chunks_are_bounded() {
         let _delivery = hub.publish("a", Message::text(text.clone())).unwrap();
     }
     assert_eq!(reader.read().len(), 500);
-    // At most what is gathered, and one batch of 64 that was begun before it was full.
-    let most = (64 << 10) + 64 * 1300;
+    // At most what is gathered, and the event that fills it.
+    let most = (16 << 10) + 1300;
     assert!(
         reader.chunks.iter().all(|chunk| chunk.len() <= most),
         "{:?}",
         reader.chunks.iter().map(Bytes::len).collect::<Vec<_>>()
     );
     assert!(reader.chunks.len() > 2);
+}
+
+#[test]
+fn what_a_chunk_has_no_room_for_stays_in_the_outbox() {
+    let runtime = runtime();
+    let _inside = runtime.enter();
+    let hub = hub_of(64, SlowConsumer::DropOldest);
+    let gateway = Gateway::new(hub.clone());
+    let (mut reader, _) = Reader::open(&gateway, "/sse?channels=a", &[]);
+    let publish = || {
+        let text = "x".repeat(4000);
+        let _delivery = hub.publish("a", Message::text(text)).unwrap();
+    };
+    (0..64).for_each(|_| publish());
+    let waker = Waker::noop();
+    let polled = reader
+        .body
+        .as_mut()
+        .poll_frame(&mut Context::from_waker(waker));
+    assert!(polled.is_ready(), "one chunk");
+    let queued = hub.slow_clients(1)[0].stats.queued_messages;
+    assert!((58..64).contains(&queued), "{queued} of 64");
+    (0..64).for_each(|_| publish());
+    let stats = hub.slow_clients(1)[0].stats;
+    assert_eq!((stats.queued_messages, stats.evicted), (64, queued as u64));
+    drop(polled);
+    let read = reader.read();
+    let offsets = read
+        .iter()
+        .filter_map(|event| json_of(event)["offset"].as_u64());
+    assert!(offsets.eq(65..=128), "the newest, in their order");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! - Clients speak `wss` and `https`, over HTTP/2 if they ask for it.
 //! - Whoever never comes to speak TLS is hung up on, and holds up nobody.
 //! - A new certificate is for new connections; it is found by looking, or on SIGHUP.
-//! - One that cannot be used changes nothing and is complained of once; at the start it is an error.
+//! - One that cannot be used changes nothing and is complained of once; at the start it is an
+//!   error.
 
 use std::fs;
 use std::io::BufRead;
@@ -43,14 +44,14 @@ use crate::binary::Throng;
 use crate::binary::hung_up;
 
 /// A certificate for `localhost` and its key.
-struct Pair {
+pub(crate) struct Pair {
     certificate: CertificateDer<'static>,
     certificate_pem: String,
     key_pem: String,
 }
 
 impl Pair {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         Self {
@@ -62,10 +63,10 @@ impl Pair {
 }
 
 /// A folder with a certificate and its key, gone when it is dropped.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str, pair: &Pair) -> Self {
+    pub(crate) fn new(name: &str, pair: &Pair) -> Self {
         let name = format!("{name}-{}", process::id());
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&path).unwrap();
@@ -94,11 +95,11 @@ impl Folder {
         fs::rename(new, path).unwrap();
     }
 
-    fn certificate(&self) -> String {
+    pub(crate) fn certificate(&self) -> String {
         self.0.join("cert.pem").to_str().unwrap().to_owned()
     }
 
-    fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         self.0.join("key.pem").to_str().unwrap().to_owned()
     }
 }
@@ -117,7 +118,7 @@ macro_rules! arguments {
 }
 
 /// Trusts these certificates and offers these protocols.
-fn trusting(pairs: &[&Pair], protocols: &[&str]) -> Arc<ClientConfig> {
+pub(crate) fn trusting(pairs: &[&Pair], protocols: &[&str]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     for pair in pairs {
         roots.add(pair.certificate.clone()).unwrap();

@@ -11,7 +11,7 @@ use crate::binary::Throng;
 use crate::binary::Ws;
 
 fn start() -> Throng {
-    Throng::start(&["--authorize", "open"])
+    Throng::start(&["--insecure-trust-query-user"])
 }
 
 /// A room of these users, the first of whom owns it.

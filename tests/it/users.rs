@@ -12,7 +12,7 @@ use crate::binary::Throng;
 use crate::binary::Ws;
 
 fn start() -> Throng {
-    Throng::start(&["--authorize", "open"])
+    Throng::start(&["--insecure-trust-query-user"])
 }
 
 fn get(throng: &Throng, path: &str) -> Value {
@@ -41,11 +41,11 @@ fn refused(throng: &Throng, path: &str) -> (u16, String) {
 }
 
 /// The counts, once they are as many connections as that.
-fn counted(throng: &Throng, connections: u64) -> Value {
+fn counted(throng: &Throng, clients: u64) -> Value {
     let start = Instant::now();
     loop {
-        let count = get(throng, "/connections/count");
-        if count["connections"] == connections {
+        let count = get(throng, "/clients/count");
+        if count["clients"] == clients {
             return count;
         }
         assert!(start.elapsed() < PATIENCE, "still {count}");
@@ -53,8 +53,8 @@ fn counted(throng: &Throng, connections: u64) -> Value {
 }
 
 fn ids(list: &Value) -> Vec<String> {
-    let connections = list["connections"].as_array().unwrap().iter();
-    let id = |info: &Value| info["id"].as_str().unwrap().to_owned();
+    let connections = list["clients"].as_array().unwrap().iter();
+    let id = |info: &Value| info["client_id"].as_str().unwrap().to_owned();
     connections.map(id).collect()
 }
 
@@ -62,21 +62,21 @@ fn ids(list: &Value) -> Vec<String> {
 fn a_connection_knows_what_is_known_about_it() {
     let throng = start();
     let mut ada = throng.ws_as("ada");
-    let ack = ada.ask(r#"{"id":1,"type":"connection.me"}"#);
+    let ack = ada.ask(r#"{"id":1,"type":"client.me"}"#);
     let me = &ack["data"];
-    assert_eq!(me["id"], ada.id());
+    assert_eq!(me["client_id"], ada.id());
     assert_eq!(
         (&me["user_id"], &me["transport"]),
         (&json!("ada"), &json!("ws"))
     );
     assert!(me["connected_at"].as_str().unwrap().ends_with('Z'), "{me}");
-    let seen = get(&throng, &format!("/connections/{}", ada.id()));
+    let seen = get(&throng, &format!("/clients/{}", ada.id()));
     assert_eq!(seen["connected_at"], me["connected_at"]);
     assert_eq!(seen["address"], "127.0.0.1");
     let agent = [("user-agent", "radio/2.0")];
     let (_stream, connected) = throng.sse_with("/sse?user=bob", &agent);
     let id = connected["data"]["client_id"].as_str().unwrap();
-    let seen = get(&throng, &format!("/connections/{id}"));
+    let seen = get(&throng, &format!("/clients/{id}"));
     assert_eq!(
         (&seen["agent"], &seen["transport"]),
         (&json!("radio/2.0"), &json!("sse")),
@@ -119,14 +119,14 @@ fn f3_after_disconnects_nothing_of_a_connection_is_left() {
         let stream = throng.sse("/sse?channel=c&user=ada");
         clients[0].join("c");
         let there = counted(&throng, 6);
-        let wanted = json!({"connections": 6, "users": 1, "anonymous": 1});
+        let wanted = json!({"clients": 6, "users": 1, "anonymous": 1});
         assert_eq!(there, wanted, "{round}");
         drop((clients, stream));
         let gone = counted(&throng, 0);
-        assert_eq!(gone, json!({"connections": 0, "users": 0, "anonymous": 0}));
+        assert_eq!(gone, json!({"clients": 0, "users": 0, "anonymous": 0}));
     }
     assert_eq!(get(&throng, "/users")["users"], json!([]));
-    assert_eq!(get(&throng, "/connections")["connections"], json!([]));
+    assert_eq!(get(&throng, "/clients")["clients"], json!([]));
     let gone = throng.get("/api/v1/users/ada");
     assert_eq!(gone.problem(), (404, "unknown_user".to_owned()));
     throng.stats_until(|stats| stats["clients"] == 0);
@@ -138,9 +138,9 @@ fn lists_are_pages_that_hold_each_once() {
     let clients: Vec<_> = ["eve", "ada", "bob", "ada"]
         .map(|user| throng.ws_as(user))
         .into();
-    let page = get(&throng, "/connections?limit=3");
+    let page = get(&throng, "/clients?limit=3");
     let next = page["next"].as_str().unwrap();
-    let rest = get(&throng, &format!("/connections?limit=3&after={next}"));
+    let rest = get(&throng, &format!("/clients?limit=3&after={next}"));
     let expected: Vec<_> = clients.iter().map(Ws::id).collect();
     assert_eq!(
         [ids(&page), ids(&rest)].concat(),
@@ -149,24 +149,24 @@ fn lists_are_pages_that_hold_each_once() {
     );
     assert_eq!(rest["next"], Value::Null);
 
-    let of_ada = get(&throng, "/connections?user_id=ada");
+    let of_ada = get(&throng, "/clients?user_id=ada");
     assert_eq!(ids(&of_ada), [clients[1].id(), clients[3].id()]);
     let users = get(&throng, "/users?limit=2");
-    let two = json!([{"user_id": "ada", "connections": 2}, {"user_id": "bob", "connections": 1}]);
+    let two = json!([{"user_id": "ada", "clients": 2}, {"user_id": "bob", "clients": 1}]);
     assert_eq!(users["users"], two);
     let rest = get(
         &throng,
         &format!("/users?after={}", users["next"].as_str().unwrap()),
     );
-    assert_eq!(rest["users"], json!([{"user_id": "eve", "connections": 1}]));
+    assert_eq!(rest["users"], json!([{"user_id": "eve", "clients": 1}]));
 
     assert_eq!(ids(&get(&throng, "/users/ada")), ids(&of_ada));
-    let of_nobody = get(&throng, "/connections?user_id=nobody");
-    assert_eq!(of_nobody["connections"], json!([]));
+    let of_nobody = get(&throng, "/clients?user_id=nobody");
+    assert_eq!(of_nobody["clients"], json!([]));
     for path in [
-        "/connections?limit=0",
-        "/connections?limit=1001",
-        "/connections?after=x",
+        "/clients?limit=0",
+        "/clients?limit=1001",
+        "/clients?after=x",
     ] {
         let (status, code) = throng.get(&format!("/api/v1{path}")).problem();
         assert_eq!((status, &*code), (400, "invalid_field"), "{path}");
@@ -178,25 +178,25 @@ fn a_user_sees_and_ends_its_own_connections_and_no_others() {
     let throng = start();
     let (mut ada, mut other) = (throng.ws_as("ada"), throng.ws_as("ada"));
     let mut bob = throng.ws_as("bob");
-    let list = ada.ask(r#"{"id":1,"type":"connection.list"}"#);
+    let list = ada.ask(r#"{"id":1,"type":"client.list"}"#);
     assert_eq!(ids(&list["data"]), [ada.id(), other.id()]);
-    let refused = ada.ask(r#"{"id":2,"type":"connection.list","user_id":"bob"}"#);
+    let refused = ada.ask(r#"{"id":2,"type":"client.list","user_id":"bob"}"#);
     assert_eq!(refused["data"]["code"], "permission_denied", "{refused}");
-    for kind in ["connection.get", "connection.kick"] {
-        let command = json!({"id": 3, "type": kind, "connection_id": bob.id()});
+    for kind in ["client.get", "client.kick"] {
+        let command = json!({"id": 3, "type": kind, "client_id": bob.id()});
         let refused = ada.ask(&command.to_string());
-        assert_eq!(refused["data"]["code"], "unknown_connection", "{refused}");
+        assert_eq!(refused["data"]["code"], "unknown_client", "{refused}");
         assert_eq!(
             (&refused["data"]["field"], &refused["reply_to"]),
-            (&json!("connection_id"), &json!(3))
+            (&json!("client_id"), &json!(3))
         );
     }
     for kind in [
         "user.kick",
         "user.send",
         "user.list",
-        "connection.idle",
-        "connection.count",
+        "client.idle",
+        "client.count",
     ] {
         let refused = ada.ask(&json!({"id": 4, "type": kind, "user_id": "bob"}).to_string());
         assert_eq!(
@@ -205,10 +205,10 @@ fn a_user_sees_and_ends_its_own_connections_and_no_others() {
         );
     }
     assert_eq!(bob.ask(r#"{"type":"ping"}"#)["type"], "pong");
-    let command = json!({"id": 5, "type": "connection.kick", "connection_id": other.id()});
+    let command = json!({"id": 5, "type": "client.kick", "client_id": other.id()});
     assert_eq!(ada.ask(&command.to_string())["type"], "ack");
     assert_eq!(other.closed(), (3503, "kicked".to_owned()));
-    let nobody = throng.ws().ask(r#"{"id":1,"type":"connection.list"}"#);
+    let nobody = throng.ws().ask(r#"{"id":1,"type":"client.list"}"#);
     assert_eq!(nobody["data"]["code"], "unauthenticated", "{nobody}");
 }
 
@@ -221,29 +221,26 @@ fn who_is_kicked_is_told_why_and_counts_no_more() {
         throng.ws_as("ada"),
     ];
     let mut bob = throng.ws_as("bob");
-    let one = delete(
-        &throng,
-        &format!("/connections/{}?reason=spam", ada[0].id()),
-    );
+    let one = delete(&throng, &format!("/clients/{}?reason=spam", ada[0].id()));
     assert_eq!(one.status, 204, "{one:?}");
     assert_eq!(ada[0].closed(), (3503, "spam".to_owned()));
     assert_eq!(ada[0].farewell()["reconnect"], false);
     counted(&throng, 3);
-    let all = delete(&throng, "/users/ada/connections");
+    let all = delete(&throng, "/users/ada/clients");
     assert_eq!((all.status, all.json()), (200, json!({"closed": 2})));
     for client in &mut ada[1..] {
         assert_eq!(client.closed(), (3503, "kicked".to_owned()));
     }
     counted(&throng, 1);
     assert_eq!(
-        delete(&throng, "/users/ada/connections").problem().1,
+        delete(&throng, "/users/ada/clients").problem().1,
         "unknown_user"
     );
     assert_eq!(
-        delete(&throng, "/connections/999").problem().1,
-        "unknown_connection"
+        delete(&throng, "/clients/999").problem().1,
+        "unknown_client"
     );
-    let long = format!("/connections/{}?reason={}", bob.id(), "x".repeat(124));
+    let long = format!("/clients/{}?reason={}", bob.id(), "x".repeat(124));
     assert_eq!(delete(&throng, &long).problem().1, "too_large");
     assert_eq!(bob.ask(r#"{"type":"ping"}"#)["type"], "pong");
 }
@@ -256,25 +253,25 @@ fn a_command_makes_a_connection_active_and_the_idle_are_found_and_closed() {
     // Long enough idle is whoever has asked for nothing since the other asked last.
     loop {
         assert_eq!(busy.ask(r#"{"type":"ping"}"#)["type"], "pong");
-        let idle = get(&throng, "/connections/idle?longer_than_ms=500");
+        let idle = get(&throng, "/clients/idle?longer_than_ms=500");
         if ids(&idle) == [silent.id()] {
             break;
         }
-        assert_eq!(idle["connections"], json!([]));
+        assert_eq!(idle["clients"], json!([]));
         assert!(start.elapsed() < PATIENCE, "the silent one is never idle");
     }
-    let info = get(&throng, &format!("/connections/{}", busy.id()));
+    let info = get(&throng, &format!("/clients/{}", busy.id()));
     assert!(
         info["last_active"].as_str() > info["connected_at"].as_str(),
         "{info}"
     );
     assert_eq!(busy.ask(r#"{"type":"ping"}"#)["type"], "pong");
-    let closed = delete(&throng, "/connections/idle?longer_than_ms=500");
+    let closed = delete(&throng, "/clients/idle?longer_than_ms=500");
     assert_eq!(closed.json(), json!({"closed": 1}));
     assert_eq!(silent.closed(), (3022, "idle".to_owned()));
     assert_eq!(busy.ask(r#"{"type":"ping"}"#)["type"], "pong");
     assert_eq!(
-        delete(&throng, "/connections/idle").problem().1,
+        delete(&throng, "/clients/idle").problem().1,
         "missing_field"
     );
 }
@@ -282,8 +279,7 @@ fn a_command_makes_a_connection_active_and_the_idle_are_found_and_closed() {
 #[test]
 fn f6_a_passive_listener_is_not_cut() {
     let throng = Throng::start(&[
-        "--authorize",
-        "open",
+        "--insecure-trust-query-user",
         "--ping-interval",
         "20",
         "--pong-timeout",
@@ -297,7 +293,7 @@ fn f6_a_passive_listener_is_not_cut() {
         throng.publish("c", &json!("tick"));
         assert_eq!(listener.expect("message")["data"], "tick");
     }
-    let idle = get(&throng, "/connections/idle?longer_than_ms=300");
+    let idle = get(&throng, "/clients/idle?longer_than_ms=300");
     assert_eq!(
         ids(&idle),
         [listener.id()],
@@ -395,17 +391,17 @@ fn a_broadcast_leaves_out_all_connections_of_those_named() {
 fn a_message_to_one_connection_reaches_no_other_of_its_user() {
     let throng = start();
     let (mut one, mut other) = (throng.ws_as("ada"), throng.ws_as("ada"));
-    let path = format!("/api/v1/connections/{}/messages", one.id());
+    let path = format!("/api/v1/clients/{}/send", one.id());
     let sent = throng.post(&path, "application/json", r#"{"base64":"AAEC"}"#);
     assert_eq!(sent.status, 204, "{sent:?}");
     assert_eq!(one.expect("message")["base64"], "AAEC");
     assert_eq!(other.ask(r#"{"type":"ping"}"#)["type"], "pong");
     let missing = throng.post(
-        "/api/v1/connections/999/messages",
+        "/api/v1/clients/999/send",
         "application/json",
         r#"{"data":1}"#,
     );
-    assert_eq!(missing.problem(), (404, "unknown_connection".to_owned()));
+    assert_eq!(missing.problem(), (404, "unknown_client".to_owned()));
     let empty = throng.post(&path, "application/json", "{}");
     assert_eq!(empty.problem().0, 400);
 }
@@ -422,7 +418,7 @@ fn a_broadcast_reaches_everybody() {
 
 #[test]
 fn f25_of_those_that_are_nobodys_there_are_no_more_than_that() {
-    let throng = Throng::start(&["--authorize", "open", "--max-anonymous", "2"]);
+    let throng = Throng::start(&["--insecure-trust-query-user", "--max-anonymous", "2"]);
     let (one, _other) = (throng.ws(), throng.ws());
     assert_eq!(refused(&throng, "/ws").0, 3504);
     let _ada = throng.ws_as("ada");
@@ -433,7 +429,11 @@ fn f25_of_those_that_are_nobodys_there_are_no_more_than_that() {
 
 #[test]
 fn f25_a_user_is_in_no_more_channels_than_that_over_all_of_its_connections() {
-    let throng = Throng::start(&["--authorize", "open", "--max-channels-per-user", "2"]);
+    let throng = Throng::start(&[
+        "--insecure-trust-query-user",
+        "--max-channels-per-user",
+        "2",
+    ]);
     let (mut one, mut other) = (throng.ws_as("ada"), throng.ws_as("ada"));
     one.join("a");
     other.join("a");
@@ -455,10 +455,10 @@ fn f25_a_user_is_in_no_more_channels_than_that_over_all_of_its_connections() {
 
 #[test]
 fn who_asks_for_nothing_is_closed_if_the_server_says_so_and_who_does_is_not() {
-    let throng = Throng::start(&["--authorize", "open", "--close-idle", "400"]);
+    let throng = Throng::start(&["--insecure-trust-query-user", "--idle-timeout", "400"]);
     let (mut busy, mut silent) = (throng.ws_as("ada"), throng.ws_as("bob"));
     let start = Instant::now();
-    while get(&throng, "/connections/count")["connections"] == 2 {
+    while get(&throng, "/clients/count")["clients"] == 2 {
         assert_eq!(busy.ask(r#"{"type":"ping"}"#)["type"], "pong");
         assert!(start.elapsed() < PATIENCE, "the silent one is still there");
     }

@@ -36,7 +36,7 @@ fn refusal(client: &mut Ws, command: &str) -> (String, Value, Value) {
 
 #[test]
 fn a_client_is_told_who_it_is_and_what_it_may() {
-    let throng = Throng::start(&["--max-message", "5000", "--authorize", "open"]);
+    let throng = Throng::start(&["--max-message", "5000", "--insecure-trust-query-user"]);
     let client = throng.ws_as("ada%20l");
     let greeting = client.greeting();
     assert_eq!(greeting["user"], "ada l");
@@ -58,7 +58,7 @@ fn a_client_is_told_who_it_is_and_what_it_may() {
 fn a_user_is_believed_only_in_open_mode() {
     let throng = Throng::start(&[]);
     assert_eq!(throng.ws_as("ada").greeting().get("user"), None);
-    let open = Throng::start(&["--authorize", "open"]);
+    let open = Throng::start(&["--insecure-trust-query-user"]);
     let long = open.get(&format!("/ws?user={}", "x".repeat(129)));
     // Refused as no handshake first; the length is looked at after that.
     assert_eq!(long.status, 400);
@@ -74,7 +74,7 @@ fn every_command_is_answered_once() {
         (&json!("joined"), &json!("a"))
     );
     assert_eq!(
-        (&joined["channel_id"], &joined["sequence"]),
+        (&joined["channel_id"], &joined["offset"]),
         (&json!("news"), &json!(0))
     );
     assert_eq!(
@@ -82,11 +82,11 @@ fn every_command_is_answered_once() {
         json!({"recovered": false, "start": 0, "members": []})
     );
     assert!(joined["epoch"].is_string());
-    assert!(joined["timestamp"].as_str().unwrap().ends_with('Z'));
+    assert!(joined["published_at"].as_str().unwrap().ends_with('Z'));
 
     client.say(r#"{"id":2,"type":"publish","channel_id":"news","data":{"x":1},"key":"k"}"#);
     let (ack, message) = both(&mut client);
-    assert_eq!((&ack["reply_to"], &ack["sequence"]), (&json!(2), &json!(1)));
+    assert_eq!((&ack["reply_to"], &ack["offset"]), (&json!(2), &json!(1)));
     assert_eq!(
         (&ack["data"]["addressed"], &ack["data"]["delivered"]),
         (&json!(1), &json!(1))
@@ -96,7 +96,7 @@ fn every_command_is_answered_once() {
         (&json!({"x": 1}), &json!("k"))
     );
     assert_eq!(
-        (&message["sequence"], &message["epoch"]),
+        (&message["offset"], &message["epoch"]),
         (&json!(1), &joined["epoch"])
     );
 
@@ -174,7 +174,7 @@ fn payloads_arrive_as_what_they_are() {
 
 #[test]
 fn members_come_and_go() {
-    let throng = Throng::start(&["--authorize", "open"]);
+    let throng = Throng::start(&["--insecure-trust-query-user"]);
     let (mut ada, mut bob) = (throng.ws_as("ada"), throng.ws_as("bob"));
     assert_eq!(
         ada.join("presence-room")["data"]["members"],
@@ -190,8 +190,8 @@ fn members_come_and_go() {
     assert_eq!(ids, HashSet::from(["ada", "bob"]));
     let added = ada.expect("member_added");
     assert_eq!(
-        (&added["sequence"], &added["epoch"]),
-        (&joined["sequence"], &joined["epoch"])
+        (&added["offset"], &added["epoch"]),
+        (&joined["offset"], &joined["epoch"])
     );
     assert_eq!(
         (&added["channel_id"], &added["data"]),
@@ -232,8 +232,7 @@ fn only_public_channels_are_joined_without_an_authorizer() {
 #[test]
 fn every_refusal_names_itself() {
     let throng = Throng::start(&[
-        "--authorize",
-        "open",
+        "--insecure-trust-query-user",
         "--max-subscriptions",
         "2",
         "--max-payload",
@@ -358,8 +357,7 @@ fn every_refusal_names_itself() {
 #[test]
 fn the_limits_of_the_server_are_named_when_they_are_reached() {
     let throng = Throng::start(&[
-        "--authorize",
-        "open",
+        "--insecure-trust-query-user",
         "--max-channels",
         "2",
         "--max-members",
@@ -422,7 +420,7 @@ fn messages_keep_their_order_and_none_is_missing() {
     for n in 1..=2000 {
         let message = other.expect("message");
         assert_eq!(
-            (&message["sequence"], &message["data"]),
+            (&message["offset"], &message["data"]),
             (&json!(n), &json!(n))
         );
     }
@@ -437,7 +435,7 @@ fn a_client_resumes_where_it_was_or_is_told_that_it_cannot() {
     one.ask(r#"{"id":1,"type":"unsubscribe","channel_id":"c"}"#);
     let epoch = joined["epoch"].as_str().unwrap();
     let subscribe = format!(
-        r#"{{"id":1,"type":"subscribe","channel_id":"c","since":{{"sequence":0,"epoch":"{epoch}"}}}}"#
+        r#"{{"id":1,"type":"subscribe","channel_id":"c","since":{{"offset":0,"epoch":"{epoch}"}}}}"#
     );
     assert_eq!(
         one.ask(&subscribe)["data"]["recovered"],
@@ -448,7 +446,7 @@ fn a_client_resumes_where_it_was_or_is_told_that_it_cannot() {
     throng.publish("c", &json!(1));
     let joined = one.ask(&subscribe);
     assert_eq!(
-        (&joined["data"]["recovered"], &joined["sequence"]),
+        (&joined["data"]["recovered"], &joined["offset"]),
         (&json!(false), &json!(1))
     );
 }
@@ -587,7 +585,14 @@ fn who_only_listens_stays_and_who_is_gone_is_closed() {
 
 #[test]
 fn a_slow_consumer_gets_a_prefix_and_the_reason() {
-    let throng = Throng::start(&["--slow-consumer", "disconnect", "--outbox-messages", "8"]);
+    let throng = Throng::start(&[
+        "--slow-consumer",
+        "disconnect",
+        "--outbox-messages",
+        "8",
+        "--outbox-bytes",
+        "16777216",
+    ]);
     let mut slow = throng.ws();
     slow.join("c");
     let large = json!("x".repeat(1 << 18));
@@ -599,7 +604,7 @@ fn a_slow_consumer_gets_a_prefix_and_the_reason() {
     assert!(pushes.len() >= 8, "what was accepted arrives");
     for (at, push) in pushes.iter().enumerate() {
         assert_eq!(
-            (&push["type"], &push["sequence"]),
+            (&push["type"], &push["offset"]),
             (&json!("message"), &json!(at + 1))
         );
     }
@@ -615,7 +620,7 @@ fn a_slow_consumer_that_is_kept_is_told_what_it_missed() {
     while throng.publish("c", &large)["dropped"] == 0 {}
     let behind = &throng.get("/api/v1/clients/slow").json()["clients"][0];
     assert_eq!(
-        (&behind["id"], &behind["dropped"]),
+        (&behind["client_id"], &behind["dropped"]),
         (&json!(slow.id()), &json!(1))
     );
     assert_eq!(behind["queued_messages"], 8);
@@ -629,7 +634,7 @@ fn a_slow_consumer_that_is_kept_is_told_what_it_missed() {
         if push["type"] == "gap" {
             gap = Some(push);
         } else {
-            assert_eq!(push["sequence"], expected);
+            assert_eq!(push["offset"], expected);
             expected += 1;
         }
     }
@@ -642,7 +647,7 @@ fn a_slow_consumer_that_is_kept_is_told_what_it_missed() {
     throng.publish("c", &json!("next"));
     let next = slow.expect("message");
     assert_eq!(
-        (&next["data"], &next["sequence"]),
+        (&next["data"], &next["offset"]),
         (&json!("next"), &json!(lost + 1))
     );
 }
@@ -666,7 +671,7 @@ fn a_stalled_socket_is_dropped_in_the_end() {
 
 #[test]
 fn nothing_remains_of_clients_that_are_gone() {
-    let throng = Throng::start(&["--authorize", "open"]);
+    let throng = Throng::start(&["--insecure-trust-query-user"]);
     let path = "/api/v1/channels/presence-c";
     let clients: Vec<_> = (0..20).map(|_| throng.ws_joined("presence-c")).collect();
     assert_eq!(
@@ -698,7 +703,7 @@ fn clients_beyond_the_limit_are_told_so() {
 
 #[test]
 fn who_asks_for_nothing_is_closed_only_where_that_is_set() {
-    let throng = Throng::start(&["--idle-timeout", "200", "--ping-interval", "50"]);
+    let throng = Throng::start(&["--ws-idle-timeout", "200", "--ping-interval", "50"]);
     let mut idle = throng.ws();
     assert_eq!(idle.closed(), (3022, "idle".to_owned()));
     assert_eq!(idle.farewell()["reconnect"], true);
@@ -706,7 +711,7 @@ fn who_asks_for_nothing_is_closed_only_where_that_is_set() {
 
 #[test]
 fn who_goes_on_asking_for_too_much_is_closed() {
-    let throng = Throng::start(&["--max-commands", "1", "--max-refused", "3"]);
+    let throng = Throng::start(&["--max-commands", "1", "--max-rate-limited", "3"]);
     let mut client = throng.ws();
     for _ in 0..6 {
         client.say(r#"{"type":"ping"}"#);

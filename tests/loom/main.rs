@@ -25,11 +25,13 @@
 //! | `Membership::ask`: a load and a store, no compare-exchange | `a_replay_races_its_receiver` |
 //! | `Combiner::elect`: claims an owned word | all that publish, subscribe, or connect in a race |
 //!
-//! The first two of the replays end the whole run, so which of the other models are red was not seen.
+//! The first two of the replays end the whole run, so which of the other models are red was not
+//! seen.
 //!
 //! Green were: `State::join` without its look whether the client is closed (`is_wanted` decides
 //! then); `ClientCore::release` without a look for a closer (its section has no step at which loom
-//! could switch); `Outbox::take_control` that answers afterwards (red in the ring's `calls_race_..`).
+//! could switch); `Outbox::take_control` that answers afterwards (red in the ring's
+//! `calls_race_..`).
 //!
 //! # What loom does not see here
 //!
@@ -38,6 +40,8 @@
 //! in loom's eyes. So each model keeps a handle to all it shares until the others have ended.
 
 #![cfg(throng_loom)]
+
+mod handover;
 
 use std::future::Future;
 use std::future::poll_fn;
@@ -61,10 +65,12 @@ use throng::HistoryOptions;
 use throng::HistoryQuery;
 use throng::Hub;
 use throng::Joined;
+use throng::Limits;
 use throng::ManualClock;
 use throng::Message;
 use throng::Outbox;
 use throng::OutboxLimits;
+use throng::OutboxSet;
 use throng::SlowConsumer;
 use throng::StreamPosition;
 use throng::SubscribeError;
@@ -274,6 +280,55 @@ fn a_replay_races_leave() {
     });
 }
 
+/// Whoever leaves and comes back while others publish gets each publication once, in order.
+#[test]
+fn a_leave_cuts_while_others_publish() {
+    model(|| {
+        let hub = hub(4, SlowConsumer::DropNewest);
+        let channel = hub.channel("c").expect("it is made");
+        channel.set_history(Some(HistoryOptions::new().messages(4)));
+        let begin = channel.position();
+        let (client, mut outbox) = connected(&hub);
+        client.subscribe_blocking("c").expect("anyone may join");
+        let publisher = publishes(&channel, 2);
+        let seen = offsets(&mut outbox);
+        client.unsubscribe("c").expect("it is in there");
+        let since = StreamPosition {
+            offset: seen.last().copied().unwrap_or(0),
+            ..begin
+        };
+        assert!(resume(&client, since).recovered);
+        publisher.join().expect("no panic");
+        let all = [seen, offsets(&mut outbox)].concat();
+        assert_eq!(all, [1, 2], "nothing lost, nothing doubled");
+    });
+}
+
+/// A leave races a publisher that makes room: each message is accounted for, and what is received
+/// afterwards is of the other channel.
+#[test]
+fn a_leave_races_eviction() {
+    model(|| {
+        let hub = hub(1, SlowConsumer::KeepLatest);
+        let (client, mut outbox, channel) = subscribed(&hub);
+        client.subscribe_blocking("d").expect("anyone may join");
+        let other = hub.channel("d").expect("it is there");
+        let published = channel.publish(Message::static_text("x"));
+        assert_eq!(published.expect("the hub is open").delivered(), 1);
+        let publisher = publishes(&other, 1);
+        client.unsubscribe("c").expect("it is in there");
+        let received = std::iter::from_fn(|| outbox.try_recv().ok());
+        let names = received.map(|frame| frame.channel().expect("it has one").to_string());
+        assert!(names.into_iter().all(|name| name == "d"));
+        let delivered = 1 + publisher.join().expect("no panic") as u64;
+        while outbox.try_recv().is_ok() {}
+        let stats = client.stats();
+        assert_eq!(stats.queued_messages, 0);
+        let gone = stats.received + stats.evicted + stats.abandoned;
+        assert_eq!((gone, stats.conflated), (delivered, 0), "{stats:?}");
+    });
+}
+
 #[test]
 fn reclaiming_races_publish_by_name() {
     model(|| {
@@ -290,7 +345,7 @@ fn reclaiming_races_publish_by_name() {
         let publisher = thread::spawn(move || publish(&other).expect("the hub is open"));
         hub.tick();
         let _second = publisher.join().expect("no panic");
-        let page = hub.existing_channel("c").expect("it remembers something");
+        let page = hub.find_channel("c").expect("it remembers something");
         assert_eq!(page.history(&HistoryQuery::new()).frames.len(), 1);
     });
 }
@@ -303,12 +358,9 @@ fn leave_races_publish() {
         let publisher = publishes(&channel, 2);
         client.unsubscribe("c").expect("it is in there");
         let delivered = publisher.join().expect("no panic");
-        let received = offsets(&mut outbox);
-        assert_eq!(received, [1, 2][..received.len()], "no hole");
-        assert!(
-            delivered <= received.len(),
-            "what was reported was delivered"
-        );
+        assert_eq!(offsets(&mut outbox), [0; 0], "the leave cuts");
+        let abandoned = client.stats().abandoned;
+        assert!(delivered as u64 <= abandoned, "what was delivered is known");
         assert_eq!(channel.subscriber_count(), 0);
         let after = channel.publish(Message::static_text("x"));
         assert_eq!(after.expect("the hub is open").delivered(), 0);
@@ -345,6 +397,50 @@ fn close_races_recv() {
         assert_eq!(received, []);
         assert_eq!(closed.disconnect(), &Disconnect::KICKED, "with its reason");
         assert_eq!((channel.subscriber_count(), hub.client_count()), (0, 0));
+    });
+}
+
+/// The last handle is dropped while the receiver parks: it ends, after what it holds.
+#[test]
+fn the_last_handle_races_recv() {
+    model(|| {
+        let hub = hub(1, SlowConsumer::DropNewest);
+        let (client, mut outbox, channel) = subscribed(&hub);
+        let _delivery = channel.publish(Message::static_text("x"));
+        drop((hub, client));
+        let dropper = thread::spawn(move || drop(channel));
+        let (received, closed) = until_closed(&mut outbox);
+        dropper.join().expect("no panic");
+        assert_eq!(received, [1]);
+        assert_eq!(closed.disconnect(), &Disconnect::CLOSED);
+    });
+}
+
+/// What is read of an outbox keeps to its limits, whatever happens to it meanwhile.
+#[test]
+fn a_look_races_publish_and_recv() {
+    model(|| {
+        // One byte, though not one message.
+        let hub = Hub::builder()
+            .shards(1)
+            .limits(Limits::new().payload(1))
+            .outbox(OutboxLimits::new().messages(4).bytes(1))
+            .slow_consumer(SlowConsumer::DropNewest);
+        let hub = hub.build().expect("the settings are in range");
+        let (client, mut outbox, channel) = subscribed(&hub);
+        let publisher = publishes(&channel, 2);
+        let reader = {
+            let client = client.clone();
+            thread::spawn(move || {
+                let stats = client.stats();
+                assert!(stats.queued_messages <= 1, "{stats:?}");
+                assert!(stats.queued_bytes <= 1, "{stats:?}");
+            })
+        };
+        let received = offsets(&mut outbox);
+        assert!(received.len() <= 2);
+        publisher.join().expect("no panic");
+        reader.join().expect("no panic");
     });
 }
 
@@ -417,7 +513,7 @@ fn outbox_drop_races_expel() {
         let reason: Arc<str> = Arc::from("because");
         let expeller = {
             let (client, reason) = (client.clone(), Arc::clone(&reason));
-            thread::spawn(move || client.expel("c", reason))
+            thread::spawn(move || client.force_unsubscribe("c", reason))
         };
         drop(outbox);
         let _expelled_or_gone = expeller.join().expect("no panic");
@@ -544,5 +640,34 @@ fn losses_race_their_notices() {
         }
         publisher.join().expect("no panic");
         assert_eq!(received + missed, 3, "each is received or told of, once");
+    });
+}
+
+#[test]
+fn a_set_that_waits_races_publish_and_close() {
+    model(|| {
+        let hub = hub(4, SlowConsumer::DropNewest);
+        let (client, outbox, channel) = subscribed(&hub);
+        let mut set = OutboxSet::new();
+        set.insert(outbox);
+        let other = {
+            let client = client.clone();
+            thread::spawn(move || {
+                let sent = client.send(Message::static_text("x"));
+                sent.expect("it is open and has room");
+                client.close(Disconnect::KICKED);
+            })
+        };
+        let mut frames = 0;
+        while !set.is_empty() {
+            frames += block_on(set.recv(4, |_, _| {}));
+        }
+        other.join().expect("no panic");
+        assert_eq!(
+            frames, 1,
+            "no wake-up is lost, and nothing comes after the end"
+        );
+        assert!(set.next_ended().is_some());
+        drop((client, channel));
     });
 }

@@ -34,6 +34,7 @@ impl Replay {
             self.compare_client(client);
         }
         let waiting = self.model.clients.iter().flat_map(model::Client::waiting);
+        let waiting = waiting.chain(self.model.handed_over());
         let mut numbers: Vec<_> = waiting
             .filter_map(|item| match item.what {
                 What::Message(note) => Some(note.number),
@@ -140,6 +141,7 @@ impl Replay {
         // What is discarded with an outbox counts as received.
         if expected.has_outbox {
             assert_eq!(stats.received, expected.received, "{client}");
+            assert_eq!(stats.abandoned, expected.abandoned, "{client}");
         }
         let mut names = peer.client.subscriptions();
         names.sort_unstable_by_key(|name| index_of(name));
@@ -164,13 +166,13 @@ impl Replay {
                     PresenceChange::Left => Line::Left(channel, member),
                 }
             }
-            Heard::Log(HubEvent::Denied {
+            Heard::Log(HubEvent::JoinDenied {
                 client, channel, ..
             }) => Line::Denied(self.number(*client), index_of(channel)),
-            Heard::Log(HubEvent::Disconnected { client }) => {
+            Heard::Log(HubEvent::SlowDisconnected { client }) => {
                 Line::Disconnected(self.number(*client))
             }
-            Heard::Log(HubEvent::Dropping { client, channel }) => {
+            Heard::Log(HubEvent::DroppingStarted { client, channel }) => {
                 let channel = channel.as_ref().map(|name| index_of(name));
                 Line::Dropping(self.number(*client), channel)
             }
@@ -184,7 +186,7 @@ impl Replay {
     }
 
     pub(super) fn compare_delivery(&mut self, real: &Delivery, expected: &model::Delivery) {
-        assert!(!real.is_handed_over(), "nobody else is there");
+        assert!(!real.is_deferred(), "nobody else is there");
         let position = match (real.position(), expected.position) {
             (Some(real), Some(expected)) => {
                 self.compare_position(real, expected);
@@ -248,7 +250,7 @@ impl Replay {
                 assert_eq!(member_of(real), *member, "{words}");
             }
             (Event::Joined(real), What::Joined(expected)) => self.compare_joined(real, expected),
-            (Event::Left(_), What::Left) => {}
+            (Event::Unsubscribed(_), What::Left) => {}
             (
                 Event::Gap(gap),
                 What::Gap {

@@ -82,6 +82,8 @@ pub(crate) struct Item {
     pub(crate) what: What,
     pub(crate) channel: Option<usize>,
     pub(crate) position: Option<Position>,
+    /// Of the channel, or of the hub.
+    pub(crate) policy: SlowConsumer,
 }
 
 impl Item {
@@ -149,6 +151,15 @@ struct Seat {
     connections: usize,
 }
 
+/// A subscriber for whom something was handed over: of each key the last.
+struct Owing {
+    client: usize,
+    membership: usize,
+    values: VecDeque<Item>,
+    /// The client may ask for it, and has not.
+    may_ask: bool,
+}
+
 pub(crate) struct Channel {
     pub(crate) name: Option<usize>,
     pub(crate) life: usize,
@@ -158,6 +169,8 @@ pub(crate) struct Channel {
     pub(crate) policy: Option<SlowConsumer>,
     /// Clients, with the numbers of their memberships.
     subscribers: Vec<(usize, usize)>,
+    /// Those for whom something was handed over.
+    owing: Vec<Owing>,
     /// Subscribers found closed.
     dead: Vec<(usize, usize)>,
     roster: Vec<Seat>,
@@ -173,13 +186,14 @@ impl Channel {
             figures: Figures::default(),
             policy: None,
             subscribers: Vec::new(),
+            owing: Vec::new(),
             dead: Vec::new(),
             roster: Vec::new(),
         }
     }
 
     pub(crate) fn subscriber_count(&self) -> usize {
-        self.subscribers.len()
+        self.subscribers.len() + self.owing.len()
     }
 
     /// Sorted.
@@ -310,7 +324,7 @@ impl Model {
     }
 
     pub(crate) fn drop_outbox(&mut self, client: usize) {
-        self.close_quietly(client, &Disconnect::GONE);
+        self.close_quietly(client, &Disconnect::RECEIVER_DROPPED);
         self.clients[client].clear();
         self.serve();
         self.sweep();
@@ -409,6 +423,7 @@ impl Model {
                 what: What::Joined(joined.clone()),
                 channel: self.channel(life).name,
                 position: Some(joined.position),
+                policy: self.policy,
             };
             self.control(client, Control::Item(item));
         }
@@ -448,19 +463,23 @@ impl Model {
             return false;
         };
         let (_, membership) = memberships.swap_remove(index);
+        // A notice that is under way is not given any more.
+        self.gaps.remove(&membership);
         self.leave(life, client, membership);
+        self.clients[client].cut(life);
         self.serve();
         self.sweep();
         true
     }
 
-    pub(crate) fn expel(&mut self, client: usize, name: usize) -> bool {
+    pub(crate) fn force_unsubscribe(&mut self, client: usize, name: usize) -> bool {
         let was_there = self.unsubscribe(client, name);
         if was_there {
             let item = Item {
                 what: What::Left,
                 channel: Some(name),
                 position: None,
+                policy: self.policy,
             };
             self.control(client, Control::Item(item));
             self.serve();
@@ -498,18 +517,39 @@ impl Model {
             what: What::Message(note),
             channel: None,
             position: None,
+            policy: self.policy,
         };
         let policy = peer.options.policy.unwrap_or(self.policy);
         let mut delivery = Delivery::default();
-        let sent = match peer.push(&item, policy, self.now) {
+        let pushed = if peer.handed.2 > 0 {
+            // It must not overtake.
+            if policy == SlowConsumer::KeepLatest && peer.hand_over(&item, None) {
+                Pushed::HandedOver
+            } else {
+                peer.refuse(policy, 0, self.now)
+            }
+        } else {
+            peer.push(&item, policy, self.now)
+        };
+        let sent = match pushed {
             Pushed::Closed => unreachable!("looked at above"),
+            Pushed::HandedOver => {
+                delivery.delivered = 1;
+                let everyone = |it: &&(usize, usize)| it.0 == EVERYONE;
+                let membership = self.clients[client].memberships.iter().find(everyone);
+                let membership = membership.unwrap().1;
+                let evicted = self.owe(EVERYONE, client, membership, item);
+                self.channel(EVERYONE).figures.evicted += evicted as u64;
+                Sent::Stored
+            }
             Pushed::Stored { evicted } => {
                 delivery.delivered = 1;
                 delivery.evicted = evicted;
                 Sent::Stored
             }
-            Pushed::Dropped => {
+            Pushed::Dropped { evicted } => {
                 delivery.dropped = 1;
+                delivery.evicted = evicted;
                 self.report_drop(client, None);
                 Sent::Full
             }
@@ -527,7 +567,150 @@ impl Model {
     }
 
     pub(crate) fn receive(&mut self, client: usize, max: usize) -> Result<Vec<Item>, Nothing> {
-        self.clients[client].receive(max, &mut self.gaps)
+        let max = max.max(1);
+        loop {
+            if self.clients[client].begin() {
+                self.ask(client, 0);
+            }
+            match self.clients[client].receive(max, &mut self.gaps) {
+                Err(Nothing::Empty) if self.ask(client, 1) => {}
+                received => return received,
+            }
+        }
+    }
+
+    /// Has the channels of a client give what was handed over for it, another one first each time.
+    /// Says whether any was asked. Called for, they are asked in the order of the last time.
+    fn ask(&mut self, client: usize, first: usize) -> bool {
+        let owes = |channel: &Channel| channel.owing.iter().any(|it| it.client == client);
+        if !self.channels.iter().any(owes) {
+            return false;
+        }
+        let peer = &mut self.clients[client];
+        let lives = std::mem::take(&mut peer.asking).into_iter();
+        let life_of = |membership: usize| {
+            let mut held = peer.memberships.iter();
+            held.find(|held| held.1 == membership).copied()
+        };
+        let mut asking: Vec<_> = lives.filter_map(life_of).collect();
+        if !asking.is_empty() {
+            let first = first % asking.len();
+            asking.rotate_left(first);
+        }
+        let mut any = false;
+        for (life, membership) in asking {
+            let mut owing = self.channel(life).owing.iter_mut();
+            let Some(index) = owing.position(|it| it.membership == membership && it.may_ask) else {
+                continue;
+            };
+            self.channel(life).owing[index].may_ask = false;
+            any = true;
+            let (given, evicted) = self.give(life, index);
+            self.channel(life).figures.evicted += evicted as u64;
+            if given {
+                self.go_live(life, index);
+            }
+            self.bury(life);
+        }
+        self.serve();
+        any
+    }
+
+    /// Puts in what was handed over, as far as there is room. Says whether that was all, and how
+    /// many were evicted for it.
+    fn give(&mut self, life: usize, index: usize) -> (bool, usize) {
+        let hub_policy = self.policy;
+        let channel = self.channel(life);
+        let policy = channel.policy.unwrap_or(hub_policy);
+        let Owing {
+            client,
+            membership,
+            values,
+            may_ask,
+        } = &mut channel.owing[index];
+        let (client, mut values) = (*client, std::mem::take(values));
+        let asking = (!std::mem::replace(may_ask, true)).then_some(*membership);
+        let peer = &mut self.clients[client];
+        peer.asking.extend(asking);
+        let policy = peer.options.policy.unwrap_or(policy);
+        let (mut given, mut evicted) = (0, 0);
+        while let Some(item) = values.front() {
+            let (put, more) = peer.put(item, policy);
+            evicted += more;
+            if !put {
+                if given == 0 {
+                    peer.call();
+                }
+                break;
+            }
+            peer.hand_back(item);
+            values.pop_front();
+            given += 1;
+        }
+        let all = values.is_empty();
+        self.channel(life).owing[index].values = values;
+        (all, evicted)
+    }
+
+    fn go_live(&mut self, life: usize, index: usize) {
+        let channel = self.channel(life);
+        let Owing {
+            client, membership, ..
+        } = channel.owing.swap_remove(index);
+        channel.subscribers.push((client, membership));
+    }
+
+    /// Has a subscriber get `item` later. Says how many were evicted for what there is room for.
+    fn owe(&mut self, life: usize, client: usize, membership: usize, item: Item) -> usize {
+        let channel = self.channel(life);
+        let mut owing = channel.owing.iter();
+        let index = owing.position(|it| it.membership == membership);
+        let index = index.unwrap_or_else(|| {
+            let mut subscribers = channel.subscribers.iter();
+            let place = subscribers.position(|it| it.1 == membership);
+            channel.subscribers.swap_remove(place.unwrap());
+            channel.owing.push(Owing {
+                client,
+                membership,
+                values: VecDeque::new(),
+                may_ask: false,
+            });
+            channel.owing.len() - 1
+        });
+        channel.owing[index].values.push_back(item);
+        let (all, evicted) = self.give(life, index);
+        if all {
+            self.go_live(life, index);
+        }
+        evicted
+    }
+
+    /// Hands `item` over behind what is handed over already, or refuses it.
+    fn follow(&mut self, life: usize, index: usize, item: &Item, policy: SlowConsumer) -> Pushed {
+        let now = self.now;
+        let owing = &mut self.channel(life).owing[index];
+        let (client, mut values) = (owing.client, std::mem::take(&mut owing.values));
+        let peer = &mut self.clients[client];
+        let older = values.iter().position(|older| item.conflates_with(older));
+        let instead = older.map(|older| values[older].weight());
+        let hands_over = policy == SlowConsumer::KeepLatest && peer.hand_over(item, instead);
+        let pushed = if hands_over {
+            let older = older.and_then(|older| values.remove(older));
+            peer.conflated += u64::from(older.is_some());
+            values.push_back(item.clone());
+            let evicted = usize::from(older.is_some());
+            Pushed::Stored { evicted }
+        } else {
+            peer.refuse(policy, 0, now)
+        };
+        self.channel(life).owing[index].values = values;
+        pushed
+    }
+
+    /// What is handed over.
+    pub(crate) fn handed_over(&self) -> impl Iterator<Item = &Item> {
+        let owing = self.channels.iter().flat_map(|channel| &channel.owing);
+        owing.flat_map(|owing| &owing.values)
     }
 
     pub(crate) fn set_client_policy(&mut self, client: usize, policy: Option<SlowConsumer>) {
@@ -613,38 +796,88 @@ impl Model {
             what,
             channel: channel.name,
             position: channel.position(),
+            policy,
         };
         let mut delivery = Delivery {
             position: item.position,
             ..Delivery::default()
         };
+        let mut later = Vec::new();
         for (client, membership) in channel.subscribers.clone() {
             if Some(client) == except {
                 continue;
             }
             let peer = &mut self.clients[client];
             let policy = peer.options.policy.unwrap_or(policy);
-            delivery.addressed += usize::from(peer.closed.is_none());
-            match peer.push(&item, policy, now) {
-                Pushed::Closed => self.channel(life).dead.push((client, membership)),
-                Pushed::Stored { evicted } => {
-                    delivery.delivered += 1;
-                    delivery.evicted += evicted;
-                }
-                Pushed::Dropped => {
-                    delivery.dropped += 1;
-                    self.dropped(client, membership, &item);
-                }
-                Pushed::Disconnected => {
-                    delivery.dropped += 1;
-                    delivery.disconnected += 1;
-                    self.channel(life).dead.push((client, membership));
-                    self.effects.push_back(Effect::Retire(client));
-                }
+            let pushed = peer.push(&item, policy, now);
+            if matches!(pushed, Pushed::HandedOver) {
+                later.push((client, membership));
             }
+            self.settle(life, client, membership, &item, &pushed, &mut delivery);
+        }
+        for index in (0..self.channel(life).owing.len()).rev() {
+            let owing = &self.channel(life).owing[index];
+            let (client, membership) = (owing.client, owing.membership);
+            if self.clients[client].closed.is_some() {
+                self.channel(life).dead.push((client, membership));
+                continue;
+            }
+            let (all, evicted) = self.give(life, index);
+            delivery.evicted += evicted;
+            if Some(client) != except {
+                let peer = &mut self.clients[client];
+                let policy = peer.options.policy.unwrap_or(policy);
+                let pushed = if all {
+                    peer.push(&item, policy, now)
+                } else {
+                    self.follow(life, index, &item, policy)
+                };
+                if matches!(pushed, Pushed::HandedOver) {
+                    later.push((client, membership));
+                }
+                self.settle(life, client, membership, &item, &pushed, &mut delivery);
+            }
+            if all {
+                self.go_live(life, index);
+            }
+        }
+        for (client, membership) in later {
+            delivery.evicted += self.owe(life, client, membership, item.clone());
         }
         self.channel(life).figures.add(&delivery);
         delivery
+    }
+
+    /// Does what follows from what became of `item`.
+    fn settle(
+        &mut self,
+        life: usize,
+        client: usize,
+        membership: usize,
+        item: &Item,
+        pushed: &Pushed,
+        delivery: &mut Delivery,
+    ) {
+        delivery.addressed += usize::from(!matches!(pushed, Pushed::Closed));
+        match *pushed {
+            Pushed::Closed => self.channel(life).dead.push((client, membership)),
+            Pushed::HandedOver => delivery.delivered += 1,
+            Pushed::Stored { evicted } => {
+                delivery.delivered += 1;
+                delivery.evicted += evicted;
+            }
+            Pushed::Dropped { evicted } => {
+                delivery.dropped += 1;
+                delivery.evicted += evicted;
+                self.dropped(client, membership, item);
+            }
+            Pushed::Disconnected => {
+                delivery.dropped += 1;
+                delivery.disconnected += 1;
+                self.channel(life).dead.push((client, membership));
+                self.effects.push_back(Effect::Retire(client));
+            }
+        }
     }
 
     fn report_drop(&mut self, client: usize, channel: Option<usize>) {
@@ -703,11 +936,20 @@ impl Model {
     fn remove(&mut self, life: usize, client: usize, membership: usize) -> Option<Member> {
         let user = self.clients[client].options.member.user;
         let channel = self.channel(life);
-        let place = channel
-            .subscribers
-            .iter()
-            .position(|(_, held)| *held == membership);
-        channel.subscribers.swap_remove(place?);
+        let subscribers = &mut channel.subscribers;
+        let place = subscribers.iter().position(|it| it.1 == membership);
+        if let Some(place) = place {
+            subscribers.swap_remove(place);
+        } else {
+            let mut owing = channel.owing.iter();
+            let place = owing.position(|it| it.membership == membership)?;
+            let owing = channel.owing.swap_remove(place);
+            for item in &owing.values {
+                self.clients[client].hand_back(item);
+                self.clients[client].abandoned += 1;
+            }
+        }
+        let channel = self.channel(life);
         if !channel.is_presence() {
             return None;
         }
@@ -771,10 +1013,27 @@ impl Model {
         }
     }
 
+    /// Time goes on, and the hub is told.
+    pub(crate) fn advance(&mut self, millis: u64) {
+        self.now += millis;
+        let now = self.now;
+        let clients = self.clients.iter_mut().enumerate();
+        let over = clients.filter_map(|(client, peer)| Some((peer.grace_is_over(now)?, client)));
+        let mut over: Vec<_> = over.collect();
+        over.sort_unstable();
+        for (_, client) in over {
+            self.clients[client].closed = Some(Disconnect::SLOW);
+            self.figures.disconnected += 1;
+            self.effects.push_back(Effect::Retire(client));
+        }
+        self.serve();
+        self.sweep();
+    }
+
     /// Forgets the channels that have no subscriber and no handle.
     fn sweep(&mut self) {
         let is_held = |channel: &Channel| {
-            channel.name.is_none() || channel.handles > 0 || !channel.subscribers.is_empty()
+            channel.name.is_none() || channel.handles > 0 || channel.subscriber_count() > 0
         };
         for channel in self.channels.iter().filter(|channel| !is_held(channel)) {
             self.figures.merge(&channel.figures);

@@ -166,7 +166,7 @@ impl Replay {
             .clock(clock.clone())
             .authorizer(authorize)
             .on_presence(move |event| presence.hear(Heard::Presence(event.clone())))
-            .logger(move |event| log.hear(Heard::Log(event.clone())))
+            .on_event(move |event| log.hear(Heard::Log(event.clone())))
             .build();
         Self {
             hub: hub.unwrap(),
@@ -202,7 +202,7 @@ impl Replay {
             Operation::CloseHub(_) => {}
             Operation::Connect(newcomer) => self.connect(newcomer),
             Operation::DropOutbox(client) => self.drop_outbox(client),
-            Operation::Expel(client, channel) => self.expel(client, channel),
+            Operation::Expel(client, channel) => self.force_unsubscribe(client, channel),
             Operation::Hold(channel) => self.hold(channel),
             Operation::Publish(channel, parcel) => self.publish(channel, parcel, None),
             Operation::PublishExcept(channel, parcel, except) => {
@@ -223,7 +223,8 @@ impl Replay {
 
     fn advance(&mut self, millis: u8) {
         self.clock.advance(Duration::from_millis(millis.into()));
-        self.model.now += u64::from(millis);
+        self.hub.tick();
+        self.model.advance(millis.into());
     }
 
     fn broadcast(&mut self, parcel: Parcel) {
@@ -300,13 +301,19 @@ impl Replay {
         }
     }
 
-    fn expel(&mut self, client: u8, channel: u8) {
+    fn force_unsubscribe(&mut self, client: u8, channel: u8) {
         let Some(client) = self.pick(client) else {
             return;
         };
         let name = pick_name(channel);
-        let real = self.peers[client].client.expel(NAMES[name], "reason");
-        assert_eq!(real.is_ok(), self.model.expel(client, name), "expelled");
+        let real = self.peers[client]
+            .client
+            .force_unsubscribe(NAMES[name], "reason");
+        assert_eq!(
+            real.is_ok(),
+            self.model.force_unsubscribe(client, name),
+            "expelled"
+        );
     }
 
     fn hold(&mut self, channel: u8) {
@@ -331,7 +338,7 @@ impl Replay {
             None => self.hub.publish(NAMES[name], message),
             Some(except) => {
                 let id = self.peers[except].client.id();
-                self.hub.publish_except(NAMES[name], message, id)
+                self.hub.prepare(NAMES[name], message).except(id).publish()
             }
         };
         self.published(name, note, except, real);

@@ -14,7 +14,9 @@ use throng::SlowConsumer;
 use crate::bench;
 use crate::history::HistoryFlags;
 use crate::layers::LayerOptions;
+use crate::record;
 use crate::tls::TlsOptions;
+use crate::tune;
 
 /// An embeddable, sharded realtime hub, and the server built from it.
 #[derive(Debug, Parser)]
@@ -49,17 +51,23 @@ pub(crate) enum Command {
     /// Measure how fast messages reach their clients.
     #[command(subcommand)]
     Bench(bench::Command),
+    /// Record what a live server publishes and how fast its slow clients take it, for `throng
+    /// tune`.
+    Record(record::Options),
     /// Serve HTTP, WebSocket and the page (the default).
     Serve(Box<ServeOptions>),
+    /// Find the outbox and the policy that fit a feed and its clients.
+    Tune(Box<tune::Options>),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
-    /// Where to listen. The API asks for no credentials: think before you leave loopback.
+    /// Address to listen on. The API asks for no credentials: think before you leave loopback.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
 
-    /// Messages that may wait for one client.
+    /// Messages that may wait for one client. With keep-latest twice the number of keys that a
+    /// client is subscribed to: 1000 for 500 symbols.
     #[arg(long, value_name = "N", default_value = "64")]
     pub(crate) outbox_messages: NonZeroUsize,
 
@@ -67,8 +75,21 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "BYTES", default_value = "1048576")]
     pub(crate) outbox_bytes: NonZeroUsize,
 
-    /// What happens to a message for a client that has no room for it: drop-newest, drop-oldest,
-    /// keep-latest, disconnect, or disconnect:MS for a grace time in milliseconds.
+    /// Payload bytes that may wait for all clients that lag (more than four messages wait for
+    /// them), together; unbounded if not given. In the second half of it, those with more than
+    /// their share of the first are treated as if their outbox were full.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_outbox_bytes: Option<NonZeroUsize>,
+
+    /// Keys that a `gap` push lists at most: those of which the client lacks the present value. At
+    /// most 64.
+    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u8).range(..=64))]
+    pub(crate) gap_keys: u8,
+
+    /// Policy for a message that does not fit the outbox of a client: drop-newest, drop-oldest,
+    /// keep-latest, disconnect, or disconnect:MS for a grace time in milliseconds. With keep-latest
+    /// no last value is lost if --outbox-messages is at least the number of keys; set it to twice
+    /// that.
     #[arg(long, value_name = "POLICY", default_value = "drop-newest", value_parser = slow_consumer)]
     pub(crate) slow_consumer: SlowConsumer,
 
@@ -116,26 +137,27 @@ pub(crate) struct ServeOptions {
 
     /// Publications of one channel that may wait while another publisher is in the middle of it.
     #[arg(long, value_name = "N", default_value = "4096")]
-    pub(crate) max_backlog: NonZeroUsize,
+    pub(crate) max_channel_backlog: NonZeroUsize,
 
     /// Channels that one client may be subscribed to.
     #[arg(long, value_name = "N", default_value = "256")]
     pub(crate) max_subscriptions: NonZeroUsize,
 
-    /// Commands that one client may send in a second; no limit unless given.
+    /// Commands that one client may send in a second, over every transport; no limit unless given.
     #[arg(long, value_name = "N")]
     pub(crate) max_commands: Option<NonZeroU32>,
 
     /// Commands in a row that are refused as too many before their client is disconnected; 0 for
     /// no end.
     #[arg(long, value_name = "N", default_value = "100")]
-    pub(crate) max_refused: u32,
+    pub(crate) max_rate_limited: u32,
 
-    /// Who may join private-... and presence-... channels.
-    #[arg(long, value_name = "WHO", default_value = "none")]
-    pub(crate) authorize: Authorize,
+    /// For development only: takes the `user` of the query for the user of a client, and lets every
+    /// client join private-... and presence-... channels, which are refused otherwise.
+    #[arg(long)]
+    pub(crate) insecure_trust_query_user: bool,
 
-    /// Whether clients may publish.
+    /// Publishing by clients: where it is allowed.
     #[arg(long, value_name = "WHETHER", default_value = "allow")]
     pub(crate) client_publish: Publishes,
 
@@ -155,11 +177,17 @@ pub(crate) struct ServeOptions {
 
     /// Connections that may wait to be accepted; the operating system may allow fewer.
     #[arg(long, value_name = "N", default_value = "4096")]
-    pub(crate) backlog: NonZeroU32,
+    pub(crate) listen_backlog: NonZeroU32,
 
     /// Tasks that accept connections; one for each core unless given.
     #[arg(long, value_name = "N")]
     pub(crate) acceptors: Option<NonZeroUsize>,
+
+    /// Bytes of a connection that the kernel may hold unsent: what a slow client does not take
+    /// waits in its outbox, where `--slow-consumer` decides, and not beyond it. 0 leaves it to the
+    /// kernel, which takes megabytes. Linux only, and in force for TCP only.
+    #[arg(long, value_name = "BYTES", default_value = "16384")]
+    pub(crate) unsent_mark: u32,
 
     /// Bytes in the head of a request, at least 8192.
     #[arg(long, value_name = "BYTES", default_value = "16384")]
@@ -195,7 +223,7 @@ pub(crate) struct ServeOptions {
     /// Milliseconds for which a client may ask for nothing before it is closed; for ever unless
     /// given.
     #[arg(long, value_name = "MS", value_parser = millis)]
-    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) ws_idle_timeout: Option<Duration>,
 
     /// Milliseconds that a client may take to hang up after a close.
     #[arg(long, value_name = "MS", default_value = "2000", value_parser = millis)]
@@ -216,7 +244,7 @@ pub(crate) struct ServeOptions {
     /// Milliseconds within which clients are to come back after draining, each at a moment of its
     /// own.
     #[arg(long, value_name = "MS", default_value = "5000", value_parser = millis)]
-    pub(crate) reconnect_within: Duration,
+    pub(crate) reconnect_window: Duration,
 
     #[command(flatten)]
     pub(crate) history: HistoryFlags,
@@ -260,16 +288,7 @@ pub(crate) struct SseOptions {
     pub(crate) sse_write_timeout: Duration,
 }
 
-/// Who may join private and presence channels.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum Authorize {
-    /// Nobody: only public channels can be joined.
-    None,
-    /// Everybody, as whoever the `user` of the query says. For development only.
-    Open,
-}
-
-/// Whether clients may publish.
+/// Publishing by clients: where it is allowed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Publishes {
     /// They may, to public channels and to those they are subscribed to.

@@ -11,9 +11,9 @@ use throng::LayersBuilder;
 use throng::messages::MemoryLimits;
 use throng::messages::MessagesConfig;
 use throng::messages::Retention;
+use throng::messages::sqlite::Durability;
 use throng::messages::sqlite::SqliteOptions;
 use throng::messages::sqlite::SqliteStore;
-use throng::messages::sqlite::Sync;
 
 use crate::cli::millis;
 
@@ -29,12 +29,13 @@ pub(crate) struct KeepOptions {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// What a message that was acknowledged survives: the end of the process and of the power, or
-    /// only that of the process.
+    /// Durability of a message that was acknowledged: it survives the end of the process and of the
+    /// power, or only that of the process.
     #[arg(long, value_name = "HOW", default_value = "full", requires = "data")]
-    sync: Survives,
+    durability: Survives,
 
-    /// Do not look for damage when the file is opened, which takes about 10 s for a million messages.
+    /// Do not look for damage when the file is opened, which takes about 10 s for a million
+    /// messages.
     #[arg(long, requires = "data")]
     no_check: bool,
 
@@ -45,7 +46,7 @@ pub(crate) struct KeepOptions {
         default_value = "30",
         conflicts_with = "no_messages"
     )]
-    keep_days: u32,
+    retention_days: u32,
 
     /// Messages that are kept of each room; 0 for all.
     #[arg(
@@ -54,7 +55,7 @@ pub(crate) struct KeepOptions {
         default_value = "100000",
         conflicts_with = "no_messages"
     )]
-    keep_per_room: u64,
+    retention_messages: u64,
 
     /// Milliseconds between two cleanups.
     #[arg(long, value_name = "MS", default_value = "3600000", value_parser = millis, conflicts_with = "no_messages")]
@@ -83,7 +84,7 @@ pub(crate) struct KeepOptions {
     memory_bytes: usize,
 }
 
-/// What a message that was acknowledged survives.
+/// Durability of a message that was acknowledged.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Survives {
     /// The end of the power.
@@ -96,8 +97,8 @@ impl KeepOptions {
     /// The layers, with messages kept as was said.
     pub(crate) fn build(&self, builder: LayersBuilder) -> Result<Layers, Box<dyn Error>> {
         let retention = Retention::new()
-            .max_age((self.keep_days > 0).then(|| DAY * self.keep_days))
-            .max_per_room((self.keep_per_room > 0).then_some(self.keep_per_room));
+            .max_age((self.retention_days > 0).then(|| DAY * self.retention_days))
+            .max_per_room((self.retention_messages > 0).then_some(self.retention_messages));
         let config = MessagesConfig::new()
             .cleanup_interval(self.cleanup_interval)
             .edit_window(self.edit_window)
@@ -109,11 +110,13 @@ impl KeepOptions {
                 .max_bytes(self.memory_bytes);
             return Ok(builder.memory(limits).build());
         };
-        let sync = match self.sync {
-            Survives::Full => Sync::Full,
-            Survives::Normal => Sync::Normal,
+        let sync = match self.durability {
+            Survives::Full => Durability::Full,
+            Survives::Normal => Durability::Normal,
         };
-        let options = SqliteOptions::default().sync(sync).check(!self.no_check);
+        let options = SqliteOptions::default()
+            .durability(sync)
+            .check(!self.no_check);
         let store = SqliteStore::open(data, options).map_err(|error| {
             let (data, why) = (data.display(), chain(&error));
             format!("cannot keep messages in {data}: {why}")

@@ -25,7 +25,7 @@ pub(crate) struct LayerOptions {
     #[arg(long, value_name = "N", default_value = "5")]
     max_connections_per_user: usize,
 
-    /// Connections that are nobody's; 0 for no limit.
+    /// Connections without a user; 0 for no limit.
     #[arg(long, value_name = "N", default_value = "1000")]
     max_anonymous: usize,
 
@@ -36,7 +36,7 @@ pub(crate) struct LayerOptions {
     /// Milliseconds after which a connection that asks for nothing is closed, whatever its
     /// transport; never unless given.
     #[arg(long, value_name = "MS", value_parser = millis)]
-    close_idle: Option<Duration>,
+    idle_timeout: Option<Duration>,
 
     /// Serve no patterns, filters or declared channels.
     #[arg(long)]
@@ -82,7 +82,7 @@ pub(crate) struct LayerOptions {
     #[arg(long, value_name = "MS", default_value = "300000", value_parser = millis)]
     presence_timeout: Duration,
 
-    /// Who sees whom.
+    /// Visibility of presence: which users see which.
     #[arg(long, value_name = "WHO", default_value = "shared-rooms")]
     presence_visibility: Sees,
 
@@ -113,7 +113,7 @@ pub(crate) struct LayerOptions {
 
     /// Bytes that all of them note together.
     #[arg(long, value_name = "BYTES", default_value = "67108864")]
-    max_sessions_bytes: usize,
+    max_total_session_bytes: usize,
 
     #[command(flatten)]
     keep: KeepOptions,
@@ -122,7 +122,7 @@ pub(crate) struct LayerOptions {
 /// Who sees the presence of whom.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Sees {
-    /// Everybody sees everybody.
+    /// Every user sees every user.
     Everyone,
     /// Those see each other who share a room.
     SharedRooms,
@@ -134,7 +134,7 @@ impl LayerOptions {
             .max_per_user(limit(self.max_connections_per_user))
             .max_anonymous(limit(self.max_anonymous))
             .max_channels(self.max_channels_per_user)
-            .idle_after(self.close_idle);
+            .idle_after(self.idle_timeout);
         let channels = ChannelsConfig::new()
             .declared_only(self.declared_only)
             .max_patterns(self.max_patterns);
@@ -157,7 +157,7 @@ impl LayerOptions {
             .ttl(self.session_ttl)
             .max_sessions(self.max_sessions)
             .max_bytes(self.max_session_bytes)
-            .max_total_bytes(self.max_sessions_bytes);
+            .max_total_bytes(self.max_total_session_bytes);
         let builder = Layers::builder(hub)
             .users(users)
             .channels((!self.no_patterns).then_some(channels))

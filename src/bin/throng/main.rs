@@ -5,7 +5,9 @@ mod cli;
 mod history;
 mod keeping;
 mod layers;
+mod record;
 mod serve;
+mod tune;
 
 #[cfg(feature = "tls")]
 mod tls;
@@ -24,6 +26,8 @@ use crate::cli::Command;
 fn main() -> ExitCode {
     match Cli::parse().command() {
         Command::Bench(command) => command.run(),
+        Command::Record(options) => record::run(&options),
         Command::Serve(options) => serve::run(*options),
+        Command::Tune(options) => tune::run(&options),
     }
 }

@@ -1,5 +1,6 @@
 //! `throng serve`.
 
+use std::env;
 use std::error::Error;
 use std::io;
 use std::io::Write;
@@ -17,27 +18,30 @@ use throng::Limits;
 use throng::OutboxLimits;
 use throng::server;
 use throng::server::ServerConfig;
+use throng::session::ClientPublish;
 use throng::transport::sse::SseConfig;
-use throng::transport::ws::ClientPublish;
 use throng::transport::ws::Deflate;
 use throng::transport::ws::Origins;
 use throng::transport::ws::WsConfig;
 use tokio::runtime;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::cli::Authorize;
 use crate::cli::Publishes;
 use crate::cli::ServeOptions;
 use crate::cli::SseOptions;
 
 /// Serves until it is told to stop.
 pub(crate) fn run(options: ServeOptions) -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
+    let filter = env::var("RUST_LOG").ok();
+    let filter = filter.and_then(|filter| filter.parse::<Targets>().ok());
+    tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_writer(io::stderr))
+        .with(filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN)))
         .init();
     match start(options) {
         Ok(code) => code,
@@ -62,7 +66,7 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
     let origins = Origins::list(options.allow_origin.iter().map(String::as_str))?;
     let mut certificate = options.tls.certificate()?;
     let layers = options.layers.layers(&hub)?;
-    let listener = server::listen(options.listen, options.backlog.get())
+    let listener = server::listen(options.listen, options.listen_backlog.get())
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -111,8 +115,13 @@ fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
         .channel_name(options.max_channel_name.get())
         .history_bytes(options.history.max_history_bytes.get())
         .members(options.max_members.get())
+        .outbox_bytes(
+            options
+                .max_outbox_bytes
+                .map_or(usize::MAX, NonZeroUsize::get),
+        )
         .member_id(options.max_member_id.get())
-        .backlog(options.max_backlog.get())
+        .backlog(options.max_channel_backlog.get())
         .subscriptions(options.max_subscriptions.get());
     let outbox = OutboxLimits::new()
         .messages(options.outbox_messages.get())
@@ -125,7 +134,7 @@ fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
     if !histories.is_empty() {
         builder = builder.history(move |name| histories.of(name));
     }
-    if options.authorize == Authorize::Open {
+    if options.insecure_trust_query_user {
         builder = builder.authorizer(|_: &AuthRequest| Authorization::Allow);
     }
     Ok(builder.build()?)
@@ -133,17 +142,11 @@ fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
 
 fn gateway(options: &ServeOptions, hub: Hub, layers: Layers, origins: Origins) -> Gateway {
     let ws = WsConfig::new()
-        .client_publish(match options.client_publish {
-            Publishes::Allow => ClientPublish::Allow,
-            Publishes::Refuse => ClientPublish::Refuse,
-        })
-        .max_commands(options.max_commands)
         .deflate(options.deflate.map(|level| Deflate::new().level(level)))
         .max_frame(options.max_frame.unwrap_or(options.max_message).get())
         .flush_delay(options.flush_delay)
-        .idle_timeout(options.idle_timeout)
+        .idle_timeout(options.ws_idle_timeout)
         .max_message(options.max_message.get())
-        .max_refused(NonZeroU32::new(options.max_refused))
         .ping_interval(options.ping_interval)
         .pong_timeout(options.pong_timeout)
         .write_timeout(options.write_timeout)
@@ -152,12 +155,20 @@ fn gateway(options: &ServeOptions, hub: Hub, layers: Layers, origins: Origins) -
         .layers(layers)
         .sse(sse(options))
         .ws(ws)
+        .client_publish(match options.client_publish {
+            Publishes::Allow => ClientPublish::Allow,
+            Publishes::Refuse => ClientPublish::Refuse,
+        })
+        .max_commands(options.max_commands)
+        .max_rate_limited(NonZeroU32::new(options.max_rate_limited))
         .origins(origins)
+        .gap_keys(options.gap_keys.into())
         .drain_window(options.drain_window)
-        .reconnect_within(options.reconnect_within);
-    match options.authorize {
-        Authorize::None => builder.build(),
-        Authorize::Open => builder.authenticate(server::claimed_user).build(),
+        .reconnect_window(options.reconnect_window);
+    if options.insecure_trust_query_user {
+        builder.authenticate(server::trust_query_user).build()
+    } else {
+        builder.build()
     }
 }
 
@@ -197,6 +208,7 @@ fn config(options: &ServeOptions) -> ServerConfig {
         .max_head(options.max_head.get())
         .max_headers(options.max_headers.get())
         .max_streams(options.max_streams.get())
+        .unsent_mark(NonZeroU32::new(options.unsent_mark))
         .write_timeout(options.write_timeout)
-        .open(options.authorize == Authorize::Open)
+        .development(options.insecure_trust_query_user)
 }

@@ -1,168 +1,442 @@
-//! What an evicting policy has taken out of a ring and not thrown away.
+//! Queued messages that a policy has moved out of the ring.
 //!
-//! While a client keeps up there is no backlog. [`SlowConsumer::KeepLatest`] moves what fills the
-//! ring into it, keeping the last message of each channel and key, and the client then gets the
-//! backlog before what is in the ring.
+//! While a client keeps up there is no backlog. A policy that evicts moves all that fills the ring
+//! into it, in order, and the client receives the backlog before what is in the ring.
 //!
 //! ```text
-//!   ready ── handed out next ──┐   pending ── conflated ──┐   ring ── not yet looked at
-//!   A1 C2                      │   B5 D6 A7               │   B8 E9
+//!   backlog                                    ring
+//!   A1  C2  B3  ·  D5  A6                      B7  E8
+//!   └── superseded by A6      · conflated      └── not yet looked at
 //! ```
 //!
-//! Conflating takes the older message out and appends the newer one, so what remains is in the
-//! order of the publications (G3). That alone would let a key that changes often be put back for
-//! ever; so when the client comes, all that is pending becomes *ready* at once, and ready messages
-//! are not conflated any more.
+//! # Promises
 //!
-//! [`SlowConsumer::KeepLatest`]: crate::SlowConsumer::KeepLatest
+//! * **Order**: messages are handed out in the order in which they came. Conflating removes
+//!   messages and moves none (G3).
+//! * **Freshness**: of each channel and key, the oldest queued message and the newest are kept, and
+//!   those between are conflated. The oldest moves forward with each receive, however often the key
+//!   changes: with room for two messages of each key, every key is handed out within as many
+//!   receives as there is room for. Only where there is less room the oldest goes too: a message
+//!   that has a successor is *superseded*, and is removed before any message is evicted.
+//! * **Loss**: a message whose [`Class`] keeps it is neither conflated nor evicted. Of the others
+//!   the one that has been queued longest is evicted, and only when nothing superseded is left.
+//! * **Progress**: each operation takes constant time, amortised over the messages that came.
+//!
+//! Which of several superseded messages goes is drawn, from a sequence that is always the same:
+//! by any fixed order, a feed that repeats in a fixed order would starve the same keys each time.
+
+mod losses;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 
+use crate::hub::cuts::Cut;
+use crate::hub::cuts::Cuts;
 use crate::hub::frame::Frame;
-use crate::hub::frame::Gap;
+use crate::hub::policy::Class;
+use crate::raw::ring::Beside;
+use crate::raw::ring::Held;
+use crate::raw::ring::MOST_MESSAGES;
 use crate::raw::ring::Weigh;
 
-/// What waits beside the ring; part of the consumer's state.
+pub(super) use self::losses::Loss;
+pub(super) use self::losses::Losses;
+
+/// What is queued beside the ring; part of the consumer's state.
 #[derive(Debug, Default)]
-pub(super) struct Backlog {
-    ready: VecDeque<Frame>,
-    /// In order of arrival; a conflated message leaves a hole.
-    pending: VecDeque<Option<Frame>>,
-    /// Holes in `pending`.
-    holes: usize,
-    /// The number of `pending`'s front, counted since the backlog was made.
+pub(crate) struct Backlog {
+    /// In order of arrival; a message that was taken out leaves a hole, but not at the front.
+    slots: VecDeque<Slot>,
+    /// Empty; its memory is used when holes are closed, so that making room allocates nothing.
+    spare: VecDeque<Slot>,
+    /// The number of the first slot; a number stands for the same slot until it is gone, or until
+    /// holes are closed.
     front: usize,
-    /// Where in `pending` the message of a key is, in the numbers of `front`. A place is found by
-    /// the hash that the frame brings along, so that no key is hashed or copied here.
-    places: HashTable<usize>,
-    /// Evicted publications that the client is still to be told of, by channel and epoch.
-    losses: Vec<(u64, Gap)>,
+    holes: usize,
+    /// Where the messages of a channel and key are, by the hash that the frames bring along. Only
+    /// of those that are conflated.
+    keys: HashTable<Places>,
+    /// The numbers of the messages that have a successor in here.
+    superseded: Vec<usize>,
+    /// How many of those have been drawn.
+    draws: u32,
+    /// No message before this number may be evicted.
+    scanned: usize,
+    /// What may be evicted, superseded messages included.
+    yielding: Held,
+    /// The class that the client's own policy gives to all its frames.
+    own: Option<Class>,
+    /// What the receiver has moved out of the ring, to look at it; after all the others.
+    set_aside: VecDeque<Frame>,
+    pub(super) losses: Losses,
+    /// Memberships that have ended, of which something may still be in the ring.
+    pub(super) cuts: Cuts,
+}
+
+#[derive(Debug)]
+struct Slot {
+    frame: Option<Frame>,
+    /// Where in `superseded` it is.
+    place: Option<u32>,
+}
+
+/// The oldest and the newest message of one channel and key; both are there.
+#[derive(Debug)]
+struct Places {
+    first: usize,
+    last: usize,
+}
+
+impl Beside for Backlog {
+    /// Whether the client has nothing to be told of losses. What is queued in here counts as held
+    /// by the ring.
+    fn is_idle(&self) -> bool {
+        self.losses.is_empty() && self.cuts.is_empty()
+    }
 }
 
 impl Backlog {
-    /// Appends a message, and returns the older one of its key, if there is one.
-    pub(super) fn conflate(&mut self, frame: Frame) -> Option<Frame> {
-        let older = self.supersede(&frame);
-        let (place, front) = (self.front + self.pending.len(), self.front);
-        let hash = frame.key_hash();
-        self.pending.push_back(Some(frame));
-        if let Some(hash) = hash {
-            let pending = &self.pending;
-            let hash_of = |place: &usize| hash_at(pending, place - front);
-            self.places.insert_unique(hash, place, hash_of);
+    /// Sets the class that the client's own policy gives to its frames. Returns the messages that
+    /// are conflated for it: none unless the class has changed.
+    pub(super) fn set_own(&mut self, own: Option<Class>) -> Vec<Frame> {
+        if self.own == own {
+            return Vec::new();
         }
-        older
+        self.own = own;
+        let frames = std::mem::take(&mut self.slots);
+        self.forget_places();
+        let frames = frames.into_iter().filter_map(|slot| slot.frame);
+        frames.filter_map(|frame| self.append(frame)).collect()
     }
 
-    /// Takes out the pending message of `frame`'s key, which `frame` is going to follow.
-    pub(super) fn supersede(&mut self, frame: &Frame) -> Option<Frame> {
-        let place = self.forget(frame)?;
-        let older = self.pending.get_mut(place)?.take();
-        self.holes += usize::from(older.is_some());
-        self.close_holes();
-        older
-    }
-
-    /// The next message to hand out.
-    pub(super) fn next(&mut self) -> Option<Frame> {
-        if self.ready.is_empty() {
-            self.front += self.pending.len();
-            self.ready.extend(self.pending.drain(..).flatten());
-            self.places.clear();
-            self.holes = 0;
+    /// Takes up that a membership has ended. Returns the messages of it that are in here: they are
+    /// not to be received, nor is the client to be told of its losses.
+    pub(super) fn cut(&mut self, cut: Arc<Cut>) -> Vec<Frame> {
+        let of = self.cuts.take_up(cut);
+        self.losses.forget(of);
+        let is_of_it = |frame: &Frame| frame.of() == of;
+        if !self.frames().any(is_of_it) {
+            return Vec::new();
         }
-        self.ready.pop_front()
-    }
-
-    /// The oldest message, to be dropped.
-    pub(super) fn evict(&mut self) -> Option<Frame> {
-        if let Some(frame) = self.ready.pop_front() {
-            return Some(frame);
-        }
-        while let Some(oldest) = self.pending.front() {
-            // Found by its key while it still is in its place.
-            if let Some(frame) = oldest.clone() {
-                self.forget(&frame);
+        let frames = std::mem::take(&mut self.slots);
+        self.forget_places();
+        let mut gone = Vec::new();
+        for frame in frames.into_iter().filter_map(|slot| slot.frame) {
+            if is_of_it(&frame) {
+                gone.push(frame);
             } else {
-                self.holes -= 1;
+                gone.extend(self.append(frame));
             }
-            self.front += 1;
-            let Some(frame) = self.pending.pop_front()? else {
-                continue;
-            };
-            return Some(frame);
+        }
+        for frame in std::mem::take(&mut self.set_aside) {
+            if is_of_it(&frame) {
+                gone.push(frame);
+            } else {
+                self.set_aside.push_back(frame);
+            }
+        }
+        gone
+    }
+
+    /// Whether a new one would do what this one does.
+    pub(super) fn is_as_new(&self) -> bool {
+        let is_empty = self.is_idle() && self.frames().next().is_none();
+        is_empty && self.draws == 0
+    }
+
+    /// Appends a message. Returns the message of its key that was between the oldest and this one.
+    pub(super) fn append(&mut self, frame: Frame) -> Option<Frame> {
+        let between = self.supersede(&frame);
+        self.push(frame);
+        between
+    }
+
+    /// Prepares for `frame`, which is pushed next: notes that the message of its key is superseded,
+    /// or takes out and returns the newer one if there are two.
+    pub(super) fn supersede(&mut self, frame: &Frame) -> Option<Frame> {
+        let (first, last) = self.places_of(frame)?;
+        if first != last {
+            return self.take_out(last);
+        }
+        let place = u32::try_from(self.superseded.len()).ok();
+        let slot = self.slots.get_mut(first - self.front)?;
+        if slot.place.is_none() {
+            slot.place = place;
+            self.superseded.push(first);
         }
         None
     }
 
-    /// Remembers that `frame` was evicted, so that the client can be told. At most `channels`
-    /// channels are remembered; beyond that the oldest memory goes.
-    pub(super) fn note_loss(&mut self, frame: &Frame, channels: usize) {
-        let (Some(channel), offset) = (frame.channel(), frame.offset()) else {
-            return;
-        };
-        let epoch = frame.epoch();
-        let mut known = self.losses.iter_mut();
-        // Offsets of two lives of a channel make no range.
-        if let Some((_, gap)) = known.find(|(of, gap)| *of == epoch && gap.channel == *channel) {
-            gap.last = offset;
-            gap.missed += 1;
-            return;
+    /// Appends a message that was [prepared](Self::supersede) for.
+    pub(super) fn push(&mut self, frame: Frame) {
+        let number = self.front + self.slots.len();
+        if self.class_of(&frame) != Class::Keeps {
+            self.yielding.messages += 1;
+            self.yielding.bytes += weight(&frame);
         }
-        if self.losses.len() >= channels {
-            self.losses.remove(0);
-        }
-        let channel = channel.clone();
-        let gap = Gap {
-            channel,
-            first: offset,
-            last: offset,
-            missed: 1,
-        };
-        self.losses.push((epoch, gap));
-    }
-
-    /// A loss to tell the client of.
-    pub(super) fn take_loss(&mut self) -> Option<Gap> {
-        (!self.losses.is_empty()).then(|| self.losses.remove(0).1)
-    }
-
-    /// Forgets the place of `frame`'s key, and says which it was, counted from the front.
-    fn forget(&mut self, frame: &Frame) -> Option<usize> {
-        let (hash, front, pending) = (frame.key_hash()?, self.front, &self.pending);
-        let same = |place: &usize| {
-            let there = pending.get(place - front).and_then(Option::as_ref);
-            there.is_some_and(|there| there.has_key_of(frame))
-        };
-        let place = self.places.find_entry(hash, same).ok()?.remove().0;
-        Some(place - front)
-    }
-
-    /// Renumbers when more than half of `pending` is holes, so that it stays within twice what
-    /// it holds.
-    fn close_holes(&mut self) {
-        if self.holes <= 32 || self.holes * 2 <= self.pending.len() {
+        let hash = self.conflated_by(&frame);
+        self.slots.push_back(Slot {
+            frame: Some(frame),
+            place: None,
+        });
+        let Some(hash) = hash else { return };
+        let (slots, front) = (&self.slots, self.front);
+        let frame = frame_at(slots, number - front);
+        let same = |places: &Places| is_same_key(frame_at(slots, places.last - front), frame);
+        if let Some(places) = self.keys.find_mut(hash, same) {
+            places.last = number;
             return;
         }
-        self.pending.retain(Option::is_some);
-        self.holes = 0;
-        self.front = 0;
-        self.places.clear();
-        let pending = &self.pending;
-        for place in 0..pending.len() {
-            if let Some(hash) = pending[place].as_ref().and_then(Frame::key_hash) {
-                let hash_of = |place: &usize| hash_at(pending, *place);
-                self.places.insert_unique(hash, place, hash_of);
+        let hash_of = |places: &Places| hash_at(slots, places.first - front);
+        let places = Places {
+            first: number,
+            last: number,
+        };
+        self.keys.insert_unique(hash, places, hash_of);
+    }
+
+    /// Takes out the next message to hand out.
+    pub(super) fn next(&mut self) -> Option<Frame> {
+        let Some(frame) = self.take_out(self.front) else {
+            return self.set_aside.pop_front();
+        };
+        if self.slots.is_empty() && self.slots.capacity() > SPARE {
+            self.slots = VecDeque::new();
+            self.spare = VecDeque::new();
+            self.keys = HashTable::new();
+            self.superseded = Vec::new();
+        }
+        Some(frame)
+    }
+
+    /// Puts a message that was taken out and is not wanted in front of all others.
+    pub(super) fn give_back(&mut self, frame: Frame) {
+        if self.slots.is_empty() {
+            // It may never have been in the slots, so the policy is not looked at now.
+            self.set_aside.push_front(frame);
+        } else {
+            self.push_front(frame);
+        }
+    }
+
+    /// Puts a message back in its slot, which was the one before the first.
+    fn push_front(&mut self, frame: Frame) {
+        self.front -= 1;
+        let number = self.front;
+        self.scanned = self.scanned.min(number);
+        if self.class_of(&frame) != Class::Keeps {
+            self.yielding.messages += 1;
+            self.yielding.bytes += weight(&frame);
+        }
+        let hash = self.conflated_by(&frame);
+        self.slots.push_front(Slot {
+            frame: Some(frame),
+            place: None,
+        });
+        let Some(hash) = hash else { return };
+        let slots = &self.slots;
+        let frame = frame_at(slots, 0);
+        let same = |places: &Places| is_same_key(frame_at(slots, places.last - number), frame);
+        if let Some(places) = self.keys.find_mut(hash, same) {
+            places.first = number;
+            self.slots[0].place = u32::try_from(self.superseded.len()).ok();
+            self.superseded.push(number);
+            return;
+        }
+        let hash_of = |places: &Places| hash_at(slots, places.last - number);
+        let places = Places {
+            first: number,
+            last: number,
+        };
+        self.keys.insert_unique(hash, places, hash_of);
+    }
+
+    /// Appends a message that no room is made for: it is not conflated.
+    pub(super) fn set_aside(&mut self, frame: Frame) {
+        self.set_aside.push_back(frame);
+    }
+
+    /// Takes back the first message that was set aside.
+    pub(super) fn take_set_aside(&mut self) -> Option<Frame> {
+        self.set_aside.pop_front()
+    }
+
+    /// All that is in here, in order.
+    pub(super) fn frames(&self) -> impl Iterator<Item = &Frame> {
+        let slots = self.slots.iter().filter_map(|slot| slot.frame.as_ref());
+        slots.chain(&self.set_aside)
+    }
+
+    /// Returns the message that has been queued longest.
+    pub(super) fn first(&self) -> Option<Frame> {
+        self.frames().next().cloned()
+    }
+
+    /// Takes out a superseded message.
+    pub(super) fn take_superseded(&mut self) -> Option<Frame> {
+        let count = self.superseded.len();
+        if count == 0 {
+            return None;
+        }
+        let number = self.superseded[draw(self.draws) % count];
+        self.draws = self.draws.wrapping_add(1);
+        self.take_out(number)
+    }
+
+    /// Takes out the message that has been queued longest of those that may be evicted.
+    pub(super) fn evict(&mut self) -> Option<Frame> {
+        let from = self.scanned.saturating_sub(self.front);
+        let found = (from..self.slots.len()).find(|&index| {
+            let frame = self.slots[index].frame.as_ref();
+            frame.is_some_and(|frame| self.class_of(frame) != Class::Keeps)
+        });
+        let number = self.front + found.unwrap_or(self.slots.len());
+        self.scanned = number;
+        self.take_out(number)
+    }
+
+    /// Returns the next message to hand out.
+    pub(super) fn front(&self) -> Option<&Frame> {
+        frame_at(&self.slots, 0)
+    }
+
+    /// Returns the weight of the newest message of `frame`'s key.
+    pub(super) fn weight_of_key(&self, frame: &Frame) -> Option<u64> {
+        let (_, last) = self.places_of(frame)?;
+        frame_at(&self.slots, last - self.front).map(weight)
+    }
+
+    /// Returns how much may be taken out to make room.
+    pub(super) fn yielding(&self) -> Held {
+        self.yielding
+    }
+
+    fn class_of(&self, frame: &Frame) -> Class {
+        self.own.unwrap_or_else(|| frame.class())
+    }
+
+    /// The hash by which `frame` is conflated, if it is.
+    fn conflated_by(&self, frame: &Frame) -> Option<u64> {
+        let conflates = self.class_of(frame) == Class::Conflates;
+        frame.key_hash().filter(|_| conflates)
+    }
+
+    /// The numbers of the oldest and the newest message of `frame`'s key.
+    fn places_of(&self, frame: &Frame) -> Option<(usize, usize)> {
+        let hash = self.conflated_by(frame)?;
+        let (slots, front) = (&self.slots, self.front);
+        let same = |places: &Places| is_same_key(frame_at(slots, places.last - front), Some(frame));
+        let places = self.keys.find(hash, same)?;
+        Some((places.first, places.last))
+    }
+
+    fn take_out(&mut self, number: usize) -> Option<Frame> {
+        let slot = self.slots.get_mut(number.checked_sub(self.front)?)?;
+        let frame = slot.frame.take()?;
+        if let Some(place) = slot.place.take() {
+            self.superseded.swap_remove(place as usize);
+            if let Some(&moved) = self.superseded.get(place as usize)
+                && let Some(slot) = self.slots.get_mut(moved - self.front)
+            {
+                slot.place = Some(place);
             }
         }
+        if self.class_of(&frame) != Class::Keeps {
+            self.yielding.messages -= 1;
+            self.yielding.bytes -= weight(&frame);
+        }
+        if let Some(hash) = self.conflated_by(&frame) {
+            self.forget_place(hash, number);
+        }
+        self.holes += 1;
+        self.close_holes();
+        Some(frame)
+    }
+
+    /// Notes that the message at `number` has been taken out.
+    fn forget_place(&mut self, hash: u64, number: usize) {
+        let of_it = |places: &Places| places.first == number || places.last == number;
+        let Ok(mut entry) = self.keys.find_entry(hash, of_it) else {
+            return;
+        };
+        let places = entry.get_mut();
+        if places.first == places.last {
+            entry.remove();
+        } else if places.first == number {
+            places.first = places.last;
+        } else {
+            places.last = places.first;
+        }
+    }
+
+    /// Removes the holes at the front; and all, when more than half of the slots are holes, so that
+    /// the slots stay within twice what is queued.
+    fn close_holes(&mut self) {
+        while self.slots.front().is_some_and(|slot| slot.frame.is_none()) {
+            self.slots.pop_front();
+            self.front += 1;
+            self.holes -= 1;
+        }
+        if self.holes <= SPARE || self.holes * 2 <= self.slots.len() {
+            return;
+        }
+        let superseded = std::mem::take(&mut self.superseded);
+        let spare = std::mem::take(&mut self.spare);
+        let mut slots = std::mem::replace(&mut self.slots, spare);
+        self.forget_places();
+        self.superseded = superseded;
+        for slot in slots.drain(..) {
+            let (Some(frame), index) = (slot.frame, self.slots.len()) else {
+                continue;
+            };
+            self.push(frame);
+            if let Some(place) = slot.place {
+                self.superseded[place as usize] = self.front + index;
+                self.slots[index].place = Some(place);
+            }
+        }
+        self.spare = slots;
+    }
+
+    /// Begins the numbers anew; the slots are empty.
+    fn forget_places(&mut self) {
+        self.front = FIRST;
+        self.holes = 0;
+        self.scanned = 0;
+        self.keys.clear();
+        self.superseded.clear();
+        self.yielding = Held::default();
     }
 }
 
-/// The hash by which the message in a place is found.
-fn hash_at(pending: &VecDeque<Option<Frame>>, place: usize) -> u64 {
-    let frame = pending.get(place).and_then(Option::as_ref);
+/// The first number: slots that were taken out may be given back in front of it.
+const FIRST: usize = MOST_MESSAGES;
+
+/// So many empty slots cost less than they are worth.
+const SPARE: usize = 32;
+
+/// The number after `draws` others of a sequence that has no pattern: a Weyl sequence, mixed as in
+/// SplitMix64.
+fn draw(draws: u32) -> usize {
+    let mut number = u64::from(draws).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    number = (number ^ number >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    (number >> 33) as usize
+}
+
+fn frame_at(slots: &VecDeque<Slot>, index: usize) -> Option<&Frame> {
+    slots.get(index)?.frame.as_ref()
+}
+
+fn is_same_key(one: Option<&Frame>, other: Option<&Frame>) -> bool {
+    one.zip(other)
+        .is_some_and(|(one, other)| one.has_key_of(other))
+}
+
+/// The hash by which the message in a slot is found.
+fn hash_at(slots: &VecDeque<Slot>, index: usize) -> u64 {
+    let frame = frame_at(slots, index);
     frame.and_then(Frame::key_hash).unwrap_or_default()
 }
 

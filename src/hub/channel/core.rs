@@ -9,6 +9,7 @@ use crate::hub::channel::state::Op;
 use crate::hub::channel::state::Output;
 use crate::hub::channel::state::State;
 use crate::hub::common::Common;
+use crate::hub::delivery::Delivery;
 use crate::hub::frame::Frame;
 use crate::hub::history::HistoryOptions;
 use crate::hub::policy::PolicyCell;
@@ -16,6 +17,8 @@ use crate::hub::stats::ChannelCounters;
 use crate::id::ChannelKind;
 use crate::id::ChannelName;
 use crate::id::ClientId;
+use crate::limits::SlowConsumer;
+use crate::quiet::quietly;
 use crate::raw::combiner::Combiner;
 use crate::raw::combiner::Run;
 use crate::sync::atomic::AtomicBool;
@@ -62,6 +65,11 @@ pub(super) struct Face {
 }
 
 impl Face {
+    /// Returns the policy for clients that have none of their own.
+    pub(super) fn policy(&self) -> SlowConsumer {
+        self.policy.get().unwrap_or(self.common.slow_consumer)
+    }
+
     pub(super) fn take_missed(&self) -> u64 {
         // Relaxed: a count that nothing else hangs on; what is missed while we look is told with
         // the next publication.
@@ -177,9 +185,10 @@ impl Core {
         self.holds.load(Ordering::Acquire) == 0
     }
 
-    /// For how long it stays after a holder has gone, in milliseconds: as long as what it remembers,
-    /// so that who was there may come back to the same life of it; not that long if nothing was
-    /// ever remembered, for such channels cost nothing to make. Zero if it remembers nothing at all.
+    /// For how long it stays after a holder has gone, in milliseconds: as long as what it
+    /// remembers, so that who was there may come back to the same life of it; not that long if
+    /// nothing was ever remembered, for such channels cost nothing to make. Zero if it remembers
+    /// nothing at all.
     pub(crate) fn stays_for(&self) -> u64 {
         // Relaxed: see `Face::set_age`.
         let age = self.face.age.load(Ordering::Relaxed);
@@ -253,15 +262,36 @@ impl Core {
         }
     }
 
+    /// Whether publications of other channels may go to this one.
+    pub(crate) fn is_target(&self) -> bool {
+        let router = self.face.common.router.get();
+        router.zip(self.name()).is_some_and(|(router, name)| {
+            // One that panics may mean any.
+            quietly(|| router.is_target(name)).unwrap_or(true)
+        })
+    }
+
     /// Passes a publication of another channel on to the subscribers of this one; callbacks are
-    /// left to the caller. When too many wait it is missed, and the next one says so.
-    pub(crate) fn pass_on(&self, frame: &Frame, except: Option<ClientId>) {
+    /// left to the caller. When too many wait it is missed, and the next one says so. Returns what
+    /// became of it, unless that is not known yet.
+    pub(crate) fn pass_on(&self, frame: &Frame, except: Option<ClientId>) -> Option<Delivery> {
         let frame = frame.clone();
         let limit = self.face.common.limits.max_backlog;
-        if let Run::Refused(_) = self.state.run(Op::Routed { frame, except }, limit) {
-            // Relaxed: see `Face::take_missed`.
-            self.face.missed.fetch_add(1, Ordering::Relaxed);
+        match self.state.run(Op::Routed { frame, except }, limit) {
+            Run::Applied(Output::Delivery(delivery)) => Some(delivery),
+            Run::Applied(Output::Replied) | Run::HandedOver => None,
+            Run::Refused(_) => {
+                // Relaxed: see `Face::take_missed`.
+                self.face.missed.fetch_add(1, Ordering::Relaxed);
+                Some(Delivery::nobody())
+            }
         }
+    }
+
+    /// Whether operations are queued that the owner of the moment has not begun.
+    #[cfg(feature = "ws")]
+    pub(super) fn has_queued(&self) -> bool {
+        self.state.queued() > 0
     }
 
     /// Like [`Core::run`] without an answer, and leaves callbacks to the caller.

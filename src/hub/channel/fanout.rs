@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::hub::after::Effect;
 use crate::hub::channel::core::Face;
+use crate::hub::channel::handover::Values;
 use crate::hub::client::ClientCore;
 use crate::hub::delivery::Delivery;
 use crate::hub::filter::Filter;
@@ -18,7 +19,11 @@ use crate::hub::membership::Membership;
 use crate::hub::queue::Controlled;
 use crate::hub::queue::Overflow;
 use crate::id::ClientId;
+use crate::limits::SlowConsumer;
+use crate::raw::bell::Rings;
 use crate::raw::ring::Refused;
+use crate::raw::ring::Tap;
+use crate::raw::ring::Weigh;
 use crate::raw::ring::Why;
 use crate::raw::shared::Loan;
 use crate::raw::shared::Shared;
@@ -31,10 +36,20 @@ pub(super) struct Subscribers {
     /// Those who want only some, by the identity of their filter.
     filtered: BTreeMap<usize, Group>,
     /// Those who are still given what they have missed.
-    behind: Vec<Behind>,
+    pub(super) behind: Vec<Behind>,
+    /// How many of those get what was handed over, and are live but for that.
+    owing: usize,
     len: usize,
-    /// Those found closed, still to be removed.
+    pub(super) found: Found,
+}
+
+/// What a fan-out has found, to be seen to afterwards.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Subscribers found closed, still to be removed.
     dead: Vec<Arc<Membership>>,
+    /// Subscribers that get the frame later.
+    pub(super) handed: Vec<(Subscriber, Frame)>,
 }
 
 /// Subscribers with the same filter.
@@ -47,15 +62,18 @@ struct Group {
 #[derive(Default)]
 struct List(Vec<Subscriber>);
 
+#[derive(Clone)]
 pub(super) struct Subscriber {
-    pub(super) client: Arc<ClientCore>,
+    pub(super) client: Tap<ClientCore>,
     pub(super) membership: Arc<Membership>,
     pub(super) id: ClientId,
 }
 
-/// A subscriber that is still given what it has missed.
+/// A subscriber that is still given what it has missed, or what was handed over for it.
 pub(super) struct Behind {
     pub(super) subscriber: Subscriber,
+    /// What was handed over, if that is all; then nothing below counts.
+    pub(super) values: Option<Box<Values>>,
     /// The last publication that it was given, or did not want.
     pub(super) after: u64,
     /// The last publication before it joined: the members that it was told of are those of then.
@@ -65,11 +83,16 @@ pub(super) struct Behind {
 /// How many subscribers ahead of the one being served the next outbox is fetched.
 const AHEAD: usize = 16;
 
+/// A fan-out rings the tasks that it has woken rows of once, at its end, and after every so many
+/// subscribers: a task that is rung earlier finds little to do, one that is rung later lets the
+/// first of many subscribers wait for the last.
+const RING_AFTER: usize = 1024;
+
 impl Subscriber {
     pub(super) fn new(client: Arc<ClientCore>, membership: Arc<Membership>) -> Self {
         Self {
             id: client.id,
-            client,
+            client: Tap::new(client),
             membership,
         }
     }
@@ -82,35 +105,34 @@ impl List {
     }
 
     /// Removes the subscriber at `index`, in constant time: the last one takes its place.
-    fn remove(&mut self, index: usize) {
+    fn remove(&mut self, index: usize) -> Subscriber {
         let all = &mut self.0;
-        all.swap_remove(index);
+        let removed = all.swap_remove(index);
         if let Some(moved) = all.get(index) {
             moved.membership.set_index(Some(index));
         }
         if all.len() * 4 < all.capacity() && all.capacity() > 64 {
             all.shrink_to(all.len() * 2);
         }
+        removed
     }
 
     /// Puts a frame into every outbox.
     ///
     /// The frame's count is raised once for all of them, and lowered once for those that refused.
     /// Nothing is closed or removed in here; it is noted for afterwards.
-    fn fan_out(&self, sending: &Sending<'_>, dead: &mut Vec<Arc<Membership>>) -> Delivery {
-        let mut pass = Pass {
-            sending,
-            dead,
-            loan: sending.frame.0.lend(self.0.len()),
-            delivery: Delivery::nobody(),
-        };
+    fn fan_out(&self, sending: &Sending<'_>, found: &mut Found, rings: &mut Rings) -> Delivery {
+        let mut pass = Pass::new(sending, found, rings, self.0.len());
         let except = sending.except;
         for (index, subscriber) in self.0.iter().enumerate() {
             if let Some(later) = self.0.get(index + AHEAD) {
-                later.client.queue.ring.prefetch();
+                later.client.prefetch();
             }
             if Some(subscriber.id) != except {
                 pass.serve(subscriber);
+            }
+            if index % RING_AFTER == RING_AFTER - 1 {
+                pass.rings.pay();
             }
         }
         pass.delivery
@@ -135,28 +157,57 @@ impl Subscribers {
         group.members.insert(subscriber);
     }
 
-    /// Removes a subscriber, in constant time. `false` if it was not there.
-    pub(super) fn remove(&mut self, membership: &Membership) -> bool {
-        let Some(index) = membership.index() else {
-            return false;
-        };
+    /// Removes a subscriber, in constant time. `None` if it was not there.
+    pub(super) fn remove(&mut self, membership: &Membership) -> Option<Subscriber> {
+        let index = membership.index()?;
         membership.set_index(None);
         self.len -= 1;
         if membership.end_behind() {
-            self.take_behind(index);
-            return true;
+            Some(self.take_behind(index))
+        } else {
+            self.remove_live(membership, index)
         }
+    }
+
+    fn remove_live(&mut self, membership: &Membership, index: usize) -> Option<Subscriber> {
         let Some(filter) = membership.filter() else {
-            self.all.remove(index);
-            return true;
+            return Some(self.all.remove(index));
         };
-        if let Entry::Occupied(mut group) = self.filtered.entry(filter.identity()) {
-            group.get_mut().members.remove(index);
-            if group.get().members.0.is_empty() {
-                group.remove();
-            }
+        let Entry::Occupied(mut group) = self.filtered.entry(filter.identity()) else {
+            return None;
+        };
+        let removed = group.get_mut().members.remove(index);
+        if group.get().members.0.is_empty() {
+            group.remove();
         }
-        true
+        Some(removed)
+    }
+
+    /// Has a live subscriber be given first what is handed over for it. Returns its index among
+    /// those who are behind.
+    pub(super) fn make_owing(&mut self, subscriber: Subscriber, values: Box<Values>) -> usize {
+        if let Some(index) = subscriber.membership.index() {
+            self.remove_live(&subscriber.membership, index);
+        }
+        self.owing += 1;
+        self.push_behind(Behind {
+            subscriber,
+            values: Some(values),
+            after: 0,
+            joined: 0,
+        })
+    }
+
+    fn push_behind(&mut self, behind: Behind) -> usize {
+        let index = self.behind.len();
+        let Subscriber {
+            client, membership, ..
+        } = &behind.subscriber;
+        client.fall_behind();
+        membership.fall_behind();
+        membership.set_index(Some(index));
+        self.behind.push(behind);
+        index
     }
 
     /// The clients, in no order.
@@ -180,12 +231,9 @@ impl Subscribers {
     /// Has a new subscriber be given first what came after `after`; it joins at `joined`.
     pub(super) fn insert_behind(&mut self, subscriber: Subscriber, after: u64, joined: u64) {
         self.len += 1;
-        let index = self.behind.len();
-        subscriber.client.fall_behind();
-        subscriber.membership.fall_behind();
-        subscriber.membership.set_index(Some(index));
-        self.behind.push(Behind {
+        self.push_behind(Behind {
             subscriber,
+            values: None,
             after,
             joined,
         });
@@ -210,41 +258,58 @@ impl Subscribers {
             moved.subscriber.membership.set_index(Some(index));
         }
         taken.subscriber.client.end_behind();
+        if let Some(values) = taken.values {
+            self.owing -= 1;
+            values.discard(&taken.subscriber);
+        }
         taken.subscriber
     }
 
     /// Notes that a subscriber was found closed; it is removed later.
     pub(super) fn found_dead(&mut self, membership: &Arc<Membership>) {
         if membership.note_dead() {
-            self.dead.push(Arc::clone(membership));
+            self.found.dead.push(Arc::clone(membership));
         }
     }
 
     /// Those that were found closed since the last call, each once.
     pub(super) fn take_dead(&mut self) -> Vec<Arc<Membership>> {
-        std::mem::take(&mut self.dead)
+        std::mem::take(&mut self.found.dead)
     }
 
     /// Puts a frame into every outbox but that of `except`, and those of subscribers that do not
     /// want it.
     pub(super) fn fan_out(&mut self, sending: &Sending<'_>) -> Delivery {
-        let delivery = self.all.fan_out(sending, &mut self.dead);
-        if self.filtered.is_empty() {
-            return delivery;
+        // Paid when this is dropped, also by a filter that panics.
+        let mut rings = Rings::default();
+        let mut delivery = self.all.fan_out(sending, &mut self.found, &mut rings);
+        if !self.filtered.is_empty() {
+            let message = sending.frame.message();
+            let groups = self.filtered.values();
+            delivery = groups
+                .filter(|group| message.is_none_or(|message| group.filter.wants(message)))
+                .map(|group| {
+                    let members = &group.members;
+                    members.fan_out(sending, &mut self.found, &mut rings)
+                })
+                .fold(delivery, Delivery::and);
         }
-        let message = sending.frame.message();
-        let groups = self.filtered.values();
-        groups
-            .filter(|group| message.is_none_or(|message| group.filter.wants(message)))
-            .map(|group| group.members.fan_out(sending, &mut self.dead))
-            .fold(delivery, Delivery::and)
+        if self.owing > 0 || !self.found.handed.is_empty() {
+            delivery = delivery.and(self.serve_owing(sending, &mut rings));
+        }
+        // Now that the rows are woken: a pass that begins after this takes them.
+        let turns = &sending.face.common.turns;
+        turns.count(delivery.reached, sending.frame.0.weight());
+        delivery
     }
 
     /// Tells those who want to know that they have lost what they might have wanted. Those who are
-    /// behind are still to be told of earlier losses, and get only what is remembered.
+    /// still given what they have missed get only what is remembered.
     pub(super) fn lose(&mut self, lost: Lost, face: &Face) {
-        let told = |it: &&Subscriber| tell_loss(it, lost, face) == Controlled::Disconnected;
-        let dead: Vec<_> = self.live().filter(told).collect();
+        let told = |it: &&Subscriber| tell_loss(it, lost, None, face) == Controlled::Disconnected;
+        let owing = self.behind.iter().filter(|behind| behind.values.is_some());
+        let owing = owing.map(|behind| &behind.subscriber);
+        let dead: Vec<_> = self.live().chain(owing).filter(told).collect();
         let dead = dead.iter().map(|it| Arc::clone(&it.membership));
         for membership in dead.collect::<Vec<_>>() {
             self.found_dead(&membership);
@@ -258,34 +323,79 @@ pub(super) struct Sending<'a> {
     /// The number that it has here; zero where nothing is numbered.
     pub(super) number: u64,
     pub(super) except: Option<ClientId>,
+    /// For clients without a policy of their own.
+    pub(super) policy: SlowConsumer,
     pub(super) face: &'a Face,
 }
 
 impl<'a> Sending<'a> {
-    /// A frame of the channel itself.
-    pub(super) fn of(frame: &'a Frame, except: Option<ClientId>, face: &'a Face) -> Self {
+    /// Whether `subscriber` wants it, and is not left out.
+    pub(super) fn is_for(&self, subscriber: &Subscriber) -> bool {
+        let (filter, message) = (subscriber.membership.filter(), self.frame.message());
+        let wants = |(filter, message): (&Filter, _)| filter.wants(message);
+        Some(subscriber.id) != self.except && filter.zip(message).is_none_or(wants)
+    }
+
+    /// A frame of the channel itself, which is published under `policy`.
+    pub(super) fn of(
+        frame: &'a Frame,
+        except: Option<ClientId>,
+        policy: SlowConsumer,
+        face: &'a Face,
+    ) -> Self {
         Self {
             frame,
             number: frame.offset(),
             except,
+            policy,
             face,
         }
     }
 }
 
 /// One frame on its way to the subscribers of one list.
-struct Pass<'a> {
+pub(super) struct Pass<'a> {
     sending: &'a Sending<'a>,
-    dead: &'a mut Vec<Arc<Membership>>,
+    found: &'a mut Found,
+    rings: &'a mut Rings,
     loan: Loan<'a, Body>,
     delivery: Delivery,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
     #[inline(always)]
-    fn serve(&mut self, subscriber: &Subscriber) {
-        match subscriber.client.queue.ring.push(self.loan.take()) {
-            Ok(()) => self.delivery.delivered += 1,
+    pub(super) fn new(
+        sending: &'a Sending<'a>,
+        found: &'a mut Found,
+        rings: &'a mut Rings,
+        subscribers: usize,
+    ) -> Self {
+        Self {
+            sending,
+            found,
+            rings,
+            loan: sending.frame.0.lend(subscribers),
+            delivery: Delivery::nobody(),
+        }
+    }
+
+    /// Lends an owner of the frame for one of the subscribers.
+    pub(super) fn lend(&mut self) -> Shared<Body> {
+        self.loan.take()
+    }
+
+    pub(super) fn delivery(self) -> Delivery {
+        self.delivery
+    }
+
+    #[inline(always)]
+    pub(super) fn serve(&mut self, subscriber: &Subscriber) {
+        let client = &subscriber.client;
+        match client.push_with(self.loan.take(), self.rings) {
+            Ok(()) => {
+                self.delivery.delivered += 1;
+                self.delivery.reached.add(client.mark());
+            }
             Err(refused) => self.refused(subscriber, refused),
         }
     }
@@ -298,15 +408,26 @@ impl Pass<'_> {
         }
         let common = &self.sending.face.common;
         let client = &subscriber.client;
-        let policy = client
-            .policy
-            .get()
-            .or_else(|| self.sending.face.policy.get())
-            .unwrap_or(common.slow_consumer);
-        match client.queue.overflow(item, policy, || common.millis()) {
+        let own = client.policy.get();
+        let policy = own.unwrap_or(self.sending.policy);
+        let now = || common.millis();
+        let overflow = client.queue.overflow(item, policy, own, now);
+        self.settle(subscriber, overflow);
+    }
+
+    /// Does what follows from a message that did not fit at once.
+    pub(super) fn settle(&mut self, subscriber: &Subscriber, overflow: Overflow) {
+        let client = &subscriber.client;
+        match overflow {
             Overflow::Stored { evicted } => {
                 self.delivery.delivered += 1;
+                self.delivery.reached.add(client.mark());
                 self.delivery.evicted += evicted;
+            }
+            Overflow::HandedOver { item, evicted } => {
+                self.delivery.delivered += 1;
+                self.delivery.evicted += evicted;
+                self.found.handed.push((subscriber.clone(), Frame(item)));
             }
             Overflow::Closed { item, evicted } => {
                 self.delivery.evicted += evicted;
@@ -320,7 +441,8 @@ impl Pass<'_> {
                 self.delivery.evicted += evicted;
                 self.loan.give_back(item);
                 if first {
-                    client.report_drop(self.sending.face.name.as_ref());
+                    let policy = client.policy.get().unwrap_or(self.sending.policy);
+                    client.begin_losing(policy, self.sending.face.name.as_ref());
                 }
                 self.dropped(subscriber);
             }
@@ -329,6 +451,7 @@ impl Pass<'_> {
                 self.delivery.dropped += 1;
                 self.delivery.disconnected += 1;
                 self.found_dead(subscriber);
+                let common = &self.sending.face.common;
                 common.after(Effect::Retire(Arc::clone(client)));
             }
         }
@@ -336,7 +459,7 @@ impl Pass<'_> {
 
     fn found_dead(&mut self, subscriber: &Subscriber) {
         if subscriber.membership.note_dead() {
-            self.dead.push(Arc::clone(&subscriber.membership));
+            self.found.dead.push(Arc::clone(&subscriber.membership));
         }
     }
 
@@ -351,7 +474,8 @@ impl Pass<'_> {
             return;
         }
         let lost = Lost::one(self.sending.number);
-        if tell_loss(subscriber, lost, self.sending.face) == Controlled::Disconnected {
+        let frame = Some(self.sending.frame);
+        if tell_loss(subscriber, lost, frame, self.sending.face) == Controlled::Disconnected {
             self.found_dead(subscriber);
         }
     }
@@ -359,16 +483,23 @@ impl Pass<'_> {
 
 /// Tells a subscriber that wants to know what it has lost. One that has no room even for that is
 /// disconnected.
-pub(super) fn tell_loss(subscriber: &Subscriber, lost: Lost, face: &Face) -> Controlled {
+pub(super) fn tell_loss(
+    subscriber: &Subscriber,
+    lost: Lost,
+    frame: Option<&Frame>,
+    face: &Face,
+) -> Controlled {
     let client = &subscriber.client;
     if !client.queue.wants_gap_notices() {
         return Controlled::Stored;
     }
-    let Some(gap) = subscriber.membership.note_loss(lost) else {
+    let keys = client.queue.max_keys();
+    let Some(gap) = subscriber.membership.note_loss(lost, frame, keys) else {
         return Controlled::Stored;
     };
     let what = What::GapIn(Arc::clone(gap));
-    let notice = Frame::new(what, face.name.as_ref(), Default::default());
+    // The gap has its time when it is taken: nothing is read for each client here.
+    let notice = Frame::new(what, face.name.as_ref(), Default::default(), 0);
     let controlled = client.queue.control(notice);
     if controlled == Controlled::Disconnected {
         face.common.after(Effect::Retire(Arc::clone(client)));

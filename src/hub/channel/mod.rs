@@ -2,22 +2,25 @@
 
 mod core;
 mod fanout;
+mod handover;
 mod remembering;
 mod replay;
 mod roster;
+mod sink;
 mod state;
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::hub::Shared;
 use crate::hub::delivery::Delivery;
 use crate::hub::error::PublishError;
 use crate::hub::frame::Member;
 use crate::hub::frame::StreamPosition;
+use crate::hub::handle::Handle;
 use crate::hub::history::HistoryOptions;
 use crate::hub::history::HistoryPage;
 use crate::hub::history::HistoryQuery;
+use crate::hub::publish::Publish;
 use crate::hub::reply::Awaited;
 use crate::hub::reply::Reply;
 use crate::hub::stats::ChannelStats;
@@ -47,22 +50,35 @@ pub(crate) use self::state::Output;
 ///
 /// [`Channel::publish`] never waits: not for a client, not for a subscriber, not for another
 /// publisher. If another publisher is in the middle of the channel, it takes the message over
-/// and delivers it after its own ([`Delivery::is_handed_over`]). In turn, the publisher that is in
+/// and delivers it after its own ([`Delivery::is_deferred`]). In turn, the publisher that is in
 /// the middle delivers what others hand over to it meanwhile, and passes that duty on to the next
 /// one that comes after 64 of them.
 pub struct Channel {
     core: Arc<Core>,
-    hub: Arc<Shared>,
+    hub: Handle,
 }
 
 impl Channel {
     /// A handle to a channel that the caller has counted as held.
-    pub(super) fn of_held(core: Arc<Core>, hub: Arc<Shared>) -> Self {
+    pub(super) fn of_held(core: Arc<Core>, hub: Handle) -> Self {
         Self { core, hub }
+    }
+
+    /// This channel, held by the hub itself: it does not keep the hub open.
+    #[cfg(feature = "layers")]
+    pub(crate) fn within(&self) -> Self {
+        self.core.hold();
+        Self::of_held(Arc::clone(&self.core), self.hub.within())
     }
 
     pub(super) fn core(&self) -> &Arc<Core> {
         &self.core
+    }
+
+    /// Whether publishes are queued that the publisher which owns the channel has not begun.
+    #[cfg(feature = "ws")]
+    pub(crate) fn has_queued(&self) -> bool {
+        self.core.has_queued()
     }
 
     /// The name.
@@ -90,9 +106,11 @@ impl Channel {
     /// client.subscribe_blocking("ticks")?;
     ///
     /// let ticks = hub.channel("ticks")?;
-    /// let delivery = ticks.publish(Message::text("101"))?;
+    /// let delivery = ticks.publish(Message::text("101").key("XY"))?;
     /// assert_eq!(delivery.delivered(), 1);
     /// assert_eq!(outbox.try_recv()?.payload(), "101");
+    /// ticks.publish("102")?; // the report may be ignored; texts and bytes become messages
+    /// assert_eq!(outbox.try_recv()?.payload(), "102");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -100,65 +118,36 @@ impl Channel {
     ///
     /// [`PublishError`] gives the message back when it was not published.
     #[inline]
-    pub fn publish(&self, message: Message) -> Result<Delivery, PublishError> {
-        self.hub.publish(&self.core, message, None)
+    pub fn publish(&self, message: impl Into<Message>) -> Result<Delivery, PublishError> {
+        self.hub.publish(&self.core, message.into(), None)
     }
 
-    /// [`Channel::publish`] to all but one: to the others, as Echo calls it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Channel::publish`].
-    pub fn publish_except(
+    /// Prepares a publish with options: see [`Publish`]. Nothing is published until
+    /// [`Publish::publish`] or [`Publish::confirmed`] is called.
+    pub fn prepare(&self, message: impl Into<Message>) -> Publish<'_> {
+        Publish::to_channel(self, message.into())
+    }
+
+    /// Publishes to all subscribers but `except`.
+    pub(super) fn publish_except(
         &self,
         message: Message,
-        except: ClientId,
+        except: Option<ClientId>,
     ) -> Result<Delivery, PublishError> {
-        self.hub.publish(&self.core, message, Some(except))
+        self.hub.publish(&self.core, message, except)
     }
 
-    /// [`Channel::publish`], and if another publisher takes the message over, waits until it is
-    /// delivered and reports the counts.
-    ///
-    /// # Errors
-    ///
-    /// As [`Channel::publish`].
-    ///
-    /// # Cancel safety
-    ///
-    /// The message is published when the future is first polled; dropping the future afterwards
-    /// loses the report only.
-    ///
-    /// # Progress
-    ///
-    /// Waits for whoever is in the middle of the channel, for the report only.
-    pub async fn publish_confirmed(&self, message: Message) -> Result<Delivery, PublishError> {
-        self.publish_confirmed_except(message, None).await
-    }
-
-    /// [`Channel::publish_confirmed`] to all but one.
-    ///
-    /// # Errors
-    ///
-    /// As [`Channel::publish`].
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`Channel::publish_confirmed`].
-    ///
-    /// # Progress
-    ///
-    /// As [`Channel::publish_confirmed`].
-    pub async fn publish_confirmed_except(
+    /// [`Self::publish_except`], and waits until the message is delivered.
+    pub(super) async fn publish_confirmed(
         &self,
         message: Message,
-        except: impl Into<Option<ClientId>>,
+        except: Option<ClientId>,
     ) -> Result<Delivery, PublishError> {
         let message = self.hub.check(message)?;
         let (reply, mut answer) = Reply::new();
         let op = Op::Publish {
             message,
-            except: except.into(),
+            except,
             reply: Some(reply),
         };
         match self.core.try_run(op, self.hub.common.limits.max_backlog) {
@@ -203,7 +192,7 @@ impl Channel {
     /// ephemeral, or older than a bound of the history, are not there.
     ///
     /// To look into a channel that may not be there, take it by
-    /// [`Hub::existing_channel`](crate::Hub::existing_channel): [`Hub::channel`](crate::Hub::channel)
+    /// [`Hub::find_channel`](crate::Hub::find_channel): [`Hub::channel`](crate::Hub::channel)
     /// makes it, and one that is to remember something then stays for a minute.
     ///
     /// # Progress
@@ -274,7 +263,8 @@ impl Channel {
     ///
     /// Takes effect with the next message that does not fit. Under a policy that evicts, a
     /// subscriber that has received before and does not receive again now keeps its oldest
-    /// messages, and new ones are dropped: see [`Client::set_slow_consumer`].
+    /// messages, and new ones are dropped or handed over: see [`Client::set_slow_consumer`]. What
+    /// is queued already stays under the policy that it was published under.
     ///
     /// [`Client::set_slow_consumer`]: crate::Client::set_slow_consumer
     pub fn set_slow_consumer(&self, policy: Option<SlowConsumer>) {
@@ -297,7 +287,7 @@ impl Channel {
 impl Clone for Channel {
     fn clone(&self) -> Self {
         self.core.hold();
-        Self::of_held(Arc::clone(&self.core), Arc::clone(&self.hub))
+        Self::of_held(Arc::clone(&self.core), self.hub.clone())
     }
 }
 
@@ -330,6 +320,7 @@ pub(super) fn backlogged(op: Op) -> PublishError {
         Op::Publish { message, .. } => PublishError::Backlogged(message),
         Op::CatchUp(_)
         | Op::Expire
+        | Op::HandOver { .. }
         | Op::History(..)
         | Op::Join { .. }
         | Op::Leave(_)

@@ -95,7 +95,7 @@ impl State {
         };
         self.expire();
         if let Some(history) = &self.history {
-            (page.frames, page.more) = history.page(query);
+            (page.frames, page.more) = history.page(query, || self.face.common.millis());
             page.floor = history.floor();
         }
         page
@@ -113,6 +113,16 @@ impl State {
         let Some(behind) = self.subscribers.behind(index) else {
             return;
         };
+        if behind.values.is_some() {
+            let (given, evicted) = behind.give_values(&self.face);
+            self.face.counters.evict(evicted);
+            match given {
+                Given::All(_) => self.subscribers.go_live(index),
+                Given::Closed(_) => self.subscribers.found_dead(membership),
+                Given::Part(_) => {}
+            }
+            return;
+        }
         let given = match &self.history {
             Some(history) => behind.give(history, &self.face),
             // Forgotten meanwhile.

@@ -4,8 +4,8 @@
 //! it has been given everything up to the last publication; then, in the same operation of the
 //! channel, it goes live, so that nothing can come between. What it is given fills its outbox to
 //! one half at most, whatever else is in there and however many channels it is behind in: the other
-//! half is for what is published meanwhile. When its outbox is empty, the receiver asks its channels
-//! for more, each time another one first.
+//! half is for what is published meanwhile. When its outbox is empty, the receiver asks its
+//! channels for more, each time another one first.
 //!
 //! Should the history forget something before the subscriber was given it, the loss is counted and
 //! told as any other is; under [`SlowConsumer::Disconnect`] the client is disconnected, after the
@@ -96,7 +96,10 @@ impl Behind {
     /// Gives what there is room for.
     pub(super) fn give(&mut self, history: &History, face: &Face) -> Given {
         // First, so that a client which receives what is put in below may ask for more.
-        self.subscriber.membership.let_ask();
+        let Subscriber {
+            client, membership, ..
+        } = &self.subscriber;
+        client.let_ask(membership);
         let mut given = 0;
         if history.mode() == HistoryMode::Latest {
             // Only the last one counts, which is there, or is lost with the others.
@@ -113,7 +116,7 @@ impl Behind {
                 if self.subscriber.client.queue.ring.is_half_full() {
                     return self.pause(given);
                 }
-                match self.put(entry, face) {
+                match self.put(entry, history, face) {
                     Put::Done => given += 1,
                     Put::Dropped => {}
                     Put::Full => return self.pause(given),
@@ -162,17 +165,27 @@ impl Behind {
             // Those who came and went before it joined, it was told of when it did.
             return entry.number > self.joined;
         };
+        if entry
+            .frame
+            .has_expired(|| self.subscriber.client.common.millis())
+        {
+            return false;
+        }
         let filter = self.subscriber.membership.filter();
         filter.is_none_or(|filter| filter.wants(message))
     }
 
-    fn put(&self, entry: &Entry, face: &Face) -> Put {
+    fn put(&self, entry: &Entry, history: &History, face: &Face) -> Put {
         let ring = &self.subscriber.client.queue.ring;
         if !ring.could_hold(entry.frame.0.weight()) {
             let is_closed = self.lose(Lost::one(entry.number), face);
             return if is_closed { Put::Closed } else { Put::Dropped };
         }
-        match ring.push(entry.frame.clone().into_shared()) {
+        let mut frame = history.replayed(entry);
+        if self.subscriber.client.has_copies() {
+            frame = frame.replay();
+        }
+        match ring.push(frame.into_shared()) {
             Ok(()) => Put::Done,
             Err(refused) if refused.why == Why::Closed => Put::Closed,
             Err(_) => Put::Full,
@@ -195,9 +208,9 @@ impl Behind {
             Losing::Dropped { first } => {
                 face.counters.lose(lost.count(), false);
                 if first {
-                    client.report_drop(face.name.as_ref());
+                    client.begin_losing(policy, face.name.as_ref());
                 }
-                tell_loss(&self.subscriber, lost, face) == Controlled::Disconnected
+                tell_loss(&self.subscriber, lost, None, face) == Controlled::Disconnected
             }
         }
     }
@@ -216,6 +229,6 @@ pub(super) fn is_remembered(what: &What, mode: HistoryMode) -> bool {
     match what {
         What::Message(message) => !message.is_ephemeral(),
         What::MemberAdded(_) | What::MemberRemoved(_) => mode == HistoryMode::Stream,
-        What::Gap(_) | What::GapIn(_) | What::Joined(_) | What::Left(_) => false,
+        What::Gap(_) | What::GapIn(_) | What::Joined(_) | What::Left(_) | What::Routed(..) => false,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::hub::after::Effect;
 use crate::hub::after::PresenceChange;
 use crate::hub::after::PresenceEvent;
+use crate::hub::agenda::NEVER;
 use crate::hub::channel::core::Face;
 use crate::hub::channel::fanout::Sending;
 use crate::hub::channel::fanout::Subscriber;
@@ -19,6 +20,7 @@ use crate::hub::frame::Frame;
 use crate::hub::frame::Joined;
 use crate::hub::frame::Member;
 use crate::hub::frame::StreamPosition;
+use crate::hub::frame::Terms;
 use crate::hub::frame::What;
 use crate::hub::history::History;
 use crate::hub::history::HistoryOptions;
@@ -26,6 +28,7 @@ use crate::hub::history::HistoryPage;
 use crate::hub::history::HistoryQuery;
 use crate::hub::membership::Lost;
 use crate::hub::membership::Membership;
+use crate::hub::policy::Class;
 use crate::hub::policy::evicts;
 use crate::hub::queue::Controlled;
 use crate::hub::reply::Reply;
@@ -41,6 +44,8 @@ pub(crate) struct State {
     pub(super) face: Arc<Face>,
     pub(super) subscribers: Subscribers,
     pub(super) position: StreamPosition,
+    /// Time of the last publication, in milliseconds since 1970.
+    published_at: u64,
     pub(super) history: Option<Box<History>>,
     routes: Routes,
     roster: Option<Roster>,
@@ -59,6 +64,12 @@ pub(crate) enum Op {
     CatchUp(Arc<Membership>),
     /// Forgets what is too old.
     Expire,
+    /// Has a client get a message later that is for it alone; it is counted as handed over.
+    HandOver {
+        client: Arc<ClientCore>,
+        membership: Arc<Membership>,
+        frame: Frame,
+    },
     History(HistoryQuery, Reply<HistoryPage>),
     /// Sets what is remembered.
     Remember(Option<HistoryOptions>),
@@ -125,6 +136,16 @@ impl Machine for State {
                 self.await_age();
                 Output::Replied
             }
+            Op::HandOver {
+                client,
+                membership,
+                frame,
+            } => {
+                let subscriber = Subscriber::new(client, membership);
+                let evicted = self.subscribers.owe(subscriber, frame, &self.face);
+                self.face.counters.evict(evicted);
+                Output::Replied
+            }
             Op::History(query, reply) => {
                 reply.give(self.page(&query));
                 Output::Replied
@@ -150,10 +171,7 @@ impl Machine for State {
                 reply.give(self.subscribers.ids());
                 Output::Replied
             }
-            Op::Routed { frame, except } => {
-                self.pass_on(&frame, except);
-                Output::Replied
-            }
+            Op::Routed { frame, except } => Output::Delivery(self.pass_on(&frame, except)),
         };
         self.bury();
         output
@@ -167,6 +185,7 @@ impl State {
             face,
             subscribers: Subscribers::default(),
             position: StreamPosition { offset: 0, epoch },
+            published_at: 0,
             history: None,
             routes: Routes::default(),
             roster: (kind == Some(ChannelKind::Presence)).then(Roster::default),
@@ -187,8 +206,16 @@ impl State {
             self.position.offset += 1;
         }
         self.face.counters.advance(self.position.offset);
-        let frame = Frame::new(what, self.face.name.as_ref(), self.position);
-        let sending = Sending::of(&frame, except, &self.face);
+        let policy = self.face.policy();
+        let expires_at = match &what {
+            What::Message(message) => self.face.common.expires_at(message),
+            _ => NEVER,
+        };
+        let terms = Terms::of(Class::of(policy), expires_at);
+        let at = self.stamp(&what);
+        let name = self.face.name.as_ref();
+        let frame = Frame::publication(terms, what, name, self.position, at);
+        let sending = Sending::of(&frame, except, policy, &self.face);
         let mut delivery = self.subscribers.fan_out(&sending);
         delivery.position = self.face.name.is_some().then_some(self.position);
         if self.face.common.router.get().is_none() {
@@ -201,17 +228,29 @@ impl State {
         }
         if let (Some(router), Some(name)) = (self.face.common.router.get(), &self.face.name) {
             for route in self.routes.of(name, &**router) {
-                route.pass_on(&frame, except);
-                delivery.routed += 1;
+                delivery.add_copies(route.pass_on(&frame, except));
             }
         }
         delivery
     }
 
+    /// Returns the time of `what`, which is published now, in milliseconds since 1970: its own, or
+    /// the present time of day, but none before that of the last publication.
+    fn stamp(&mut self, what: &What) -> u64 {
+        let own = match what {
+            What::Message(message) => message.own_millis(),
+            _ => None,
+        };
+        let last = self.published_at;
+        let at = own.unwrap_or_else(|| self.face.common.unix_millis().max(last));
+        self.published_at = at.max(last);
+        at
+    }
+
     /// Puts a publication of another channel into every outbox. It keeps the name and the position
     /// that it has; here it takes a number too, so that what is lost can be counted. It is not
     /// remembered: nobody could come back to it here by its position, or ask for a page by it.
-    fn pass_on(&mut self, frame: &Frame, except: Option<ClientId>) {
+    fn pass_on(&mut self, frame: &Frame, except: Option<ClientId>) -> Delivery {
         let missed = self.face.take_missed();
         if missed > 0 {
             let first = self.position.offset + 1;
@@ -221,12 +260,20 @@ impl State {
         }
         self.position.offset += 1;
         self.face.counters.advance(self.position.offset);
+        if self.subscribers.len() == 0 {
+            self.face.counters.publish(&Delivery::nobody());
+            return Delivery::nobody();
+        }
+        // It is queued here under the policy of this channel.
+        let policy = self.face.policy();
+        let frame = frame.routed(self.position.epoch, Class::of(policy));
         let sending = Sending {
             number: self.position.offset,
-            ..Sending::of(frame, except, &self.face)
+            ..Sending::of(&frame, except, policy, &self.face)
         };
         let delivery = self.subscribers.fan_out(&sending);
         self.face.counters.publish(&delivery);
+        delivery
     }
 
     fn join(
@@ -301,9 +348,13 @@ impl State {
 
     /// Removes a subscriber, and gives the member that has gone with it.
     fn remove(&mut self, membership: &Membership) -> Option<Member> {
-        if !self.subscribers.remove(membership) {
+        let Some(removed) = self.subscribers.remove(membership) else {
+            // It never joined, or it was removed as the client was closed.
+            membership.end(None);
             return None;
-        }
+        };
+        // After the last that was put in for it, and before whatever another one puts in.
+        membership.end(Some(removed.client.queue.ring.tail_position()));
         self.face.counters.count_subscribers(self.subscribers.len());
         self.roster.as_mut()?.remove(membership.member()?)
     }
@@ -363,7 +414,8 @@ impl State {
     }
 
     fn tell(&self, client: &Arc<ClientCore>, what: What) {
-        let frame = Frame::new(what, self.face.name.as_ref(), self.position);
+        let at = self.face.common.unix_millis().max(self.published_at);
+        let frame = Frame::new(what, self.face.name.as_ref(), self.position, at);
         if client.queue.control(frame) == Controlled::Disconnected {
             self.face.common.after(Effect::Retire(Arc::clone(client)));
         }

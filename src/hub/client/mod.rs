@@ -2,6 +2,8 @@
 
 mod core;
 mod options;
+mod send;
+mod subscriptions;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,37 +12,32 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::disconnect::Disconnect;
-use crate::hub::Shared;
 use crate::hub::after::Effect;
 use crate::hub::after::HubEvent;
 use crate::hub::authorize::AuthRequest;
 use crate::hub::authorize::Authorization;
 use crate::hub::channel::Core;
 use crate::hub::channel::Op;
-use crate::hub::delivery::Delivery;
 use crate::hub::error::ChannelError;
 use crate::hub::error::NotSubscribed;
-use crate::hub::error::SendError;
 use crate::hub::error::SubscribeError;
 use crate::hub::filter::Filter;
 use crate::hub::frame::Frame;
 use crate::hub::frame::Joined;
-use crate::hub::frame::Left;
 use crate::hub::frame::Member;
 use crate::hub::frame::StreamPosition;
+use crate::hub::frame::Unsubscribed;
 use crate::hub::frame::What;
+use crate::hub::handle::Handle;
 use crate::hub::membership::Membership;
 use crate::hub::policy::evicts;
 use crate::hub::queue::Controlled;
-use crate::hub::queue::Overflow;
 use crate::hub::reply::Reply;
 use crate::hub::stats::ClientStats;
 use crate::id::ChannelKind;
 use crate::id::ChannelName;
 use crate::id::ClientId;
 use crate::limits::SlowConsumer;
-use crate::message::Message;
-use crate::raw::ring::Why;
 use crate::sync::block_on;
 
 pub(crate) use self::core::ClientCore;
@@ -56,7 +53,7 @@ pub use self::options::SubscribeOptions;
 #[derive(Clone)]
 pub struct Client {
     pub(super) core: Arc<ClientCore>,
-    pub(super) hub: Arc<Shared>,
+    pub(super) hub: Handle,
 }
 
 impl Client {
@@ -75,18 +72,16 @@ impl Client {
     /// The first value noted under `key` when the client connected.
     #[must_use]
     pub fn metadata(&self, key: &str) -> Option<&str> {
-        let metadata = &self.core.identity.as_ref()?.metadata;
+        let mut metadata = self.all_metadata();
         metadata
-            .iter()
-            .find(|(name, _)| &**name == key)
-            .map(|(_, value)| &**value)
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| value)
     }
 
     /// Everything noted when the client connected, in the order in which it was.
     pub fn all_metadata(&self) -> impl Iterator<Item = (&str, &str)> {
-        let identity = self.core.identity.as_ref();
-        let metadata = identity.map_or(&[][..], |identity| &identity.metadata[..]);
-        metadata.iter().map(|(key, value)| (&**key, &**value))
+        let identity = self.core.identity.iter();
+        identity.flat_map(|identity| identity.metadata.iter())
     }
 
     /// Asks the processor to fetch what receiving for this client is going to touch, and does not
@@ -97,11 +92,17 @@ impl Client {
         self.core.queue.ring.prefetch();
     }
 
+    /// Whether half of what its outbox holds is queued.
+    #[cfg(feature = "ws")]
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.core.queue.ring.is_half_full()
+    }
+
     /// How long a transport may hold back what waits for this client, if that was said when it
     /// connected.
     #[must_use]
     pub fn flush_delay(&self) -> Option<Duration> {
-        self.core.identity.as_ref()?.flush_delay
+        self.core.identity.as_ref()?.rare.as_ref()?.flush_delay
     }
 
     /// Joins a channel, which is made if it is not there.
@@ -194,35 +195,44 @@ impl Client {
         Ok(())
     }
 
-    /// Leaves a channel. Publications that are in the outbox already are still received, and so is
-    /// what a publisher that is in the middle of the channel had begun to deliver.
+    /// Leaves a channel. Publications of it that are still in the outbox are not received any more,
+    /// nor is what a publisher that is in the middle of the channel goes on to deliver: they are
+    /// counted in [`ClientStats::abandoned`]. So joining again [since](SubscribeOptions::since) any
+    /// position gives each publication once, in order. What waited stays within the limits of the
+    /// outbox, and is given up when the outbox is received from next.
+    ///
+    /// A [`Router`](crate::Router)'s further channels are subscriptions of their own: what came by
+    /// them is received, and leaving one of them gives up what came by that one only.
     ///
     /// # Errors
     ///
     /// [`NotSubscribed`] if the client was not in the channel.
     pub fn unsubscribe(&self, channel: &str) -> Result<(), NotSubscribed> {
-        let membership = self
-            .core
-            .release(|membership| is_named(membership, channel));
+        let membership = self.core.release(channel, |_| true);
         drop(membership.ok_or(NotSubscribed)?);
         self.hub.sweep();
         Ok(())
     }
 
     /// Takes the client off a channel and tells it so, with
-    /// [`Event::Left`](crate::Event::Left).
+    /// [`Event::Unsubscribed`](crate::Event::Unsubscribed).
     ///
     /// # Errors
     ///
     /// [`NotSubscribed`] if the client was not in the channel.
-    pub fn expel(&self, channel: &str, reason: impl Into<Arc<str>>) -> Result<(), NotSubscribed> {
+    pub fn force_unsubscribe(
+        &self,
+        channel: &str,
+        reason: impl Into<Arc<str>>,
+    ) -> Result<(), NotSubscribed> {
         let name = ChannelName::parse(channel, usize::MAX).map_err(|_| NotSubscribed)?;
         self.unsubscribe(channel)?;
-        let left = Left {
+        let left = Unsubscribed {
             channel: name.clone(),
             reason: reason.into(),
         };
-        let frame = Frame::new(What::Left(left), Some(&name), StreamPosition::default());
+        let (position, at) = (StreamPosition::default(), self.core.common.unix_millis());
+        let frame = Frame::new(What::Left(left), Some(&name), position, at);
         if self.core.queue.control(frame) == Controlled::Disconnected {
             self.disconnected();
         }
@@ -232,81 +242,29 @@ impl Client {
     /// The channels the client is in or about to be in.
     #[must_use]
     pub fn subscriptions(&self) -> Vec<ChannelName> {
-        let memberships = self.core.memberships();
-        memberships
-            .iter()
-            .filter(|membership| membership.is_wanted())
-            .filter_map(|membership| membership.name().cloned())
-            .collect()
+        self.core.subscriptions(|_| true)
     }
 
-    /// Sends a message to this client alone. Never waits.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError`] gives the message back when it was not put into the outbox.
-    pub fn send(&self, message: Message) -> Result<(), SendError> {
-        let common = &self.core.common;
-        let limit = common.limits.max_payload;
-        if message.payload().len() > limit {
-            return Err(SendError::TooLarge { message, limit });
-        }
-        let frame = Frame::new(
-            What::Message(message.clone()),
-            None,
-            StreamPosition::default(),
-        );
-        let Err(refused) = self.core.queue.ring.push(frame.into_shared()) else {
-            common.counters.send(&Delivery {
-                delivered: 1,
-                ..Delivery::nobody()
-            });
-            return Ok(());
-        };
-        if refused.why == Why::Closed {
-            return Err(SendError::Closed(message));
-        }
-        let policy = self.core.policy.get().unwrap_or(common.slow_consumer);
-        let mut delivery = Delivery::nobody();
-        let sent = match self
-            .core
-            .queue
-            .overflow(refused.item, policy, || common.millis())
-        {
-            Overflow::Stored { evicted } => {
-                delivery.delivered = 1;
-                delivery.evicted = evicted;
-                Ok(())
-            }
-            Overflow::Closed { evicted, .. } => {
-                delivery.evicted = evicted;
-                Err(SendError::Closed(message))
-            }
-            Overflow::Dropped { evicted, first, .. } => {
-                delivery.dropped = 1;
-                delivery.evicted = evicted;
-                if first {
-                    self.core.report_drop(None);
-                    common.serve();
-                }
-                Err(SendError::Full(message))
-            }
-            Overflow::Disconnected(_) => {
-                delivery.dropped = 1;
-                delivery.disconnected = 1;
-                self.disconnected();
-                Err(SendError::Closed(message))
-            }
-        };
-        common.counters.send(&delivery);
-        sent
+    /// As [`Client::subscriptions`], those that are not public only.
+    #[cfg(feature = "ws")]
+    pub(crate) fn hidden_subscriptions(&self) -> Vec<ChannelName> {
+        let is_hidden = |name: &ChannelName| name.kind() != ChannelKind::Public;
+        self.core.subscriptions(is_hidden)
+    }
+
+    /// Whether the client is in a channel, or about to be. Costs the same however many it is in.
+    #[must_use]
+    pub fn is_subscribed(&self, channel: &str) -> bool {
+        self.core.is_subscribed(channel)
     }
 
     /// Sets this client's own policy, or with `None` leaves it to the channel and the hub.
     ///
     /// Takes effect with the next message that does not fit. A policy that evicts has to share
     /// the outbox with its receiver; a receiver that has been used before learns of it the next
-    /// time it is used, and until then the new message is dropped instead of older ones.
+    /// time it is used. Until then, under [`SlowConsumer::DropOldest`] the new message is dropped
+    /// instead of older ones, and under [`SlowConsumer::KeepLatest`] it is handed over to the
+    /// channel, as the policy says.
     pub fn set_slow_consumer(&self, policy: Option<SlowConsumer>) {
         self.core.policy.set(policy);
         if policy.is_some_and(evicts) {
@@ -341,7 +299,9 @@ impl Client {
     /// The client's figures.
     #[must_use]
     pub fn stats(&self) -> ClientStats {
-        self.core.stats()
+        let mut stats = self.core.stats();
+        stats.oldest_waiting = self.core.oldest_waiting();
+        stats
     }
 
     /// What is left to do after a push has closed the client.
@@ -377,7 +337,8 @@ impl Client {
             return Authorization::deny("this hub has no authorizer");
         };
         let identity = self.core.identity.as_deref();
-        let own_auth = || identity.map_or_else(Bytes::new, |identity| identity.auth.clone());
+        let rare = identity.and_then(|identity| identity.rare.as_deref());
+        let own_auth = || rare.map_or_else(Bytes::new, |rare| rare.auth.get().clone());
         authorizer.authorize(&AuthRequest {
             channel: channel.clone(),
             client: self.core.id,
@@ -413,7 +374,7 @@ impl Client {
 
     fn denied(&self, channel: &ChannelName, reason: Arc<str>) -> SubscribeError {
         let common = &self.core.common;
-        let event = HubEvent::Denied {
+        let event = HubEvent::JoinDenied {
             client: self.core.id,
             channel: channel.clone(),
             reason: Arc::clone(&reason),
@@ -432,12 +393,6 @@ impl fmt::Debug for Client {
             .field("closed", &self.close_reason())
             .finish_non_exhaustive()
     }
-}
-
-pub(super) fn is_named(membership: &Membership, channel: &str) -> bool {
-    membership
-        .name()
-        .is_some_and(|name| name.as_str() == channel)
 }
 
 /// A join under way; dropped before it is done, it is undone.
@@ -497,10 +452,10 @@ impl Drop for Joining<'_> {
         if self.done {
             return;
         }
-        let released = self
-            .client
-            .core
-            .release(|held| std::ptr::eq(held, &*self.membership));
-        drop(released);
+        let Some(name) = self.membership.name() else {
+            return;
+        };
+        let is_this = |held: &Membership| std::ptr::eq(held, &*self.membership);
+        drop(self.client.core.release(name, is_this));
     }
 }

@@ -20,10 +20,10 @@ impl Budget {
 
     /// One channel remembers `now` bytes instead of `before`.
     #[inline]
-    pub(super) fn change(&self, before: u64, now: u64) {
+    pub(in crate::hub) fn change(&self, before: u64, now: u64) {
         let more = now.wrapping_sub(before);
         if more != 0 {
-            // Relaxed: a bound by count, of which each channel adds and takes only its own.
+            // Relaxed: a bound by count. Each channel and frame adds and takes only its own.
             self.used.fetch_add(more, Ordering::Relaxed);
         }
     }

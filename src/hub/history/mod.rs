@@ -28,6 +28,7 @@ use crate::id::ClientId;
 use crate::raw::ring::Weigh;
 #[cfg(not(throng_loom))]
 use crate::raw::shared::Shared;
+use crate::time::millis;
 
 pub(super) use self::budget::Budget;
 pub use self::options::HistoryMode;
@@ -61,7 +62,7 @@ pub(super) struct Entry {
 }
 
 /// What an entry is reckoned to take besides its payload, key and attachment, in bytes.
-const OVERHEAD: usize = 640;
+const OVERHEAD: usize = 648;
 
 /// What it takes in fact: the frame; its place in the queue, which may be a quarter full; two
 /// `Bytes`, of the payload and the key, that have been cloned, with their counts; and what the
@@ -75,7 +76,7 @@ const _: () = assert!(
 impl History {
     pub(super) fn new(options: HistoryOptions, floor: u64, budget: Arc<Budget>) -> Self {
         Self {
-            max_age_ms: u64::try_from(options.max_age.as_millis()).unwrap_or(u64::MAX),
+            max_age_ms: millis(options.max_age),
             options,
             entries: VecDeque::new(),
             bytes: 0,
@@ -87,7 +88,7 @@ impl History {
 
     /// Sets other bounds, which hold at once.
     pub(super) fn set(&mut self, options: HistoryOptions, now: u64) {
-        self.max_age_ms = u64::try_from(options.max_age.as_millis()).unwrap_or(u64::MAX);
+        self.max_age_ms = millis(options.max_age);
         self.options = options;
         while self.is_too_much() {
             self.pop();
@@ -122,6 +123,7 @@ impl History {
     /// Remembers a publication, and forgets what is beyond the bounds.
     pub(super) fn push(&mut self, number: u64, frame: Frame, except: Option<ClientId>, now: u64) {
         self.bytes += weight(&frame);
+        frame.enter_history(&self.budget);
         self.entries.push_back(Entry {
             number,
             at: now,
@@ -160,6 +162,7 @@ impl History {
     fn pop(&mut self) {
         if let Some(oldest) = self.entries.pop_front() {
             self.bytes -= weight(&oldest.frame);
+            oldest.frame.leave_history();
             self.floor = oldest.number;
         }
         let (kept, room) = (self.entries.len(), self.entries.capacity());
@@ -175,6 +178,7 @@ impl History {
             .binary_search_by_key(&number, |entry| entry.number);
         if let Some(entry) = at.ok().and_then(|at| self.entries.remove(at)) {
             self.bytes -= weight(&entry.frame);
+            entry.frame.leave_history();
             self.count();
         }
     }
@@ -197,6 +201,16 @@ impl History {
         self.entries.range(first..)
     }
 
+    /// Returns the frame of `entry` for a replay. While the budget of the hub is exceeded, it is a
+    /// copy, whose encodings end with the replay.
+    pub(super) fn replayed(&self, entry: &Entry) -> Frame {
+        if self.budget.is_exceeded() {
+            entry.frame.unencoded()
+        } else {
+            entry.frame.clone()
+        }
+    }
+
     /// The newest entry.
     pub(super) fn newest(&self) -> Option<&Entry> {
         self.entries.back()
@@ -207,26 +221,33 @@ impl History {
         (self.entries.len(), self.bytes)
     }
 
-    /// Some of the entries: the frames, and whether there are more that way.
-    pub(super) fn page(&self, query: &HistoryQuery) -> (Vec<Frame>, bool) {
+    /// Some of the entries that have not expired: the frames, and whether there are more that way.
+    pub(super) fn page(&self, query: &HistoryQuery, now: impl Fn() -> u64) -> (Vec<Frame>, bool) {
         let after = query.after.unwrap_or(0);
         let before = query.before.unwrap_or(u64::MAX);
         let first = self.entries.partition_point(|entry| entry.number <= after);
         let end = self.entries.partition_point(|entry| entry.number < before);
         let range = self.entries.range(first.min(end)..end);
         let limit = query.limit.clamp(1, HistoryQuery::MAX_LIMIT);
-        let more = range.len() > limit;
-        let frames = range.map(|entry| entry.frame.clone());
-        if query.newest_first {
-            (frames.rev().take(limit).collect(), more)
+        let frames = range
+            .map(|entry| &entry.frame)
+            .filter(|frame| !frame.has_expired(&now));
+        let mut frames: Vec<_> = if query.newest_first {
+            frames.rev().take(limit + 1).cloned().collect()
         } else {
-            (frames.take(limit).collect(), more)
-        }
+            frames.take(limit + 1).cloned().collect()
+        };
+        let more = frames.len() > limit;
+        frames.truncate(limit);
+        (frames, more)
     }
 }
 
 impl Drop for History {
     fn drop(&mut self) {
+        for entry in &self.entries {
+            entry.frame.leave_history();
+        }
         self.budget.change(self.counted, 0);
     }
 }

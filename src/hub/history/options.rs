@@ -9,17 +9,18 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HistoryOptions {
-    /// Publications that are kept; [`HistoryMode::Latest`] keeps one, whatever this is. Default 256.
+    /// Publications that are kept; [`HistoryMode::Latest`] keeps one, whatever this is. Default
+    /// 256.
     pub max_messages: usize,
     /// Bytes that are kept, in payloads, keys and attachments; an empty payload counts as one.
     /// Default 1 MiB. A message that is larger is not kept, nor is anything before it then. What
     /// comes on top is said at [`Limits::max_history_bytes`](crate::Limits::max_history_bytes).
     pub max_bytes: usize,
-    /// For how long a publication is kept, in whole milliseconds, whether anybody is in the channel or not. Default
-    /// 5 minutes. Nobody is given what is older; its memory is given back by the next
-    /// [tick](crate::Hub::tick), or by what does the same. So long, too, a channel is kept after
-    /// each holder has gone, and with it its epoch; but at most a minute if it never had
-    /// a publication.
+    /// For how long a publication is kept, in whole milliseconds, whether anybody is in the channel
+    /// or not. Default 5 minutes. Nobody is given what is older; its memory is given back by the
+    /// next [tick](crate::Hub::tick), or by what does the same. So long, too, a channel is kept
+    /// after each holder has gone, and with it its epoch; but at most a minute if it never had a
+    /// publication.
     pub max_age: Duration,
     /// What is kept for whom. Default [`HistoryMode::Stream`].
     pub mode: HistoryMode,

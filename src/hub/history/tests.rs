@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::Budget;
 use super::History;
 use super::HistoryOptions;
 use super::HistoryQuery;
 use super::OVERHEAD;
+use crate::hub::encodings::EncodingSlot;
 use crate::hub::frame::Frame;
 use crate::hub::frame::StreamPosition;
 use crate::hub::frame::What;
@@ -19,6 +22,7 @@ fn frame(offset: u64, bytes: usize) -> Frame {
         What::Message(message),
         None,
         StreamPosition { offset, epoch: 1 },
+        0,
     )
 }
 
@@ -90,7 +94,7 @@ fn pages_go_both_ways() {
         history.push(number, frame(number, 1), None, 0);
     }
     let page = |query: HistoryQuery| {
-        let (frames, more) = history.page(&query);
+        let (frames, more) = history.page(&query, || 0);
         (frames.iter().map(Frame::offset).collect::<Vec<_>>(), more)
     };
     let oldest = HistoryQuery::new().limit(4);
@@ -125,4 +129,36 @@ fn what_is_forgotten_gives_its_place_back() {
     assert!(history.entries.capacity() <= 400);
     history.expire(1000);
     assert!(history.entries.capacity() <= 64);
+}
+
+#[test]
+fn encodings_of_what_is_kept_count_in_the_budget_and_go_with_it() {
+    let budget = Arc::new(Budget::new(4096));
+    let mut history = history(HistoryOptions::new().messages(2), &budget);
+    let frames: Vec<_> = (1..=3).map(|offset| frame(offset, 100)).collect();
+    let encode = |frame: &Frame, bytes: usize| {
+        let encoding = frame.encoded(EncodingSlot::custom(0), |_| Bytes::from(vec![0; bytes]));
+        assert_eq!(encoding.len(), bytes);
+    };
+    encode(&frames[0], 500);
+    for (frame, offset) in frames.iter().zip(1..) {
+        history.push(offset, frame.clone(), None, 0);
+    }
+    let plain = budget.used();
+    assert_eq!(plain, 2 * (OVERHEAD + 100) as u64, "the first one is gone");
+    encode(&frames[1], 500);
+    assert!(budget.used() >= plain + 500);
+    // A replay shares it, until there is more than there may be.
+    let entry = || history.after(0).next().unwrap();
+    assert!(history.replayed(entry()).ptr_eq(&frames[1]));
+    encode(&frames[2], 4096);
+    let replayed = history.replayed(entry());
+    assert!(!replayed.ptr_eq(&frames[1]) && replayed.offset() == 2);
+    // The next publication makes room.
+    history.push(4, frame(4, 100), None, 0);
+    assert!(budget.used() <= 4096, "{}", budget.used());
+    drop(history);
+    assert_eq!(budget.used(), 0);
+    encode(&replayed, 500);
+    assert_eq!(budget.used(), 0);
 }

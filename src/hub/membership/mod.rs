@@ -3,16 +3,22 @@
 use std::sync::Arc;
 use std::sync::OnceLock;
 
+use crate::hub::backlog::Loss;
 use crate::hub::channel::Core;
+use crate::hub::cuts::Cut;
 use crate::hub::filter::Filter;
+use crate::hub::frame::Frame;
 use crate::hub::frame::Gap;
 use crate::hub::frame::Member;
+use crate::hub::lost_keys::LostKeys;
 use crate::id::ChannelName;
+use crate::sync::Mutex;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::AtomicU8;
 use crate::sync::atomic::AtomicU32;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering;
+use crate::sync::atomic::fence;
 
 /// One client's hold on one channel: made when it asks to join, and known to both.
 ///
@@ -32,6 +38,8 @@ pub(crate) struct Membership {
     replay: AtomicU8,
     /// Made with the first loss that the client is to be told of.
     gap: OnceLock<Arc<OpenGap>>,
+    /// Made when the client leaves, and not when it is closed.
+    cut: OnceLock<Arc<Cut>>,
 }
 
 const ABSENT: u32 = u32::MAX;
@@ -42,6 +50,8 @@ const LIVE: u8 = 0;
 const BEHIND: u8 = 1;
 /// It is behind, and the channel was asked for more.
 const ASKED: u8 = 2;
+/// It is behind, nobody has asked for more, and it is to ask before its outbox is empty.
+const OWED: u8 = 3;
 
 impl Membership {
     pub(super) fn new(channel: Arc<Core>, member: Option<Member>, filter: Option<Filter>) -> Self {
@@ -55,6 +65,7 @@ impl Membership {
             index: AtomicU32::new(ABSENT),
             replay: AtomicU8::new(LIVE),
             gap: OnceLock::new(),
+            cut: OnceLock::new(),
         }
     }
 
@@ -121,13 +132,26 @@ impl Membership {
         self.replay.store(ASKED, Ordering::Relaxed);
     }
 
-    /// Lets its client ask for more. Called before what there is room for is put into the outbox:
-    /// a client that has received that sees that it may ask. Between one who asks and this, nobody
-    /// else writes.
-    pub(super) fn let_ask(&self) {
+    /// Lets its client ask for more, and says whether it was not let before. Called before what
+    /// there is room for is put into the outbox: a client that has received that sees that it may
+    /// ask. Between one who asks and this, nobody else writes.
+    pub(super) fn let_ask(&self) -> bool {
         // Release: pairs with the Acquire in `ask`. A client that has emptied its outbox after
         // this sees it by what was put in, or by the call where nothing was.
-        self.replay.store(BEHIND, Ordering::Release);
+        self.replay.swap(BEHIND, Ordering::Release) == ASKED
+    }
+
+    /// [`Membership::let_ask`], and has its client ask when it is called, not only when nothing is
+    /// queued.
+    pub(super) fn let_ask_at_once(&self) -> bool {
+        // Release: as in `let_ask`.
+        self.replay.swap(OWED, Ordering::Release) == ASKED
+    }
+
+    /// Whether its client may ask for more and has not.
+    pub(super) fn may_ask(&self) -> bool {
+        // Relaxed: who finds it ended keeps nothing that is of use.
+        matches!(self.replay.load(Ordering::Relaxed), BEHIND | OWED)
     }
 
     /// Ends that it is behind, and says whether it was.
@@ -139,19 +163,63 @@ impl Membership {
     /// Whether the client is to ask the channel for more, which it does once for each time that
     /// it may.
     pub(super) fn ask(&self) -> bool {
+        self.ask_if(BEHIND) || self.ask_if(OWED)
+    }
+
+    /// [`Membership::ask`], for a client that was called and may have more queued.
+    pub(super) fn ask_at_once(&self) -> bool {
+        self.ask_if(OWED)
+    }
+
+    fn ask_if(&self, state: u8) -> bool {
         // Acquire: pairs with the Release in `let_ask`.
         // Relaxed (on failure): nothing is to be asked.
-        let asked =
-            self.replay
-                .compare_exchange(BEHIND, ASKED, Ordering::Acquire, Ordering::Relaxed);
+        let (won, lost) = (Ordering::Acquire, Ordering::Relaxed);
+        let asked = self.replay.compare_exchange(state, ASKED, won, lost);
         asked.is_ok()
     }
 
-    /// Notes that the publications at `lost` were dropped. Gives what a notice has to be sent of:
-    /// nothing if one is on its way, since it is going to tell of this loss too.
-    pub(super) fn note_loss(&self, lost: Lost) -> Option<&Arc<OpenGap>> {
+    /// Has what is queued for it not be received any more: see [`Cut`].
+    pub(super) fn cut(&self) -> Arc<Cut> {
+        let cut = self
+            .cut
+            .get_or_init(|| Cut::new(self.channel.counters().position().epoch));
+        // SeqCst: either the channel's owner sees the cut in `note_loss`, or this sees its gap.
+        fence(Ordering::SeqCst);
+        if let Some(gap) = self.gap.get() {
+            gap.silence();
+        }
+        Arc::clone(cut)
+    }
+
+    /// Nothing more is put in for it: `end` is behind what was, unless it never was in the channel.
+    /// Called by the channel's owner.
+    pub(super) fn end(&self, end: Option<usize>) {
+        if let Some(cut) = self.cut.get() {
+            cut.end_at(end);
+        }
+    }
+
+    /// Notes that the publications at `lost` were dropped, the last of them `frame` if it is known.
+    /// Gives what a notice has to be sent of: nothing if one is on its way, since it is going to
+    /// tell of this loss too. It lists at most `keys` keys.
+    pub(super) fn note_loss(
+        &self,
+        lost: Lost,
+        frame: Option<&Frame>,
+        keys: usize,
+    ) -> Option<&Arc<OpenGap>> {
         let channel = self.name()?;
         let gap = self.gap.get_or_init(|| OpenGap::new(channel));
+        // SeqCst: see `cut`.
+        fence(Ordering::SeqCst);
+        if self.cut.get().is_some() {
+            return None;
+        }
+        if keys > 0 {
+            // First, so that a notice which counts the loss has the key as well.
+            gap.note_key(frame, keys);
+        }
         (gap.cell.note(lost) == Notice::Send).then_some(gap)
     }
 }
@@ -168,6 +236,12 @@ impl Drop for Membership {
 pub(super) struct OpenGap {
     channel: ChannelName,
     cell: GapCell,
+    /// Tried by the channel's owner, which does not wait for the client.
+    keys: Mutex<LostKeys>,
+    /// The client had the keys when one was to be noted.
+    more: AtomicBool,
+    /// The client has left, and is not to be told.
+    silent: AtomicBool,
 }
 
 impl OpenGap {
@@ -175,18 +249,47 @@ impl OpenGap {
         Arc::new(Self {
             channel: channel.clone(),
             cell: GapCell::default(),
+            keys: Mutex::default(),
+            more: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
         })
     }
 
+    fn silence(&self) {
+        // Release: pairs with the Acquire in `take`.
+        self.silent.store(true, Ordering::Release);
+    }
+
+    fn note_key(&self, frame: Option<&Frame>, most: usize) {
+        match (self.keys.try_lock(), frame) {
+            (Some(mut keys), Some(frame)) => keys.note(frame, most),
+            (Some(mut keys), None) => keys.note_unknown(),
+            // Relaxed: published with the loss, by the cell.
+            (None, _) => self.more.store(true, Ordering::Relaxed),
+        }
+    }
+
     /// What was lost since the last notice.
-    pub(super) fn take(&self) -> Option<Gap> {
+    pub(super) fn take(&self) -> Option<Loss> {
+        // Acquire: pairs with the Release in `silence`.
+        if self.silent.load(Ordering::Acquire) {
+            return None;
+        }
         let (first, last, missed) = self.cell.take()?;
-        Some(Gap {
+        let mut keys = std::mem::take(&mut *self.keys.lock());
+        // Relaxed: as in `note_key`.
+        if self.more.swap(false, Ordering::Relaxed) {
+            keys.note_unknown();
+        }
+        let gap = Gap {
             channel: self.channel.clone(),
             first,
             last,
             missed,
-        })
+            keys: Vec::new(),
+            more: false,
+        };
+        Some(Loss::new(gap, keys))
     }
 }
 

@@ -26,6 +26,7 @@ pub use self::error::ChannelsError;
 pub use self::filter::InvalidFilter;
 pub use self::filter::MetadataFilter;
 pub use self::names::ChannelView;
+#[cfg(feature = "ws")]
 pub(crate) use self::names::Known;
 pub use self::pattern::InvalidPattern;
 pub use self::pattern::Pattern;

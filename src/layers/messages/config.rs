@@ -12,7 +12,7 @@ pub struct MessagesConfig {
     /// removed, every second. [`Duration::MAX`] for never.
     pub cleanup_interval: Duration,
     /// How many messages one cleanup removes before others have their turn. Default 10,000.
-    pub cleanup_most: usize,
+    pub cleanup_batch: usize,
     /// For how long after it was sent a message may be edited by its sender; for ever without it,
     /// which is the default.
     pub edit_window: Option<Duration>,
@@ -22,17 +22,18 @@ pub struct MessagesConfig {
     pub max_reactions: usize,
     /// How often one message may be edited: each keeps what it said before. Default 100.
     pub max_edits: usize,
-    /// Bytes of a page: payloads, metadata and reactions, as [`Stored::bytes`](crate::messages::Stored::bytes) counts them, and so of
-    /// what a message said before its edits. Default 1 MiB. A message that is larger is a page of its
-    /// own. As JSON it is larger, six times at most, where it is all of characters that are escaped;
-    /// so many pages are in memory as readers wait for them.
+    /// Bytes of a page: payloads, metadata and reactions, as
+    /// [`Stored::bytes`](crate::messages::Stored::bytes) counts them, and so of what a message said
+    /// before its edits. Default 1 MiB. A message that is larger is a page of its own. As JSON it
+    /// is larger, six times at most, where it is all of characters that are escaped; so many pages
+    /// are in memory as readers wait for them.
     pub max_page_bytes: usize,
     /// Changes, and questions, that may wait for a store that blocks, each. Default 65,536; beyond
     /// it they are refused.
     pub max_pending: usize,
-    /// Bytes of payloads, and of rooms that are kept, that may wait for a store that blocks. Default
-    /// 64 MiB; beyond it changes are refused, but for one that is larger alone. What is being written
-    /// comes on top: as much as comes together until it is 8 MiB.
+    /// Bytes of payloads, and of rooms that are kept, that may wait for a store that blocks.
+    /// Default 64 MiB; beyond it changes are refused, but for one that is larger alone. What is
+    /// being written comes on top: as much as comes together until it is 8 MiB.
     pub max_pending_bytes: usize,
     /// Threads that read from a store that blocks, besides one for searches and one that cleans.
     /// Default 2. A store may let fewer read at a time: see
@@ -40,20 +41,20 @@ pub struct MessagesConfig {
     pub readers: usize,
     /// For how long messages are kept, and how many of a room.
     pub retention: Retention,
-    /// How long after a change of a room it is kept in a store that blocks, unless more changes than
-    /// it can write. Default 1 s. Each time the room is written as a whole, members and all.
+    /// How long after a change of a room it is kept in a store that blocks, unless more changes
+    /// than it can write. Default 1 s. Each time the room is written as a whole, members and all.
     pub save_interval: Duration,
     /// How long after a message was sent that is noted of its room, which is written as a whole
     /// then: who has sent when and so read how far. Default 30 s. The message itself is kept before
     /// it is acknowledged; [`Messages::flush`](crate::messages::Messages::flush) notes all at once.
-    pub save_sent_interval: Duration,
+    pub read_marker_save_interval: Duration,
     /// For how long a search may look before it is given up as
     /// [`StoreError::TimedOut`](crate::messages::StoreError::TimedOut); as long as it takes without
     /// it. Default 5 s. Searches are made one after the other, on a thread of their own: those that
     /// wait are not counted.
-    pub search_limit: Option<Duration>,
-    /// How many unread messages are counted. Default 1,000: beyond it, "more than that". The greatest
-    /// number is no bound.
+    pub search_timeout: Option<Duration>,
+    /// How many unread messages are counted. Default 1,000: beyond it, "more than that". The
+    /// greatest number is no bound.
     pub max_unread: u64,
 }
 
@@ -63,7 +64,7 @@ impl MessagesConfig {
     pub fn new() -> Self {
         Self {
             cleanup_interval: Duration::from_secs(3600),
-            cleanup_most: 10_000,
+            cleanup_batch: 10_000,
             edit_window: None,
             max_reaction: 64,
             max_reactions: 32,
@@ -74,8 +75,8 @@ impl MessagesConfig {
             readers: 2,
             retention: Retention::default(),
             save_interval: Duration::from_secs(1),
-            save_sent_interval: Duration::from_secs(30),
-            search_limit: Some(Duration::from_secs(5)),
+            read_marker_save_interval: Duration::from_secs(30),
+            search_timeout: Some(Duration::from_secs(5)),
             max_unread: 1000,
         }
     }
@@ -87,10 +88,10 @@ impl MessagesConfig {
         self
     }
 
-    /// Sets [`Self::cleanup_most`].
+    /// Sets [`Self::cleanup_batch`].
     #[must_use]
-    pub fn cleanup_most(mut self, messages: usize) -> Self {
-        self.cleanup_most = messages;
+    pub fn cleanup_batch(mut self, messages: usize) -> Self {
+        self.cleanup_batch = messages;
         self
     }
 

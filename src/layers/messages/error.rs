@@ -12,6 +12,11 @@ use crate::layers::rooms::RoomError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MessageError {
+    /// A layer that this needs is turned off.
+    Disabled {
+        /// The layer.
+        layer: &'static str,
+    },
     /// A reaction is a text of 1 to so many bytes, without control characters.
     InvalidReaction {
         /// How many bytes it may have.
@@ -41,6 +46,7 @@ impl MessageError {
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
+            Self::Disabled { .. } => ErrorCode::FeatureDisabled,
             Self::InvalidReaction { .. } => ErrorCode::InvalidField,
             Self::NotYours => ErrorCode::PermissionDenied,
             Self::Room(error) => error.code(),
@@ -53,6 +59,7 @@ impl MessageError {
 impl fmt::Display for MessageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Disabled { layer } => write!(f, "this server has {layer} turned off"),
             Self::InvalidReaction { limit } => write!(
                 f,
                 "a reaction is a text of 1 to {limit} bytes, without control characters"
@@ -165,7 +172,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::Deleted => f.write_str("the message was deleted"),
             Self::Failed(why) => write!(f, "the message store failed: {why}"),
-            Self::NotBy => f.write_str("the message was sent by somebody else"),
+            Self::NotBy => f.write_str("the message was sent by another user"),
             Self::Sequence => f.write_str("the number is not greater than all in the room"),
             Self::TooMany { what, limit } => write!(f, "more than {limit} {what}"),
             Self::TooOld => f.write_str("the message was sent too long ago"),

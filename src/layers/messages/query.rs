@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::layers::messages::cursor::Cursor;
 use crate::layers::messages::record::Stored;
 use crate::layers::messages::terms::Terms;
+use crate::layers::name::EventName;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 
@@ -16,6 +17,8 @@ pub struct Query {
     pub scope: Scope,
     /// Only those by this user.
     pub user: Option<UserId>,
+    /// Only those that their senders call so.
+    pub event: Option<EventName>,
     /// Only those from this moment on, in milliseconds since 1970.
     pub from: Option<u64>,
     /// Only those until this moment, which is included, in milliseconds since 1970.
@@ -47,6 +50,7 @@ impl Query {
         Self {
             scope,
             user: None,
+            event: None,
             from: None,
             until: None,
             roots: false,
@@ -79,8 +83,8 @@ pub enum Scope {
     /// The answers of a thread: the room, and the number of its first message, which is not
     /// among them.
     Thread(RoomId, u64),
-    /// Of a user, in these rooms; [`Messages`](crate::messages::Messages) takes none for all that the
-    /// user is in, and leaves those out that who asks is not in.
+    /// Of a user, in these rooms; [`Messages`](crate::messages::Messages) takes none for all that
+    /// the user is in, and leaves those out that who asks is not in.
     User(UserId, Vec<RoomId>),
 }
 
@@ -105,6 +109,8 @@ pub struct Search {
     pub rooms: Vec<RoomId>,
     /// Only those by this user.
     pub user: Option<UserId>,
+    /// Only those that their senders call so.
+    pub event: Option<EventName>,
     /// From where, and which way.
     pub cursor: Option<Cursor>,
     /// How many at most; as [`Query::limit`].
@@ -125,6 +131,7 @@ impl Search {
             terms,
             rooms,
             user: None,
+            event: None,
             cursor: None,
             limit: Query::LIMIT,
             max_bytes: usize::MAX,

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::layers::metadata::Metadata;
+use crate::layers::name::EventName;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::message::Format;
@@ -22,6 +23,8 @@ pub struct Draft {
     pub payload: Bytes,
     /// How the payload is to be read.
     pub format: Format,
+    /// Its sender's name for what it is; no edit changes it.
+    pub event: Option<EventName>,
     /// What its sender says about it.
     pub metadata: Option<Metadata>,
     /// When, in milliseconds since 1970. A store makes it no earlier than that of the message
@@ -45,6 +48,7 @@ impl Draft {
             thread: None,
             payload: text.into(),
             format: Format::Text,
+            event: None,
             metadata: None,
             at,
             sequence: None,
@@ -70,6 +74,8 @@ pub struct Stored {
     pub payload: Bytes,
     /// How the payload is to be read.
     pub format: Format,
+    /// Its sender's name for what it is; no edit changes it.
+    pub event: Option<EventName>,
     /// What its sender says about it.
     pub metadata: Option<Metadata>,
     /// When, in milliseconds since 1970; never before those of lower numbers in its room.

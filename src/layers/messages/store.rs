@@ -19,8 +19,9 @@ use crate::message::Format;
 /// Keeps messages.
 ///
 /// It knows no rights: what somebody may do is settled before, but for what only the message itself
-/// can tell, which is said with the change: `only_by` and `sent_since`. It may be called from many threads, and
-/// may take its time: those who must not wait do not call it, see [`MessageStore::blocks`].
+/// can tell, which is said with the change: `only_by` and `sent_since`. It may be called from many
+/// threads, and may take its time: those who must not wait do not call it, see
+/// [`MessageStore::blocks`].
 ///
 /// # Order
 ///
@@ -118,9 +119,9 @@ pub trait MessageStore: Send + Sync + 'static {
     /// [`StoreError::Failed`].
     fn clean(&self, now: u64, retention: &Retention, budget: usize) -> Result<Cleaned, StoreError>;
 
-    /// Removes for good, all that hangs on them included, at most `budget` of the messages of a user,
-    /// and as many of its reactions; says how many messages, and whether there are more. One who has
-    /// much is forgotten in parts, so that other changes need not wait, and by
+    /// Removes for good, all that hangs on them included, at most `budget` of the messages of a
+    /// user, and as many of its reactions; says how many messages, and whether there are more. One
+    /// who has much is forgotten in parts, so that other changes need not wait, and by
     /// [`Change::ForgetUser`] in the end.
     ///
     /// A store to which that makes no difference leaves all of it to the end, as this does.

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use data_encoding::BASE64;
+#[cfg(feature = "openapi")]
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -10,6 +12,7 @@ use crate::layers::messages::record::Edition;
 use crate::layers::messages::record::ReactionCount;
 use crate::layers::messages::record::Stored;
 use crate::layers::metadata::Metadata;
+use crate::layers::name::EventName;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::layers::timestamp::Timestamp;
@@ -17,10 +20,11 @@ use crate::message::Format;
 
 /// A message as clients see it. One that was deleted says so, and not what it said.
 ///
-/// What was sent as JSON is in there as it was sent, and may be such that a JSON value cannot hold it,
-/// such as `1e999`: write it as text (`serde_json::to_string`). `serde_json::to_value` may fail, and
-/// `json!` panic.
+/// What was sent as JSON is in there as it was sent, and may be such that a JSON value cannot hold
+/// it, such as `1e999`: write it as text (`serde_json::to_string`). `serde_json::to_value` may
+/// fail, and `json!` panic.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct MessageView {
     /// The number in its room.
@@ -33,6 +37,9 @@ pub struct MessageView {
     /// The first message of the thread that it is an answer in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thread_id: Option<String>,
+    /// Its sender's name for what it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventName>,
     #[serde(flatten)]
     content: Content,
     /// When it was sent.
@@ -56,6 +63,7 @@ pub struct MessageView {
 
 /// What a message said before an edit, as clients see it: to be written as [`MessageView`] is.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct EditionView {
     #[serde(flatten)]
@@ -68,6 +76,7 @@ pub struct EditionView {
 }
 
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 struct Content {
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Box<RawValue>>,
@@ -81,6 +90,7 @@ struct Content {
 
 /// That a message was deleted, as clients see it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct DeletionView {
     /// When.
@@ -92,6 +102,7 @@ pub struct DeletionView {
 
 /// The answers to a message, as clients see them.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct RepliesView {
     /// How many.
@@ -102,6 +113,7 @@ pub struct RepliesView {
 
 /// A reaction, as clients see it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ReactionView {
     /// What it is.
@@ -116,9 +128,12 @@ impl MessageView {
     /// A message, as it is shown.
     #[must_use]
     pub fn of(stored: Stored) -> Self {
-        let content = match stored.deleted {
-            Some(_) => Content::default(),
-            None => Content::of(&stored.payload, stored.format, stored.metadata),
+        let (event, content) = match stored.deleted {
+            Some(_) => (None, Content::default()),
+            None => {
+                let content = Content::of(&stored.payload, stored.format, stored.metadata);
+                (stored.event, content)
+            }
         };
         let replies = stored.replies;
         Self {
@@ -126,6 +141,7 @@ impl MessageView {
             room_id: stored.room,
             user_id: stored.user,
             thread_id: stored.thread.map(|thread| thread.to_string()),
+            event,
             content,
             sent_at: timestamp(stored.at),
             edited_at: stored.edited_at.map(timestamp),
@@ -180,7 +196,7 @@ fn reaction(counted: ReactionCount) -> ReactionView {
     }
 }
 
-fn timestamp(millis: u64) -> Timestamp {
+pub(super) fn timestamp(millis: u64) -> Timestamp {
     Timestamp::since_unix_epoch(Duration::from_millis(millis))
 }
 

@@ -9,7 +9,7 @@ use serde::Serializer;
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::layers::stamp::Stamp;
+use crate::layers::stamp::MessageHeader;
 use crate::message::Message;
 
 /// What a sender says about a message besides its payload: a JSON object, passed on as it is, and
@@ -72,7 +72,7 @@ impl Metadata {
     /// The metadata of a message, if it has some.
     #[must_use]
     pub fn of(message: &Message) -> Option<&Self> {
-        Stamp::of(message)?.metadata.as_ref()
+        MessageHeader::of(message)?.metadata.as_ref()
     }
 
     /// What it says about `key`.

@@ -20,7 +20,7 @@ pub struct PresenceConfig {
     /// Users without connections about whom anything is known, in all; beyond them the one that is
     /// gone the longest is forgotten. Default 100,000; each is about 500 bytes, 1 KiB with a full
     /// history, and what its user has said.
-    pub max_remembered: usize,
+    pub max_offline_users: usize,
     /// Others that a user may watch at a time, over all of its connections. Default 100.
     pub max_watches: usize,
     /// Who may see whom. Default [`Visibility::SharedRooms`].
@@ -39,7 +39,7 @@ impl PresenceConfig {
             timeout: Duration::from_secs(300),
             history: 20,
             remember: Duration::from_secs(86_400),
-            max_remembered: 100_000,
+            max_offline_users: 100_000,
             max_watches: 100,
             visibility: Visibility::SharedRooms,
             shards: 8,
@@ -74,10 +74,10 @@ impl PresenceConfig {
         self
     }
 
-    /// Sets [`Self::max_remembered`].
+    /// Sets [`Self::max_offline_users`].
     #[must_use]
-    pub const fn max_remembered(mut self, users: usize) -> Self {
-        self.max_remembered = users;
+    pub const fn max_offline_users(mut self, users: usize) -> Self {
+        self.max_offline_users = users;
         self
     }
 

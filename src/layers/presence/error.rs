@@ -92,7 +92,7 @@ impl fmt::Display for PresenceError {
             Self::InvalidStatus => f.write_str(
                 "`status` must be `online`, `away`, `busy`, `invisible` or `offline`, in lower case",
             ),
-            Self::Subscribe(_) => f.write_str("the client could not be subscribed"),
+            Self::Subscribe(error) => error.fmt(f),
             Self::TooLarge { field, limit, unit } => {
                 write!(f, "`{field}` is too large: at most {limit} {unit} are allowed")
             }
@@ -105,11 +105,4 @@ impl fmt::Display for PresenceError {
     }
 }
 
-impl Error for PresenceError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Subscribe(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl Error for PresenceError {}

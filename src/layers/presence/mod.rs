@@ -30,9 +30,10 @@ pub use self::error::PresenceError;
 pub use self::page::Page;
 pub use self::page::PresenceFilter;
 pub use self::page::PresenceQuery;
-pub use self::shell::ManyPresences;
 pub use self::shell::ObserverId;
 pub use self::shell::Presence;
+pub use self::shell::PresenceBatch;
+#[cfg(feature = "ws")]
 pub(crate) use self::shell::Said;
 pub use self::status::Status;
 pub use self::update::Activity;
@@ -46,5 +47,5 @@ pub use self::view::CustomStatusView;
 pub use self::view::DeviceView;
 pub use self::view::PresenceCounts;
 pub use self::view::StatusChange;
-pub use self::view::StatusSince;
+pub use self::view::StatusEntry;
 pub use self::view::UserPresence;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "openapi")]
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
@@ -217,6 +219,7 @@ impl CustomStatus {
 
 /// What a user is doing, such as `playing` `chess`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 pub struct Activity {
     #[serde(rename = "type")]
     kind: Box<str>,
@@ -263,6 +266,7 @@ impl Activity {
 
 /// What a user is there with, such as a `desktop` called `Firefox`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 pub struct Device {
     #[serde(rename = "type")]
     kind: Box<str>,

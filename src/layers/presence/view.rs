@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+#[cfg(feature = "openapi")]
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::Serializer;
 use serde_json::Map;
@@ -23,6 +25,7 @@ use crate::layers::timestamp::Timestamp;
 /// As JSON it has the names of the fields, without those that are `None`, empty, or as they are
 /// unless somebody says otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct UserPresence {
     /// Whose presence.
@@ -39,30 +42,37 @@ pub struct UserPresence {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub custom_status: Option<CustomStatusView>,
     /// What it is doing.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<Activity>"))]
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "shared")]
     pub activity: Option<Arc<Activity>>,
     /// How available it is, in its own words.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<String>"))]
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "shared")]
     pub availability: Option<Arc<str>>,
     /// Whether it is available; not in the JSON if it is.
     #[serde(skip_serializing_if = "Clone::clone")]
     pub available: bool,
     /// What it is there with, each kind and name once.
+    #[cfg_attr(feature = "openapi", schemars(with = "Vec<Device>"))]
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "each_shared")]
     pub devices: Vec<Arc<Device>>,
     /// What else the application shows.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<Map<String, Value>>"))]
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "shared")]
     pub details: Option<Arc<Map<String, Value>>>,
 }
 
 /// How a user is, in its own words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct CustomStatusView {
     /// The words.
+    #[cfg_attr(feature = "openapi", schemars(with = "String"))]
     #[serde(serialize_with = "shared_text")]
     pub text: Arc<str>,
     /// The picture.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<String>"))]
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "shared")]
     pub emoji: Option<Arc<str>>,
     /// When it ends.
@@ -72,14 +82,17 @@ pub struct CustomStatusView {
 
 /// A device of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct DeviceView {
     /// What it is, if that was said.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<Device>"))]
     #[serde(flatten, serialize_with = "shared")]
     pub device: Option<Arc<Device>>,
     /// The connection that it is there with; none if it was only said to be there.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<String>"))]
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
-    pub connection: Option<ClientId>,
+    pub client_id: Option<ClientId>,
     /// Since when the connection has been there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
@@ -92,8 +105,9 @@ pub struct DeviceView {
 
 /// A status, and since when it was that of the user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
-pub struct StatusSince {
+pub struct StatusEntry {
     /// The status.
     pub status: Status,
     /// Since when.
@@ -186,14 +200,14 @@ impl Dates {
         let is_active = |last: Instant| now.saturating_duration_since(last) <= timeout;
         let connected = record.connections().iter().map(|connection| DeviceView {
             device: connection.device.clone(),
-            connection: Some(connection.id),
+            client_id: Some(connection.id),
             since: Some(self.of(connection.since)),
             last_active: self.of(connection.last_active),
             active: is_active(connection.last_active),
         });
         let others = record.devices().iter().map(|known| DeviceView {
             device: Some(Arc::clone(&known.device)),
-            connection: None,
+            client_id: None,
             since: None,
             last_active: self.of(known.last_active),
             active: is_active(known.last_active),

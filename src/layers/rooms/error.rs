@@ -217,7 +217,7 @@ impl fmt::Display for RoomError {
             Self::InvalidRoom(why) | Self::InvalidRole(why) => f.write_str(why),
             Self::InviteExhausted => f.write_str("the invite was used as often as it may be"),
             Self::InviteExpired => f.write_str("the invite is too old"),
-            Self::Locked => f.write_str("the room is locked: it lets nobody in"),
+            Self::Locked => f.write_str("the room is locked: no user can join"),
             Self::Muted { for_ms } => lasting(f, "muted in this room", *for_ms),
             Self::NotBanned => f.write_str("the user is not banned"),
             Self::NotMember => f.write_str("the user is not a member of the room"),

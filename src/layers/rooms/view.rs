@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+#[cfg(feature = "openapi")]
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
@@ -20,6 +22,7 @@ use crate::layers::timestamp::Timestamp;
 
 /// What a room says about itself.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct RoomView {
     /// Its id.
@@ -56,6 +59,7 @@ pub struct RoomView {
     /// How long each member has to wait between two messages.
     pub slow_mode_ms: u64,
     /// The id of the last message, and so how many there were.
+    #[cfg_attr(feature = "openapi", schemars(with = "String"))]
     #[serde(serialize_with = "digits")]
     pub last_message_id: u64,
     /// When it was made.
@@ -93,6 +97,11 @@ impl RoomView {
 
 /// A user in a room.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(JsonSchema),
+    schemars(rename = "RoomMember")
+)]
 #[non_exhaustive]
 pub struct MemberView {
     /// Who.
@@ -121,6 +130,7 @@ impl MemberView {
 
 /// A user who may not come in.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct BanView {
     /// Who.
@@ -155,6 +165,7 @@ impl BanView {
 
 /// A code that lets its bearers in.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct InviteView {
     /// The code: whoever has it may use it.
@@ -191,6 +202,7 @@ impl InviteView {
 
 /// Something that a moderator did.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct LogEntryView {
     /// When.
@@ -222,9 +234,11 @@ impl LogEntryView {
 
 /// A message that is pinned.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct PinView {
     /// Which.
+    #[cfg_attr(feature = "openapi", schemars(with = "String"))]
     #[serde(serialize_with = "digits")]
     pub message_id: u64,
     /// By whom; nobody when it was the server.
@@ -246,21 +260,24 @@ impl PinView {
 
 /// Up to where a member has read.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ReadView {
     /// Who.
     pub user_id: UserId,
     /// The last message that was read; 0 for none.
+    #[cfg_attr(feature = "openapi", schemars(with = "String"))]
     #[serde(serialize_with = "digits")]
     pub message_id: u64,
-    /// How many numbers were given since: own messages, those that were deleted and those that came to
-    /// nothing are among them. What there is to read, messages that are kept tell:
+    /// How many numbers were given since: own messages, those that were deleted and those that came
+    /// to nothing are among them. What there is to read, messages that are kept tell:
     /// [`Messages::unread`](crate::messages::Messages::unread).
     pub unread: u64,
 }
 
 /// What is counted of a room.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct RoomStats {
     /// Members now.
@@ -268,7 +285,7 @@ pub struct RoomStats {
     /// The most there have been at a time.
     pub peak_members: usize,
     /// Connections that receive the room.
-    pub connections: usize,
+    pub clients: usize,
     /// Messages ever.
     pub messages: u64,
     /// Messages since midnight, UTC.
@@ -290,13 +307,13 @@ pub struct RoomStats {
 }
 
 impl RoomStats {
-    pub(super) fn of(room: &Room, connections: usize, now: u64) -> Self {
+    pub(super) fn of(room: &Room, clients: usize, now: u64) -> Self {
         const DAY_MS: f64 = 86_400_000.0;
         let days = (now.saturating_sub(room.created_at) as f64 / DAY_MS).max(1.0);
         Self {
             members: room.member_count(),
             peak_members: room.peak_members(),
-            connections,
+            clients,
             messages: room.message_count(),
             messages_today: room.messages_today(now),
             messages_per_day: room.message_count() as f64 / days,

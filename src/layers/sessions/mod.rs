@@ -16,6 +16,7 @@ mod shell;
 mod state;
 
 pub use self::config::SessionsConfig;
+#[cfg(feature = "ws")]
 pub(crate) use self::shell::ID_LEN;
 pub use self::shell::Session;
 pub use self::shell::Sessions;

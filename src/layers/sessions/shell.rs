@@ -1,6 +1,7 @@
 //! The sessions of one hub, behind a lock.
 
 use std::fmt;
+use std::str;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +11,8 @@ use parking_lot::Mutex;
 use crate::id::ClientId;
 use crate::layers::name::UserId;
 use crate::layers::sessions::config::SessionsConfig;
+use crate::layers::sessions::state::ID_BYTES;
+use crate::layers::sessions::state::Id;
 use crate::layers::sessions::state::Note;
 use crate::layers::sessions::state::ResumeError;
 use crate::layers::sessions::state::Resumed;
@@ -27,7 +30,7 @@ use crate::time::SystemClock;
 /// let (client, _outbox) = hub.connect(ConnectOptions::new())?;
 /// let sessions = Sessions::new(SessionsConfig::new());
 /// let session = sessions.open(None, client.id())?;
-/// let _noted = session.note(Note { key: "news".into(), text: "subscribed".into() });
+/// let _noted = session.note(&Note { key: "news".into(), text: "subscribed".into() });
 /// let id = session.id().to_owned();
 /// drop(session); // the connection is lost
 ///
@@ -50,17 +53,12 @@ struct Inner {
 #[must_use = "a session that is dropped is lost"]
 pub struct Session {
     sessions: Sessions,
-    id: Box<str>,
+    id: Id,
+    text: [u8; ID_LEN],
 }
-
-/// Random bytes of an id: nobody guesses one of 128 bits.
-const ID_BYTES: usize = 16;
 
 /// The bytes of an id as it is told: five bits each.
 pub(crate) const ID_LEN: usize = (ID_BYTES * 8).div_ceil(5);
-
-/// The most bytes of an id that is looked for.
-const MAX_ID: usize = 64;
 
 impl Sessions {
     /// No sessions yet, by the clock of the system.
@@ -90,13 +88,13 @@ impl Sessions {
         owner: Option<&UserId>,
         client: ClientId,
     ) -> Result<Session, getrandom::Error> {
-        let mut bytes = [0; ID_BYTES];
-        getrandom::fill(&mut bytes)?;
-        let id = BASE32_NOPAD.encode(&bytes).to_ascii_lowercase();
-        self.inner.state.lock().open(&id, owner.cloned(), client);
+        let mut id = [0; ID_BYTES];
+        getrandom::fill(&mut id)?;
+        self.inner.state.lock().open(id, owner.cloned(), client);
         Ok(Session {
             sessions: self.clone(),
-            id: id.into(),
+            id,
+            text: text_of(&id),
         })
     }
 
@@ -106,17 +104,16 @@ impl Sessions {
     ///
     /// [`ResumeError`] says why not; one of another user is not touched.
     pub fn resume(&self, id: &str, owner: Option<&UserId>) -> Result<Resumed, ResumeError> {
-        if id.len() > MAX_ID {
-            return Err(ResumeError::Unknown);
-        }
+        let id = id_of(id).ok_or(ResumeError::Unknown)?;
         let now = self.inner.clock.now();
-        self.inner.state.lock().resume(id, owner, now)
+        self.inner.state.lock().resume(&id, owner, now)
     }
 
     /// The connection that still has a session of this owner's. The session stays as it is.
     #[must_use]
     pub fn connected(&self, id: &str, owner: Option<&UserId>) -> Option<ClientId> {
-        self.inner.state.lock().connected(id, owner)
+        let id = id_of(id)?;
+        self.inner.state.lock().connected(&id, owner)
     }
 
     /// How many sessions there are, and how many of them have no connection.
@@ -133,21 +130,26 @@ impl Sessions {
 
     /// Forgets the sessions that were kept long enough at `now`.
     pub fn tick(&self, now: Instant) {
-        self.inner.state.lock().expire(now);
+        // Some at a time: whoever connects needs the lock.
+        while self.inner.state.lock().expire(now, BATCH) {}
     }
 }
+
+/// How many sessions are forgotten while the lock is held.
+const BATCH: usize = 256;
 
 impl Session {
     /// The id, for the client alone.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        // It is base32, and so never the default.
+        str::from_utf8(&self.text).unwrap_or_default()
     }
 
     /// Notes something; says whether there was room for it. If not, whoever resumes the session is
     /// told that it is incomplete.
     #[must_use = "what there is no room for is not brought back"]
-    pub fn note(&self, note: Note) -> bool {
+    pub fn note(&self, note: &Note) -> bool {
         self.sessions.inner.state.lock().note(&self.id, note)
     }
 
@@ -165,6 +167,26 @@ impl Session {
     pub fn forget(&self, key: &str) {
         self.sessions.inner.state.lock().forget(&self.id, key);
     }
+}
+
+/// Returns an id as its client is told it: base32 in lower case.
+fn text_of(id: &Id) -> [u8; ID_LEN] {
+    let mut text = [0; ID_LEN];
+    BASE32_NOPAD.encode_mut(id, &mut text);
+    text.make_ascii_lowercase();
+    text
+}
+
+/// Returns the id that a text stands for. There is one text for each id.
+fn id_of(text: &str) -> Option<Id> {
+    let mut upper: [u8; ID_LEN] = text.as_bytes().try_into().ok()?;
+    if upper.iter().any(u8::is_ascii_uppercase) {
+        return None;
+    }
+    upper.make_ascii_uppercase();
+    let mut id = [0; ID_BYTES];
+    let decoded = BASE32_NOPAD.decode_mut(&upper, &mut id);
+    decoded.is_ok_and(|length| length == ID_BYTES).then_some(id)
 }
 
 impl Drop for Session {

@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::Serializer;
 
+use crate::time::millis;
+
 /// A time of day, printed as RFC 3339 in UTC with milliseconds: `2026-01-31T12:00:00.000Z`.
 ///
 /// It is given to the codec, which never asks a clock.
@@ -24,7 +26,7 @@ impl Timestamp {
     /// Milliseconds since 1970.
     #[must_use]
     pub fn millis(self) -> u64 {
-        u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
+        millis(self.0)
     }
 }
 

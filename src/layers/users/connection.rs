@@ -8,6 +8,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+#[cfg(feature = "openapi")]
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::Serializer;
 
@@ -17,19 +20,26 @@ use crate::layers::name::UserId;
 use crate::layers::timestamp::Timestamp;
 use crate::layers::users::ADDRESS;
 use crate::layers::users::AGENT;
-use crate::layers::users::owners::Owner;
+use crate::layers::users::owners::Names;
 use crate::layers::users::roster::Active;
 use crate::layers::users::shell::Users;
 
-/// A connection that is there.
+/// A live connection. 112 bytes with the counts of its `Arc`.
 pub(super) struct Entry {
     pub(super) client: Client,
     pub(super) owner: Owner,
     pub(super) transport: &'static str,
-    /// When it came, as the time of day and in milliseconds of the users' clock.
-    pub(super) since: Duration,
+    /// When it came, in nanoseconds of the time of day and in milliseconds of the users' clock.
+    pub(super) since: u64,
     pub(super) began: u64,
     pub(super) last_active: AtomicU64,
+}
+
+/// The owner of a connection.
+pub(super) enum Owner {
+    User(UserId),
+    /// Anonymous: it takes up channels by itself.
+    Nobody(Mutex<Names>),
 }
 
 impl Entry {
@@ -45,20 +55,21 @@ impl Entry {
         }
     }
 
-    pub(super) fn info(self: &Arc<Self>) -> ConnectionInfo {
+    pub(super) fn info(self: &Arc<Self>) -> ClientInfo {
         let client = &self.client;
         let owned = |key| client.metadata(key).map(str::to_owned);
         let after = Duration::from_millis(self.last_active().saturating_sub(self.began));
+        let since = Duration::from_nanos(self.since);
         let metadata = client.all_metadata();
         let noted = metadata.filter(|(key, _)| ![ADDRESS, AGENT].contains(key));
-        ConnectionInfo {
-            id: client.id(),
+        ClientInfo {
+            client_id: client.id(),
             user: self.user().cloned(),
             transport: self.transport,
             address: owned(ADDRESS),
             agent: owned(AGENT),
-            connected_at: Timestamp::since_unix_epoch(self.since),
-            last_active: Timestamp::since_unix_epoch(self.since + after),
+            connected_at: Timestamp::since_unix_epoch(since),
+            last_active: Timestamp::since_unix_epoch(since + after),
             metadata: noted
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .collect(),
@@ -75,11 +86,13 @@ impl Active for Arc<Entry> {
 
 /// What is known about a connection.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
-pub struct ConnectionInfo {
+pub struct ClientInfo {
     /// Its number, a string on the wire.
+    #[cfg_attr(feature = "openapi", schemars(with = "String"))]
     #[serde(serialize_with = "as_text")]
-    pub id: ClientId,
+    pub client_id: ClientId,
     /// Whose it is; `None` for nobody's.
     #[serde(rename = "user_id")]
     pub user: Option<UserId>,
@@ -116,7 +129,7 @@ pub struct Connection {
 /// What is left of a user when a connection has left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Left {
+pub struct Disconnected {
     /// Whose it was, if it was somebody's.
     pub user: Option<UserId>,
     /// Whether that user has no other; true for nobody's.
@@ -139,6 +152,10 @@ impl Connection {
         self.entry.client.id()
     }
 
+    pub(in crate::layers) fn client(&self) -> &Client {
+        &self.entry.client
+    }
+
     /// Whose it is.
     #[must_use]
     pub fn user(&self) -> Option<&UserId> {
@@ -146,7 +163,7 @@ impl Connection {
     }
 
     /// Whether its user had no other when it came. Between two that are the first, one has left
-    /// and was the [last](Left::last).
+    /// and was the [last](Disconnected::last).
     #[must_use]
     pub fn is_first(&self) -> bool {
         self.is_first
@@ -159,7 +176,7 @@ impl Connection {
 
     /// What is known about it.
     #[must_use]
-    pub fn info(&self) -> ConnectionInfo {
+    pub fn info(&self) -> ClientInfo {
         self.entry.info()
     }
 
@@ -168,15 +185,15 @@ impl Connection {
         clippy::must_use_candidate,
         reason = "leaving may be all that is wanted"
     )]
-    pub fn leave(mut self) -> Left {
+    pub fn leave(mut self) -> Disconnected {
         self.end()
     }
 
-    fn end(&mut self) -> Left {
+    fn end(&mut self) -> Disconnected {
         let had_left = mem::replace(&mut self.has_left, true);
         let last = !had_left && self.users.release(&self.entry);
         let user = self.entry.user().cloned();
-        Left { user, last }
+        Disconnected { user, last }
     }
 }
 

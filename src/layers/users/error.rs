@@ -30,13 +30,13 @@ pub enum UserError {
     },
     /// There are as many connections as there may be.
     TooManyConnections {
-        /// Of whom.
-        of: Whose,
+        /// The connections that the limit counts.
+        scope: ConnectionLimit,
         /// How many there may be.
         limit: usize,
     },
     /// No connection has this id, or it has left.
-    UnknownConnection,
+    UnknownClient,
     /// The user has no connection.
     UnknownUser,
 }
@@ -44,13 +44,13 @@ pub enum UserError {
 /// Which connections a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Whose {
-    /// All.
-    Everybody,
-    /// Those that are nobody's.
-    Nobody,
-    /// Those of one user.
-    User,
+pub enum ConnectionLimit {
+    /// All connections.
+    Total,
+    /// Connections without a user.
+    Anonymous,
+    /// Connections of one user.
+    PerUser,
 }
 
 impl UserError {
@@ -66,7 +66,7 @@ impl UserError {
             }
             Self::ReasonTooLong { .. } => ErrorCode::TooLarge,
             Self::TooManyChannels { .. } => ErrorCode::ChannelLimitReached,
-            Self::UnknownConnection => ErrorCode::UnknownConnection,
+            Self::UnknownClient => ErrorCode::UnknownClient,
             Self::UnknownUser => ErrorCode::UnknownUser,
         }
     }
@@ -78,7 +78,7 @@ impl UserError {
             Self::InvalidCursor => Some("after"),
             Self::InvalidUser(_) | Self::UnknownUser => Some("user_id"),
             Self::ReasonTooLong { .. } => Some("reason"),
-            Self::UnknownConnection => Some("connection_id"),
+            Self::UnknownClient => Some("client_id"),
             Self::Connect(_) | Self::TooManyChannels { .. } | Self::TooManyConnections { .. } => {
                 None
             }
@@ -89,9 +89,9 @@ impl UserError {
 impl fmt::Display for UserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect(_) => f.write_str("the hub does not take the client"),
+            Self::Connect(error) => error.fmt(f),
             Self::InvalidCursor => f.write_str("`after` must be the `next` of an earlier page"),
-            Self::InvalidUser(_) => f.write_str("this cannot be the id of a user"),
+            Self::InvalidUser(error) => write!(f, "not the id of a user: {error}"),
             Self::ReasonTooLong { len } => write!(
                 f,
                 "`reason` has {len} bytes, at most {} are allowed",
@@ -100,25 +100,19 @@ impl fmt::Display for UserError {
             Self::TooManyChannels { limit } => {
                 write!(f, "a user may be in {limit} channels at a time")
             }
-            Self::TooManyConnections { of, limit } => match of {
-                Whose::Everybody => write!(f, "there may be {limit} connections at a time"),
-                Whose::Nobody => {
+            Self::TooManyConnections { scope, limit } => match scope {
+                ConnectionLimit::Total => write!(f, "there may be {limit} connections at a time"),
+                ConnectionLimit::Anonymous => {
                     write!(f, "there may be {limit} anonymous connections at a time")
                 }
-                Whose::User => write!(f, "a user may have {limit} connections at a time"),
+                ConnectionLimit::PerUser => {
+                    write!(f, "a user may have {limit} connections at a time")
+                }
             },
-            Self::UnknownConnection => f.write_str("no connection has this id"),
+            Self::UnknownClient => f.write_str("no client has this id"),
             Self::UnknownUser => f.write_str("this user has no connection"),
         }
     }
 }
 
-impl Error for UserError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Connect(error) => Some(error),
-            Self::InvalidUser(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl Error for UserError {}

@@ -17,13 +17,14 @@ mod owners;
 mod page;
 mod roster;
 mod shell;
+mod small;
 
 pub use self::config::UsersConfig;
+pub use self::connection::ClientInfo;
 pub use self::connection::Connection;
-pub use self::connection::ConnectionInfo;
-pub use self::connection::Left;
+pub use self::connection::Disconnected;
+pub use self::error::ConnectionLimit;
 pub use self::error::UserError;
-pub use self::error::Whose;
 pub use self::page::Page;
 pub use self::shell::Sent;
 pub use self::shell::UserEntry;

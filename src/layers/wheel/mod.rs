@@ -33,8 +33,8 @@ use std::time::Instant;
 /// # Progress
 ///
 /// An insert is constant work. A key moves down at most once for each level, eleven of them in all,
-/// and only slots that hold keys are ever looked at: the work of a pop after a leap of time, however
-/// great, is that of the keys it passes. A single pop may move all the keys of one slot.
+/// and only slots that hold keys are ever looked at: the work of a pop after a leap of time,
+/// however great, is that of the keys it passes. A single pop may move all the keys of one slot.
 ///
 /// # Memory
 ///

@@ -6,6 +6,8 @@
 use std::mem;
 use std::ptr;
 
+use crate::quiet::quietly;
+
 /// Operations taken off the word and not yet begun, the oldest first.
 pub(super) struct Backlog<Op> {
     first: *mut Node<Op>,
@@ -74,7 +76,10 @@ impl<Op> Backlog<Op> {
 
 impl<Op> Drop for Backlog<Op> {
     fn drop(&mut self) {
-        while self.pop().is_some() {}
+        while let Some(op) = self.pop() {
+            // One that panics must not keep the rest from being dropped.
+            let _dropped = quietly(|| drop(op));
+        }
     }
 }
 

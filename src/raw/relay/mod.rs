@@ -1,17 +1,16 @@
-//! A value that several look after, one at a time, and that nobody need wait for.
+//! A value that several threads use, one at a time, without waiting for each other.
 //!
-//! Those who have something for it [ask](Relay::ask) for a visit; one of them arranges it. A
-//! [visitor](Relay::visit) does not wait: whoever has the value learns that somebody called, and
-//! sees to it that he comes again.
+//! A [visitor](Relay::visit) does not wait: if the value is taken, the thread that has it learns
+//! that a visit was missed, and has the visitor called again.
 //!
-//! # What holds
+//! # Guarantee
 //!
-//! What happened before an [`ask`](Relay::ask) is seen by a visit that begins after it, or by the
-//! next one that its caller, or whoever is told of a missed visit, arranges.
+//! A visit sees what happened before it was called for, or the thread that has the value learns of
+//! a missed visit after that.
 //!
 //! # Progress
 //!
-//! [`Relay::ask`] and [`Relay::visit`] never wait. [`Relay::enter`] waits for whoever is in.
+//! [`Relay::visit`] does not block. [`Relay::enter`] blocks while another thread is in.
 
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicBool;
@@ -22,26 +21,13 @@ use crate::sync::atomic::fence;
 #[derive(Debug, Default)]
 pub(crate) struct Relay<T> {
     value: Mutex<T>,
-    /// A visit was asked for, and has not begun.
-    asked: AtomicBool,
     /// A visitor found the value taken.
     missed: AtomicBool,
 }
 
 impl<T> Relay<T> {
-    /// Asks for a visit; whether the caller is the one to arrange it.
-    pub(crate) fn ask(&self) -> bool {
-        // Release: pairs with the Acquire in `visit`: a visit that takes up what another has asked
-        // for sees what came before this, too. Acquire is not needed: who is not the first does
-        // nothing, and who is the first only arranges.
-        !self.asked.swap(true, Ordering::Release)
-    }
-
-    /// Does what was asked for; `None` if somebody has the value, who is told of it.
+    /// Runs `f` on the value; `None` if another thread has it, which then learns of this.
     pub(crate) fn visit<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-        // Acquire: pairs with the Release in `ask`. A read-modify-write, so that it takes up every
-        // asking before it: whatever comes later asks anew.
-        self.asked.swap(false, Ordering::Acquire);
         if let Some(mut value) = self.value.try_lock() {
             return Some(f(&mut value));
         }
@@ -60,6 +46,18 @@ impl<T> Relay<T> {
     /// was missed, which the caller is then to arrange, whether or not another is asked for.
     pub(crate) fn enter<R>(&self, f: impl FnOnce(&mut T) -> R) -> (R, bool) {
         let done = f(&mut self.value.lock());
+        (done, self.leave())
+    }
+
+    /// [`Relay::enter`], unless somebody else is in.
+    #[cfg(feature = "ws")]
+    pub(crate) fn try_enter<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<(R, bool)> {
+        let done = f(&mut *self.value.try_lock()?);
+        Some((done, self.leave()))
+    }
+
+    /// Whether a visit was missed while the caller was in.
+    fn leave(&self) -> bool {
         // SeqCst: pairs with the fence in `visit`.
         fence(Ordering::SeqCst);
         // Relaxed: ordered by the fence.
@@ -68,7 +66,7 @@ impl<T> Relay<T> {
             // Relaxed: the visit that is arranged now comes after all that were missed.
             self.missed.store(false, Ordering::Relaxed);
         }
-        (done, missed)
+        missed
     }
 }
 

@@ -34,49 +34,69 @@
 //!
 //! # Memory
 //!
-//! Two cache lines, until more than eight items wait at a time; from then on also 8 bytes for each
-//! message of the limit, rounded up to a power of two.
+//! One cache line, the [`Line`], is all that a push or a take touches until more than four items
+//! wait at a time; it stands in an [`Arena`] beside those of other rings. What is needed less often
+//! is in the [`Ring`], wherever that is: 80 bytes at most on a machine of 64 bits, with a state of
+//! 8. When more than four have waited, there are also 8 bytes for each message of the limit,
+//! rounded up to a power of two. What many rings hold together is bounded by their [`Budget`].
 //!
 //! # Invariants
 //!
 //! 1. `head` ≤ `read` ≤ `tail`, and `tail − head` is within the limits.
 //! 2. A position is claimed by the compare-exchange that moves the tail over it, and filled by
 //!    that producer alone. It is claimed only when the item that had its slot before was taken.
-//! 3. The consumer's part (`read`, `owed`, the state beside them, and taking slots) belongs to
+//! 3. The consumer's part (the head, `read`, the state beside it, and taking slots) belongs to
 //!    whom [`role`] says, to one at a time.
 //! 4. The waker cell belongs to the consumer while the tail has neither PARKED nor NOTIFYING;
 //!    while PARKED it belongs to nobody; whoever clears PARKED sets NOTIFYING, unless it is the
 //!    consumer itself, and owns the cell until it clears NOTIFYING.
+//! 5. A ring gets a row at most once, while the consumer is not parked. From then on the cell is
+//!    not used, and NOTIFYING is not set.
+//! 6. While the head has no BESIDE, `read` is where the head is, whatever is noted, and the state
+//!    is idle: then the line alone says all about the ring.
 
+mod budget;
 mod consume;
+mod line;
 mod park;
 mod role;
 mod slots;
+mod tap;
 mod word;
 
 use std::task::Waker;
 
+use crate::quiet::quietly;
 use crate::sync::UnsafeCell;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::AtomicU32;
-use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering;
 
-use crate::raw::prefetch::prefetch;
+use crate::raw::arena::Arena;
+use crate::raw::arena::Seat;
+use crate::raw::bell::Bell;
+#[cfg(all(test, throng_loom))]
+use crate::raw::bell::Rings;
 use crate::raw::shared::Shared;
+use crate::sync::Arc;
 
+pub(crate) use self::budget::Budget;
+pub(crate) use self::consume::Beside;
 pub(crate) use self::consume::Consume;
 pub(crate) use self::consume::Seen;
+pub(crate) use self::line::Line;
+pub(crate) use self::line::Plain;
 pub(crate) use self::park::Park;
 pub(crate) use self::role::Receiver;
+pub(crate) use self::tap::Ringed;
+pub(crate) use self::tap::Tap;
 pub(crate) use self::word::Held;
-pub(crate) use self::word::MOST_BYTES;
 pub(crate) use self::word::MOST_MESSAGES;
+pub(crate) use self::word::is_before;
 
+use self::budget::Told;
 use self::consume::Local;
-use self::role::Role;
-use self::slots::FEW;
-use self::slots::Few;
+use self::role::Limits;
 use self::slots::Many;
 use self::slots::Shape;
 use self::word::Word;
@@ -88,30 +108,24 @@ pub(crate) trait Weigh {
 }
 
 /// The queue. `S` is a state that goes with the consumer's part.
-///
-/// Whoever embeds it aligns it to 64 bytes, so that its first two cache lines are two and not
-/// three; it does not do so itself, for then it would end in padding.
-#[repr(C)]
 pub(crate) struct Ring<T, S> {
-    // One cache line, and the next: all that a push or a drain touches while the few slots do.
-    // Producers and consumer share them on purpose: an outbox is served by one of them at a time,
-    // and with many outboxes the number of lines counts, not who had them last.
-    tail: AtomicU64,
-    head: AtomicU64,
+    /// All that is touched while the consumer keeps up.
+    line: Seat<Line<T>>,
     many: Many,
-    max_bytes: u64,
     local: UnsafeCell<Local<S>>,
-    max_messages: u32,
+    /// The most that waited at a time, if that was more than the few.
     high_water: AtomicU32,
     laps: AtomicU32,
-    shape: Shape,
-    overflown: AtomicBool,
-    role: Role,
-    few: Few,
-    // Touched only when the consumer parks.
+    /// Whether the one [`Receiver`] has been given out.
+    received: AtomicBool,
+    told: Told,
+    budget: Option<Arc<Budget>>,
+    // Touched only when a consumer that has no row parks or is woken.
     waker: UnsafeCell<Option<Waker>>,
-    _items: std::marker::PhantomData<Shared<T>>,
 }
+
+/// Where rings have their lines.
+pub(crate) type Lines<T> = Arc<Arena<Line<T>>>;
 
 /// Why a push did not happen; the item comes back.
 pub(crate) struct Refused<T> {
@@ -126,41 +140,48 @@ pub(crate) enum Why {
     Full,
 }
 
-impl<T: Weigh, S> Ring<T, S> {
-    /// An empty ring. When `stealable`, producers may [`steal`](Ring::steal) from the start;
-    /// else a receiver that has begun must first learn that somebody wants to.
+impl<T: Weigh, S: Beside> Ring<T, S> {
+    /// An empty ring with a line of its own. When `stealable`, producers may
+    /// [`steal`](Ring::steal) from the start; else a receiver that has begun must first learn that
+    /// somebody wants to.
     ///
     /// # Panics
     ///
-    /// When a limit is zero or above [`MOST_MESSAGES`] or [`MOST_BYTES`].
+    /// When a limit is zero or above [`MOST_MESSAGES`] or `MOST_BYTES`.
     pub(crate) fn new(max_messages: usize, max_bytes: u64, stealable: bool, state: S) -> Self {
-        assert!(
-            (1..=MOST_MESSAGES).contains(&max_messages),
-            "message limit out of range"
-        );
-        assert!(
-            (1..=MOST_BYTES).contains(&max_bytes),
-            "byte limit out of range"
-        );
+        let limits = Limits::new(max_messages, max_bytes);
+        Self::at(Seat::alone(Line::new(limits, stealable)), None, state)
+    }
+
+    /// [`Ring::new`], with its line beside those of others, and perhaps a budget with them.
+    ///
+    /// # Panics
+    ///
+    /// As [`Ring::new`].
+    pub(crate) fn new_in(
+        lines: &Lines<T>,
+        budget: Option<Arc<Budget>>,
+        max_messages: usize,
+        max_bytes: u64,
+        stealable: bool,
+        state: S,
+    ) -> Self {
+        let limits = Limits::new(max_messages, max_bytes);
+        let line = Arena::place(lines, Line::new(limits, stealable));
+        Self::at(line, budget, state)
+    }
+
+    fn at(line: Seat<Line<T>>, budget: Option<Arc<Budget>>, state: S) -> Self {
         Self {
-            tail: AtomicU64::new(0),
-            head: AtomicU64::new(0),
+            line,
             many: Many::new(),
-            max_bytes,
             local: UnsafeCell::new(Local::new(state)),
             high_water: AtomicU32::new(0),
             laps: AtomicU32::new(0),
-            shape: Shape::of(max_messages),
-            overflown: AtomicBool::new(false),
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "at most 2^20, asserted above"
-            )]
-            max_messages: max_messages as u32,
-            role: Role::new(stealable),
-            few: Few::new(),
+            received: AtomicBool::new(false),
+            told: Told::default(),
+            budget,
             waker: UnsafeCell::new(None),
-            _items: std::marker::PhantomData,
         }
     }
 
@@ -169,94 +190,57 @@ impl<T: Weigh, S> Ring<T, S> {
     /// # Errors
     ///
     /// Gives the item back when the ring is closed, or when a limit would be exceeded.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn push(&self, item: Shared<T>) -> Result<(), Refused<T>> {
-        let weight = item.weight();
-        // Relaxed: only a guess; the compare-exchange below settles it.
-        let mut tail = Word(self.tail.load(Ordering::Relaxed));
-        let claimed = loop {
-            if tail.has(Word::CLOSED) {
-                return Err(Refused {
-                    item,
-                    why: Why::Closed,
-                });
-            }
-            // Acquire: pairs with the Release in `Consume::drop`; the slots before this head have
-            // been read for the last time (invariant 2).
-            let head = Word(self.head.load(Ordering::Acquire));
-            let held = tail.since(head);
-            if held.messages >= self.max_messages as usize || held.bytes + weight > self.max_bytes {
-                // Relaxed: the tail alone is of interest. If it has not moved since before the
-                // head was read, both were true at once, and the ring is full.
-                let again = Word(self.tail.load(Ordering::Relaxed));
-                if again == tail {
-                    return Err(Refused {
-                        item,
-                        why: Why::Full,
-                    });
-                }
-                tail = again;
-                continue;
-            }
-            let mut next = tail.forward(1, weight);
-            if held.messages >= FEW {
-                next = next.with(Word::DEEP);
-            }
-            if next.has(Word::PARKED) {
-                next = notifying(next);
-            }
-            // Acquire: pairs with the Release in `Ring::park`; whoever clears PARKED sees the
-            // waker. The item itself is published by its slot, not by this word.
-            // Relaxed (on failure): again only a guess.
-            let claim = self.tail.compare_exchange_weak(
-                tail.0,
-                next.0,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            );
-            match claim {
-                Ok(_) => break next,
-                Err(now) => tail = Word(now),
-            }
-        };
-        let position = tail.position();
-        if claimed.has(Word::DEEP) {
-            // SAFETY: the compare-exchange claimed this position in the many (invariant 2).
-            unsafe { self.many.put(self.shape, position, item) };
-        } else {
-            // SAFETY: the compare-exchange claimed this position in the few (invariant 2).
-            unsafe { self.few.put(position, item) };
+        // SAFETY: the line is this ring's.
+        if unsafe { self.line.put(|| self, item)? } {
+            self.notify().inspect(Bell::ring);
         }
-        if tail.has(Word::PARKED) {
-            self.notify();
+        Ok(())
+    }
+
+    /// [`Ring::push`] as one of many: if it owes a ring, the ring is added to `rings`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ring::push`].
+    #[cfg(all(test, throng_loom))]
+    pub(crate) fn push_with(&self, item: Shared<T>, rings: &mut Rings) -> Result<(), Refused<T>> {
+        // SAFETY: the line is this ring's.
+        if unsafe { self.line.put(|| self, item)? }
+            && let Some(bell) = self.notify()
+        {
+            rings.owe(bell);
         }
         Ok(())
     }
 
     /// Asks the processor to fetch what a push is going to touch.
+    #[cfg(feature = "ws")]
     #[inline(always)]
     pub(crate) fn prefetch(&self) {
-        prefetch(self, 1);
-        prefetch(&self.few, 1);
+        self.line.prefetch();
     }
 
     /// Notes that something did not fit; forgotten when the receiver has emptied the ring.
     pub(crate) fn note_overflow(&self) {
         // Release: who sees the note sees when it was made.
-        self.overflown.store(true, Ordering::Release);
+        self.line.tail.fetch_or(Word::OVERFLOWN, Ordering::Release);
     }
 
     /// Whether something did not fit since the receiver had last emptied the ring.
     pub(crate) fn is_overflown(&self) -> bool {
         // Acquire: pairs with the Release in `note_overflow`.
-        self.overflown.load(Ordering::Acquire)
+        Word(self.line.tail.load(Ordering::Acquire)).has(Word::OVERFLOWN)
     }
 
     /// The most that waited at a time, as the consumer found it. Exact, since what waits becomes
     /// less only by the consumer, and it looks before it takes.
     pub(crate) fn high_water(&self) -> usize {
         // Relaxed: a figure for people.
-        self.high_water.load(Ordering::Relaxed) as usize
+        let deep = self.high_water.load(Ordering::Relaxed) as usize;
+        // Relaxed: as above.
+        deep.max(Word(self.line.head.load(Ordering::Relaxed)).high())
     }
 
     /// How many items have come and gone again: taken and not kept.
@@ -266,7 +250,7 @@ impl<T: Weigh, S> Ring<T, S> {
             // moment between its two stores, the figure is a lap too high.
             let laps = self.laps.load(Ordering::Relaxed);
             // Relaxed: as above.
-            let head = Word(self.head.load(Ordering::Relaxed));
+            let head = Word(self.line.head.load(Ordering::Relaxed));
             // Relaxed: as above.
             if self.laps.load(Ordering::Relaxed) == laps {
                 return u64::from(laps) << word::POSITION_BITS | head.position() as u64;
@@ -276,31 +260,33 @@ impl<T: Weigh, S> Ring<T, S> {
 
     /// Whether an item of this weight would fit if the ring were empty.
     pub(crate) fn could_hold(&self, weight: u64) -> bool {
-        weight <= self.max_bytes
+        weight <= self.line.role.limits().bytes()
     }
 
-    /// How much waits, as the limits count it.
-    pub(crate) fn held(&self) -> Held {
-        // Relaxed: a figure for people; the head first, so that it is not ahead of the tail.
-        let head = Word(self.head.load(Ordering::Relaxed));
-        // Relaxed: as above. A tail read too early is counted as empty.
-        let held = Word(self.tail.load(Ordering::Relaxed)).since(head);
-        if held.messages > self.max_messages as usize {
-            Held::default()
-        } else {
-            held
+    /// The limits, in messages and in bytes.
+    pub(crate) fn limits(&self) -> Held {
+        let limits = self.line.role.limits();
+        Held {
+            messages: limits.messages(),
+            bytes: limits.bytes(),
         }
+    }
+
+    /// The position behind everything whose push has claimed its own before.
+    pub(crate) fn tail_position(&self) -> usize {
+        // Relaxed: the caller has pushed what it asks about, or learnt of it from who has.
+        Word(self.line.tail.load(Ordering::Relaxed)).position()
     }
 
     /// Whether half of what may wait waits already.
     pub(crate) fn is_half_full(&self) -> bool {
-        let held = self.held();
-        held.messages * 2 > self.max_messages as usize || held.bytes > self.max_bytes / 2
+        let (held, limits) = (self.held(), self.line.role.limits());
+        held.messages * 2 > limits.messages() || held.bytes > limits.bytes() / 2
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         // Acquire: pairs with the Release of `raise`; what the closer did before is visible.
-        Word(self.tail.load(Ordering::Acquire)).has(Word::CLOSED)
+        Word(self.line.tail.load(Ordering::Acquire)).has(Word::CLOSED)
     }
 
     /// Refuses every push from now on and wakes the consumer. Says whether it was open.
@@ -316,10 +302,10 @@ impl<T: Weigh, S> Ring<T, S> {
     /// Sets a flag of the tail, wakes the consumer if it is parked, and returns the old tail.
     fn raise(&self, flag: u64) -> Word {
         // Relaxed: only a guess, as in `push`.
-        let mut tail = Word(self.tail.load(Ordering::Relaxed));
+        let mut tail = Word(self.line.tail.load(Ordering::Relaxed));
         loop {
             let next = if tail.has(Word::PARKED) {
-                notifying(tail)
+                self.line.waking(tail)
             } else {
                 tail
             }
@@ -327,7 +313,7 @@ impl<T: Weigh, S> Ring<T, S> {
             // AcqRel: Acquire for the waker, as in `push`; Release so that whoever sees the flag
             // sees what was done before it was raised.
             // Relaxed (on failure): again only a guess.
-            let set = self.tail.compare_exchange_weak(
+            let set = self.line.tail.compare_exchange_weak(
                 tail.0,
                 next.0,
                 Ordering::AcqRel,
@@ -339,50 +325,94 @@ impl<T: Weigh, S> Ring<T, S> {
             }
         }
         if tail.has(Word::PARKED) {
-            self.notify();
+            self.notify().inspect(Bell::ring);
         }
         tail
     }
 }
 
-/// The word of a producer that takes a parked consumer's waker.
-const fn notifying(parked: Word) -> Word {
-    parked.without(Word::PARKED).with(Word::NOTIFYING)
+/// How often a look at both ends is repeated while the head moves.
+const GLANCES: usize = 4;
+
+impl<T, S> Ring<T, S> {
+    /// How much waits, as the limits count it; never more than they allow.
+    pub(crate) fn held(&self) -> Held {
+        let mut held = Held::default();
+        for _ in 0..GLANCES {
+            // Acquire: the tail below is not read before this head.
+            let head = self.line.head.load(Ordering::Acquire);
+            // Acquire: the head below is not read before this tail.
+            let tail = Word(self.line.tail.load(Ordering::Acquire));
+            held = tail.since(Word(head));
+            // Relaxed: if it has not moved, both were true when the tail was read.
+            if self.line.head.load(Ordering::Relaxed) == head {
+                break;
+            }
+        }
+        // Of a head that moves all the time nothing better is known than the limits.
+        let limits = self.line.role.limits();
+        Held {
+            messages: held.messages.min(limits.messages()),
+            bytes: held.bytes.min(limits.bytes()),
+        }
+    }
+
+    /// Puts an item into the many.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed `position` in the many.
+    #[inline(never)]
+    unsafe fn put_deep(&self, position: usize, item: Shared<T>) {
+        // SAFETY: the caller's promise, and the ring's one shape.
+        unsafe { self.many.put(self.shape(), position, item) };
+    }
+
+    /// How many slots the many are.
+    fn shape(&self) -> Shape {
+        Shape::of(self.line.role.limits().messages())
+    }
+
+    /// Keeps the figures of a turn that found so many waiting; perhaps the positions begin again.
+    #[inline(never)]
+    fn count(&self, waited: usize, wrapped: bool) {
+        // Relaxed: figures for people, written by whoever has the consumer's part.
+        if waited > self.high_water.load(Ordering::Relaxed) as usize {
+            #[expect(clippy::cast_possible_truncation, reason = "within the message limit")]
+            // Relaxed: as above.
+            self.high_water.store(waited as u32, Ordering::Relaxed);
+        }
+        if wrapped {
+            // Relaxed: as above.
+            let lap = self.laps.load(Ordering::Relaxed).wrapping_add(1);
+            // Relaxed: as above.
+            self.laps.store(lap, Ordering::Relaxed);
+        }
+    }
 }
 
 impl<T, S> Drop for Ring<T, S> {
     fn drop(&mut self) {
         // Relaxed: `&mut self` is handed over by whatever made it exclusive.
-        let tail = Word(self.tail.load(Ordering::Relaxed));
-        // SAFETY: `&mut self`, so nobody has the consumer's part.
-        let mut read = self.local.with(|local| unsafe { (*local).read });
+        let tail = Word(self.line.tail.load(Ordering::Relaxed));
+        // Relaxed: as above.
+        let mut read = Word(self.line.head.load(Ordering::Relaxed));
+        if read.has(Word::BESIDE) {
+            // SAFETY: `&mut self`, so nobody has the consumer's part.
+            read = self.local.with(|local| unsafe { (*local).read });
+        }
         while read.position() != tail.position() {
             // SAFETY: every producer has finished, and the consumer got no further than `read`.
-            let item: Option<Shared<T>> = unsafe { self.take(read.position(), tail) };
+            let item = unsafe { self.line.take(|| &*self, read.position(), tail) };
             drop(item);
             read = read.forward(1, 0);
         }
-        self.many.free(self.shape);
-    }
-}
-
-impl<T, S> Ring<T, S> {
-    /// Takes the item of `position`, unless its producer has not finished.
-    ///
-    /// # Safety
-    ///
-    /// The caller has the consumer's part, `position` is before `tail`, a tail seen in this turn,
-    /// and has not been taken, and all before it have.
-    #[inline(always)]
-    unsafe fn take(&self, position: usize, tail: Word) -> Option<Shared<T>> {
-        // SAFETY: the caller's promise.
-        let item = unsafe { self.few.take(position) };
-        if item.is_some() || !tail.has(Word::DEEP) {
-            return item;
-        }
-        // What is not in the few is in the many, or not yet put anywhere.
-        // SAFETY: the caller's promise, and the ring's one shape.
-        unsafe { self.many.take(self.shape, position) }
+        self.many.free(self.shape());
+        self.tell_gone();
+        // SAFETY: `&mut self`, so the cell is nobody else's.
+        let waker = self.waker.with_mut(|cell| unsafe { (*cell).take() });
+        // The last owner of the ring may be in the middle of a channel.
+        let _dropped = quietly(|| drop(waker));
     }
 }
 

@@ -1,10 +1,10 @@
 //! The slots of a ring: a few beside its words, and many more for when those are full.
 //!
 //! A client that keeps up has a handful of messages waiting at most. Those go through the [`Few`]
-//! slots, one cache line next to the ring's own, so that serving the client touches two lines
-//! and no other memory, however large its limit. When the few are full, the push that finds them so
-//! makes the ring *deep*, and everything goes to the [`Many`] until the consumer has emptied the
-//! ring.
+//! slots, in the one cache line that the ring's words are in, so that serving the client touches
+//! that line and no other memory, however large its limit. When the few are full, the push that
+//! finds them so makes the ring *deep*, and everything goes to the [`Many`] until the consumer has
+//! emptied the ring.
 //!
 //! # Invariants
 //!
@@ -14,15 +14,16 @@
 //! 3. Both kinds have at least as many slots as they hold positions at a time, so that two
 //!    positions in use never share a slot.
 
+use std::mem::ManuallyDrop;
 use std::ptr::null_mut;
 
 use crate::raw::shared::Shared;
 use crate::sync::atomic::AtomicPtr;
 use crate::sync::atomic::Ordering;
 
-/// How many slots stand beside the ring's words: as many as a cache line holds. Under loom so
-/// few that every model with two messages goes deep.
-pub(super) const FEW: usize = if cfg!(throng_loom) { 1 } else { 8 };
+/// How many slots stand beside the ring's words: as many as the rest of their cache line holds.
+/// Under loom so few that every model with two messages goes deep.
+pub(super) const FEW: usize = if cfg!(throng_loom) { 1 } else { 4 };
 
 type Slot = AtomicPtr<()>;
 
@@ -54,6 +55,16 @@ impl Few {
     pub(super) unsafe fn take<T>(&self, position: usize) -> Option<Shared<T>> {
         // SAFETY: the caller's promise; by invariant 3 the slot is no other position's.
         unsafe { take(&self.0[position % FEW]) }
+    }
+
+    /// Returns what is at `position`, as [`Few::take`] does, and leaves it there.
+    ///
+    /// # Safety
+    ///
+    /// As [`Few::take`].
+    pub(super) unsafe fn peek<T>(&self, position: usize) -> Option<Shared<T>> {
+        // SAFETY: the caller's promise, as in `take`.
+        unsafe { peek(&self.0[position % FEW]) }
     }
 }
 
@@ -118,6 +129,23 @@ impl Many {
         let slot = unsafe { self.slot(first, shape, position) };
         // SAFETY: the caller's promise; by invariant 3 the slot is no other position's.
         unsafe { take(slot) }
+    }
+
+    /// Returns what is at `position`, as [`Many::take`] does, and leaves it there.
+    ///
+    /// # Safety
+    ///
+    /// As [`Many::take`].
+    pub(super) unsafe fn peek<T>(&self, shape: Shape, position: usize) -> Option<Shared<T>> {
+        // Acquire: as in `take`.
+        let first = self.first.load(Ordering::Acquire);
+        if first.is_null() {
+            return None;
+        }
+        // SAFETY: `first` is not null, and the shape is the ring's.
+        let slot = unsafe { self.slot(first, shape, position) };
+        // SAFETY: the caller's promise, as in `take`.
+        unsafe { peek(slot) }
     }
 
     /// Frees the slots; what they point to is not dropped. `shape` is the ring's.
@@ -189,6 +217,22 @@ unsafe fn take<T>(slot: &Slot) -> Option<Shared<T>> {
     slot.store(null_mut(), Ordering::Relaxed);
     // SAFETY: the caller's promise, and the slot was emptied, so it is taken once.
     Some(unsafe { Shared::from_raw(raw) })
+}
+
+/// Returns another owner of the item in `slot`, if it has one.
+///
+/// # Safety
+///
+/// As [`take`].
+unsafe fn peek<T>(slot: &Slot) -> Option<Shared<T>> {
+    // Acquire: as in `take`.
+    let raw = slot.load(Ordering::Acquire);
+    if raw.is_null() {
+        return None;
+    }
+    // SAFETY: the caller's promise; the slot keeps its owner, for this one is never dropped.
+    let item = ManuallyDrop::new(unsafe { Shared::from_raw(raw) });
+    Some(Shared::clone(&item))
 }
 
 /// Frees slots made by [`empty_slots`]; what they point to is not dropped.

@@ -2,12 +2,17 @@ use std::sync::Arc;
 use std::sync::Barrier;
 use std::thread;
 
+use super::Beside;
 use super::Held;
+use super::Line;
+use super::Plain;
 use super::Ring;
 use super::Weigh;
 use super::Why;
+use super::word::MOST_BYTES;
 use super::word::MOST_MESSAGES;
 use super::word::Word;
+use crate::raw::arena::Arena;
 use crate::raw::shared::Shared;
 
 struct Item(u64, u64);
@@ -15,6 +20,15 @@ struct Item(u64, u64);
 impl Weigh for Item {
     fn weight(&self) -> u64 {
         self.1
+    }
+}
+
+/// A state that is not idle while it is there.
+struct Full;
+
+impl Beside for Full {
+    fn is_idle(&self) -> bool {
+        false
     }
 }
 
@@ -43,6 +57,149 @@ fn a_word_wraps_without_touching_its_neighbours() {
         );
         assert_eq!(next.back(7, 11), word);
     }
+}
+
+#[test]
+fn a_line_is_a_cache_line() {
+    assert_eq!(
+        (size_of::<Line<Item>>(), align_of::<Line<Item>>()),
+        (64, 64)
+    );
+    assert!(size_of::<Ring<Item, Option<Box<Full>>>>() <= 80);
+}
+
+#[test]
+fn the_head_has_notes_that_do_not_count() {
+    let head = Word(0).forward(3, 30).with(Word::BESIDE).with_high(4);
+    let tail = head.forward(2, 20);
+    assert_eq!(
+        (head.high(), tail.since(head)),
+        (
+            4,
+            Held {
+                messages: 2,
+                bytes: 20
+            }
+        )
+    );
+    let plain = Word(0).forward(5, 50).with(Word::CLOSED);
+    assert_eq!(
+        plain.since(head),
+        Held {
+            messages: 2,
+            bytes: 20
+        }
+    );
+    assert_eq!(head.with_high(2).high(), 2);
+}
+
+#[test]
+fn plain_takes_take_in_order_and_keep_the_figures() {
+    let ring = ring(64, 1 << 20);
+    let mut receiver = ring.receiver().expect("first");
+    let (mut pushed, mut taken) = (0, 0);
+    for waiting in [1_usize, 4, 3, 5, 64, 2, 7] {
+        for _ in 0..waiting {
+            assert!(ring.push(item(pushed)).is_ok());
+            pushed += 1;
+        }
+        assert!(ring.push(Shared::new(Item(0, 1 << 21))).is_err());
+        ring.note_overflow();
+        let in_order = |item: Shared<Item>| {
+            assert_eq!(item.0, taken);
+            taken += 1;
+        };
+        let count = ring.take_plainly(&mut receiver, usize::MAX, in_order);
+        assert!(matches!(count, Plain::Took(taken) if taken == waiting));
+        assert_eq!(ring.gone(), taken);
+        assert!(!ring.is_overflown(), "it was emptied");
+        assert_eq!(ring.held(), Held::default());
+    }
+    assert_eq!(ring.high_water(), 64);
+    assert!(matches!(
+        ring.take_plainly(&mut receiver, 1, drop),
+        Plain::Idle(_)
+    ));
+    ring.note_overflow();
+    assert!(matches!(
+        ring.take_plainly(&mut receiver, 1, drop),
+        Plain::Look
+    ));
+}
+
+#[test]
+fn the_most_that_waited_is_known_whether_few_or_many() {
+    let ring = ring(64, 1 << 20);
+    let mut receiver = ring.receiver().expect("first");
+    for (waiting, most) in [(1, 1), (3, 3), (2, 3), (4, 4), (6, 6), (1, 6), (9, 9)] {
+        for number in 0..waiting {
+            assert!(ring.push(item(number)).is_ok());
+        }
+        while let Plain::Took(_) = ring.take_plainly(&mut receiver, 2, drop) {}
+        assert_eq!(ring.high_water(), most);
+    }
+}
+
+#[test]
+fn a_plain_take_leaves_what_is_called_for_or_kept_beside() {
+    let ring: Ring<Item, Option<Box<Full>>> = Ring::new(9, 100, true, None);
+    let mut receiver = ring.receiver().expect("first");
+    assert!(ring.push(item(1)).is_ok());
+    ring.call();
+    assert!(
+        matches!(ring.take_plainly(&mut receiver, 9, drop), Plain::Look),
+        "called"
+    );
+    ring.answer();
+    let mut turn = ring.steal().expect("it is shared");
+    let kept = turn.pop().expect("one is there");
+    turn.keep(1);
+    drop(turn);
+    assert!(ring.push(item(2)).is_ok());
+    assert!(
+        matches!(ring.take_plainly(&mut receiver, 9, drop), Plain::Look),
+        "one is kept"
+    );
+    let mut turn = ring.steal().expect("it is shared");
+    turn.settle(1);
+    turn.state(|state| *state = Some(Box::new(Full)));
+    drop((turn, kept));
+    assert!(
+        matches!(ring.take_plainly(&mut receiver, 9, drop), Plain::Look),
+        "the state is not idle"
+    );
+    let mut turn = ring.consume(&mut receiver).expect("nobody steals now");
+    turn.state(|state| *state = None);
+    drop(turn);
+    assert!(matches!(
+        ring.take_plainly(&mut receiver, 9, drop),
+        Plain::Took(1)
+    ));
+    assert!(matches!(
+        ring.take_plainly(&mut receiver, 9, drop),
+        Plain::Idle(_)
+    ));
+    ring.close();
+    assert!(matches!(
+        ring.take_plainly(&mut receiver, 9, drop),
+        Plain::Look
+    ));
+}
+
+#[test]
+fn rings_in_an_arena_leave_nothing_behind() {
+    let arena = Arena::new();
+    let rings: Vec<_> = (0..100)
+        .map(|_| Ring::<Item, ()>::new_in(&arena, None, 9, 100, false, ()))
+        .collect();
+    let one = item(1);
+    for ring in &rings {
+        for _ in 0..6 {
+            assert!(ring.push(one.clone()).is_ok());
+        }
+    }
+    drop(rings);
+    assert_eq!(Arc::strong_count(&arena), 1);
 }
 
 #[test]
@@ -131,7 +288,7 @@ fn a_receiver_of_another_ring_is_refused() {
 
 #[test]
 fn the_largest_ring_works() {
-    let ring = ring(MOST_MESSAGES, super::MOST_BYTES);
+    let ring = ring(MOST_MESSAGES, MOST_BYTES);
     let mut receiver = ring.receiver().expect("first");
     let one = item(1);
     for _ in 0..MOST_MESSAGES {

@@ -16,6 +16,7 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
+use crate::quiet::quietly;
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering;
 use crate::sync::atomic::fence;
@@ -127,7 +128,9 @@ impl<T> Shared<T> {
         // Acquire: pairs with the Release of all other owners, so their uses come before the drop.
         fence(Ordering::Acquire);
         // SAFETY: the count is zero, so nobody else holds the value (invariant 2).
-        drop(unsafe { Box::from_raw(inner.as_ptr()) });
+        let last = unsafe { Box::from_raw(inner.as_ptr()) };
+        // The value may be foreign, and the last owner in the middle of something.
+        let _dropped = quietly(|| drop(last));
     }
 }
 

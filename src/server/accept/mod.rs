@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
@@ -15,6 +16,7 @@ use tokio::time;
 use crate::server::connection::Connections;
 use crate::server::listener::Listener;
 use crate::server::permits::Permit;
+use crate::session::ListenerView;
 
 /// What all acceptors of a server share.
 #[derive(Debug, Default)]
@@ -23,6 +25,7 @@ pub(super) struct Accepting {
     refused: AtomicU64,
     failed: AtomicU64,
     no_tls: AtomicU64,
+    unmarked: AtomicU64,
     /// How many connections there are to be accepted before the last failure is over.
     failing: AtomicU32,
 }
@@ -38,10 +41,24 @@ pub(super) struct AcceptStats {
     pub(super) failed: u64,
     /// Connections that did not come to speak TLS.
     pub(super) no_tls: u64,
+    /// Connections served without the unsent mark that is configured.
+    pub(super) unmarked: u64,
 }
 
 impl Accepting {
-    pub(super) fn stats(&self) -> AcceptStats {
+    pub(super) fn view(&self, unsent_mark: Option<NonZeroU32>) -> ListenerView {
+        let stats = self.stats();
+        ListenerView {
+            accepted: stats.accepted,
+            refused: stats.refused,
+            failed: stats.failed,
+            no_tls: stats.no_tls,
+            unsent_mark: unsent_mark.map_or(0, NonZeroU32::get),
+            unmarked: stats.unmarked,
+        }
+    }
+
+    fn stats(&self) -> AcceptStats {
         // Relaxed: figures for people.
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         AcceptStats {
@@ -49,6 +66,7 @@ impl Accepting {
             refused: read(&self.refused),
             failed: read(&self.failed),
             no_tls: read(&self.no_tls),
+            unmarked: read(&self.unmarked),
         }
     }
 
@@ -71,6 +89,14 @@ impl Accepting {
     pub(super) fn no_tls(&self) {
         // Relaxed: a figure for people.
         self.no_tls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection has no unsent mark: its platform or its kind of socket has none.
+    fn unmarked(&self) {
+        // Relaxed: a figure for people, and a word in the log.
+        if self.unmarked.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::info!("no unsent mark here: slow clients lag by what the kernel buffers");
+        }
     }
 
     fn refused(&self) {
@@ -130,6 +156,11 @@ async fn next<L: Listener>(
                 *backoff = Backoff::new();
                 if let Some(permit) = connections.permits().permit(vacancy, ip) {
                     accepting.succeeded();
+                    if let Some(mark) = connections.config().unsent_mark
+                        && L::set_unsent_mark(&io, mark).is_err()
+                    {
+                        accepting.unmarked();
+                    }
                     return (io, ip, permit);
                 }
                 accepting.refused();

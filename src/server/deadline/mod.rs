@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::task::ready;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
@@ -16,6 +17,7 @@ use tokio::time;
 use tokio::time::Sleep;
 
 use crate::server::activity::Activity;
+use crate::transport::sse::Carrier;
 
 /// A stream that fails with [`TimedOut`](io::ErrorKind::TimedOut) when it takes nothing of what
 /// is written for `timeout`. It keeps a timer only while that is so.
@@ -25,16 +27,28 @@ pub(super) struct Deadline<IO> {
     timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     activity: Activity,
+    /// Bytes that are read before those of the stream.
+    unread: Bytes,
+    /// Is told when all that was written is flushed.
+    carrier: Carrier,
 }
 
 impl<IO> Deadline<IO> {
-    pub(super) fn new(io: IO, timeout: Duration, activity: Activity) -> Self {
+    pub(super) fn new(io: IO, timeout: Duration, activity: Activity, carrier: Carrier) -> Self {
         Self {
             io,
             timeout,
             timer: None,
             activity,
+            unread: Bytes::new(),
+            carrier,
         }
+    }
+
+    /// Puts these bytes in front of those of the stream.
+    pub(super) fn unread(&mut self, bytes: Bytes) {
+        debug_assert!(self.unread.is_empty(), "they would be lost");
+        self.unread = bytes;
     }
 
     /// The stream underneath.
@@ -86,6 +100,11 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Deadline<IO> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.unread.is_empty() {
+            let length = self.unread.len().min(buf.remaining());
+            buf.put_slice(&self.unread.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
@@ -115,6 +134,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Deadline<IO> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.io).poll_flush(cx);
+        if let Poll::Ready(Ok(())) = polled {
+            self.carrier.flushed();
+        }
         self.bound(cx, polled)
     }
 

@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time;
 
 use super::Activity;
+use super::Carrier;
 use super::Deadline;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -16,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[tokio::test(start_paused = true)]
 async fn who_does_not_read_loses_the_connection() {
     let (ours, _theirs) = tokio::io::duplex(4);
-    let mut ours = Deadline::new(ours, TIMEOUT, Activity::default());
+    let mut ours = Deadline::new(ours, TIMEOUT, Activity::default(), Carrier::default());
     let start = time::Instant::now();
     let error = ours.write_all(b"12345").await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -26,7 +27,7 @@ async fn who_does_not_read_loses_the_connection() {
 #[tokio::test(start_paused = true)]
 async fn who_reads_a_little_now_and_then_keeps_it() {
     let (ours, mut theirs) = tokio::io::duplex(1);
-    let mut ours = Deadline::new(ours, TIMEOUT, Activity::default());
+    let mut ours = Deadline::new(ours, TIMEOUT, Activity::default(), Carrier::default());
     let reading = async {
         for _ in 0..4 {
             time::sleep(TIMEOUT - Duration::from_secs(1)).await;

@@ -37,7 +37,7 @@ fn serve(ours: DuplexStream) -> JoinHandle<()> {
         .write_timeout(9 * SECOND);
     tokio::spawn(async move {
         let (_drain, draining) = watch::channel(false);
-        let http = Http::new(router, Arc::new(config), draining);
+        let http = Arc::new(Http::new(router, Arc::new(config), draining));
         http.serve(ours, None, Arc::new(())).await;
     })
 }

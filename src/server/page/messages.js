@@ -129,7 +129,7 @@ function cutOff(list) {
 // ---- what is heard ----
 
 function hearMessage(entry, push) {
-  const { id, user_id, thread_id, room_id, data, text, base64, timestamp: sent_at } = push;
+  const { message_id: id, user_id, thread_id, room_id, data, text, base64, published_at: sent_at } = push;
   if (id === undefined) { note(entry, `${user_id ?? 'the server'}, not to all: ${content(push)}`, sent_at); return; }
   const message = { message_id: id, user_id, thread_id, room_id, data, text, base64, sent_at };
   for (const list of listsOf(room_id)) {
@@ -168,8 +168,8 @@ const CHANGES = {
   'message.edited': ({ room_id: room, data }) => data.truncated
     ? hearLarge(room, data.message_id)
     : hearChange(room, data.message_id, () => data),
-  'message.deleted': ({ room_id: room, data, timestamp: at }) => hearChange(room, data.message_id,
-    ({ data: _, text, base64, ...rest }) => ({ ...rest, deleted: { at, by: data.by } })),
+  'message.deleted': ({ room_id: room, data }) => hearChange(room, data.message_id,
+    ({ data: _, text, base64, ...rest }) => ({ ...rest, deleted: { at: data.at, by: data.by } })),
   'message.reaction_added': push => hearReaction(push, true),
   'message.reaction_removed': push => hearReaction(push, false),
 };

@@ -14,7 +14,7 @@ use crate::server::routes::App;
 /// The page, under a policy that lets it load and run nothing but itself.
 pub(super) async fn page(State(app): State<App>) -> impl IntoResponse {
     let nonce = nonce();
-    let open = app.config.open;
+    let open = app.config.development;
     let mode = if open { "open" } else { "public" };
     let html = PAGE
         .replace("{{rooms}}", ROOMS)

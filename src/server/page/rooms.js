@@ -165,7 +165,7 @@ function receiveRoom(push) {
       return;
     default:
       if (!entry || !type.startsWith('room.')) break;
-      note(entry, told(type, data), push.timestamp);
+      note(entry, told(type, data), push.published_at);
       refreshSoon(id);
   }
   drawRooms();
@@ -273,7 +273,7 @@ const ROOM_ACTIONS = [
   ['End slow mode', 'manage_room', room => room.slow_mode_ms > 0, () => ({ type: 'room.slow_mode', slow_mode_ms: 0 })],
   ['Archive', 'manage_room', room => !room.archived, () => ({ type: 'room.archive' })],
   ['Restore', 'manage_room', room => room.archived, () => ({ type: 'room.restore' })],
-  ['Unban everybody', 'ban_members', () => true, () => unbanAll()],
+  ['Unban all', 'ban_members', () => true, () => unbanAll()],
   ['Leave', null, room => room.kind !== 'direct', () => ({ type: 'room.leave' })],
   ['Delete', 'owner', () => true, () => ({ type: 'room.delete' })],
 ];

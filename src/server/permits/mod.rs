@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::future;
 use std::net::IpAddr;
-use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use ahash::RandomState;
@@ -18,7 +17,7 @@ pub(super) struct Permits {
     max: u32,
     /// The most for one address.
     max_per_ip: Option<usize>,
-    taken: Mutex<HashMap<IpAddr, usize, RandomState>>,
+    taken: Mutex<HashMap<Network, usize, RandomState>>,
 }
 
 impl Permits {
@@ -48,19 +47,20 @@ impl Permits {
 
     /// A permit for a connection from `ip`, unless there are as many as there may be.
     pub(super) fn permit(self: &Arc<Self>, vacancy: Vacancy, ip: Option<IpAddr>) -> Option<Permit> {
-        let ip = ip.filter(|_| self.max_per_ip.is_some()).map(network);
-        if let (Some(ip), Some(max)) = (ip, self.max_per_ip) {
+        let network = ip.filter(|_| self.max_per_ip.is_some()).map(Network::of);
+        if let (Some(network), Some(max)) = (network, self.max_per_ip) {
             let mut taken = self.taken.lock();
-            let taken = taken.entry(ip).or_default();
+            let taken = taken.entry(network).or_default();
             if *taken >= max.max(1) {
                 return None;
             }
             *taken += 1;
         }
+        // The permit adds it again when it is dropped.
+        vacancy.0.forget();
         Some(Permit {
             permits: Arc::clone(self),
-            ip,
-            _total: vacancy.0,
+            network,
         })
     }
 }
@@ -69,33 +69,55 @@ impl Permits {
 #[derive(Debug)]
 pub(super) struct Vacancy(OwnedSemaphorePermit);
 
-/// The right to a connection, until it is dropped.
+/// The right to a connection, until it is dropped. 24 bytes, because each connection has one for as
+/// long as it lasts.
 #[derive(Debug)]
 pub(super) struct Permit {
     permits: Arc<Permits>,
-    ip: Option<IpAddr>,
-    _total: OwnedSemaphorePermit,
+    /// `None` where addresses are not counted.
+    network: Option<Network>,
 }
 
-impl Drop for Permit {
-    fn drop(&mut self) {
-        let Some(ip) = self.ip else { return };
+impl Permit {
+    fn leave_network(&self) {
+        let Some(network) = self.network else { return };
         let mut taken = self.permits.taken.lock();
-        if let Some(count) = taken.get_mut(&ip) {
+        if let Some(count) = taken.get_mut(&network) {
             *count -= 1;
             if *count == 0 {
-                taken.remove(&ip);
+                taken.remove(&network);
             }
         }
     }
 }
 
-/// What an address counts for: itself, or the /64 it is in, for whoever has one IPv6 address has
-/// all of those.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.into(),
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.leave_network();
+        self.permits.free.add_permits(1);
+    }
+}
+
+/// The unit in which addresses are counted: an IPv4 address, or the upper 64 bits of an IPv6
+/// address, because the owner of one IPv6 address has all of those.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Network {
+    V4(u32),
+    V6(u64),
+}
+
+impl Network {
+    fn of(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => Self::V4(ip.to_bits()),
+            IpAddr::V6(ip) => {
+                let [high @ .., _, _, _, _] = ip.segments();
+                Self::V6(
+                    high.iter()
+                        .fold(0, |bits, part| bits << 16 | u64::from(*part)),
+                )
+            }
+        }
     }
 }
 

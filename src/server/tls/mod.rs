@@ -6,6 +6,7 @@ mod files;
 use std::fmt;
 use std::future;
 use std::io;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,12 +114,23 @@ impl Tls {
         }
     }
 
-    pub(super) async fn accept<IO>(&self, io: IO) -> io::Result<TlsStream<IO>>
+    /// With an unsent mark, what is encrypted and not written is bounded to it, and to one record
+    /// at most: by itself, rustls takes 64 KiB.
+    pub(super) async fn accept<IO>(
+        &self,
+        io: IO,
+        unsent_mark: Option<NonZeroU32>,
+    ) -> io::Result<TlsStream<IO>>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let acceptor = self.shared.acceptor.read().clone();
-        acceptor.accept(io).await
+        let accepted = acceptor.accept_with(io, |connection| {
+            if unsent_mark.is_some() {
+                connection.set_buffer_limit(Some(RECORD));
+            }
+        });
+        accepted.await
     }
 
     fn reload_if_changed(&self) {
@@ -149,6 +161,9 @@ impl ServerConfig {
         self
     }
 }
+
+/// The most plaintext in one record (RFC 8446 §5.1).
+const RECORD: usize = 16 << 10;
 
 fn acceptor(files: &Files) -> Result<TlsAcceptor, TlsError> {
     let (chain, key) = files.read()?;

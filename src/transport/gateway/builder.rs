@@ -2,22 +2,34 @@
 
 use std::error::Error;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use hyper::http::request::Parts;
+use parking_lot::Mutex;
 
 use crate::hub::ConnectOptions;
+use crate::hub::EncodingSlot;
 use crate::hub::Hub;
 use crate::layers::Layers;
+use crate::policy::CommandRate;
+use crate::protocol::DIALECTS;
+use crate::protocol::Dialect;
+use crate::protocol::Spoken;
+use crate::session::ClientPublish;
+use crate::session::Entrance;
+use crate::session::Gate;
+use crate::session::Policy;
+use crate::time::SystemClock;
+use crate::transport::flusher::Flushers;
 use crate::transport::gateway::Gateway;
 use crate::transport::gateway::Inner;
 use crate::transport::gateway::registry::Registry;
 use crate::transport::gateway::ticker::Ticker;
 #[cfg(feature = "sse")]
 use crate::transport::sse::SseConfig;
-use crate::transport::ws::Flushers;
 use crate::transport::ws::Origins;
 use crate::transport::ws::WsConfig;
 
@@ -33,10 +45,16 @@ pub struct GatewayBuilder {
     #[cfg(feature = "sse")]
     sse: SseConfig,
     ws: WsConfig,
+    dialects: Vec<&'static dyn Dialect>,
     origins: Origins,
     authenticate: Option<Authenticate>,
     drain_window: Duration,
-    reconnect_within: Duration,
+    reconnect_window: Duration,
+    gap_keys: usize,
+    client_publish: ClientPublish,
+    max_commands: Option<NonZeroU32>,
+    max_rate_limited: Option<NonZeroU32>,
+    policies: Vec<Arc<dyn Policy>>,
 }
 
 impl GatewayBuilder {
@@ -47,11 +65,56 @@ impl GatewayBuilder {
             #[cfg(feature = "sse")]
             sse: SseConfig::new(),
             ws: WsConfig::new(),
+            dialects: Vec::new(),
             origins: Origins::Same,
             authenticate: None,
             drain_window: Duration::from_secs(5),
-            reconnect_within: Duration::from_secs(5),
+            reconnect_window: Duration::from_secs(5),
+            gap_keys: 0,
+            client_publish: ClientPublish::Allow,
+            max_commands: None,
+            max_rate_limited: NonZeroU32::new(100),
+            policies: Vec::new(),
         }
+    }
+
+    /// Whether clients may publish. Default: they may.
+    pub fn client_publish(mut self, publishes: ClientPublish) -> Self {
+        self.client_publish = publishes;
+        self
+    }
+
+    /// The most commands that a caller may send in a second, over whatever transport; those beyond
+    /// are refused with [`RateLimited`](crate::ErrorCode::RateLimited), and told after how long
+    /// to try again. A caller that was silent may send one second's worth at once. Each connection
+    /// is a caller; requests of the REST API and of [`Gateway::execute`] are counted by user and
+    /// address. Each channel that an event stream joins is a command. Default: no limit.
+    pub fn max_commands(mut self, per_second: Option<NonZeroU32>) -> Self {
+        self.max_commands = per_second;
+        self
+    }
+
+    /// How many commands in a row are refused as too many before the connection is closed with
+    /// [`Disconnect::RATE_LIMITED`](crate::Disconnect::RATE_LIMITED). Default 100; `None` never
+    /// closes.
+    pub fn max_rate_limited(mut self, commands: Option<NonZeroU32>) -> Self {
+        self.max_rate_limited = commands;
+        self
+    }
+
+    /// Adds a policy, which is asked after those that were added before, and after the command
+    /// rate. Default: none.
+    pub fn policy(mut self, policy: impl Policy) -> Self {
+        self.policies.push(Arc::new(policy));
+        self
+    }
+
+    /// How many keys a `gap` lists at most, to every client: those of which it lacks the present
+    /// value ([`GapNotices::with_keys`](crate::GapNotices::with_keys)). Default 0; more than 64
+    /// count as 64. [`ConnectOptions`] may ask for more for one client.
+    pub fn gap_keys(mut self, keys: usize) -> Self {
+        self.gap_keys = keys;
+        self
     }
 
     /// Has users, rooms, channels, presence and typing served on top of the hub. Default: none of
@@ -71,6 +134,38 @@ impl GatewayBuilder {
     /// How WebSocket connections are kept.
     pub fn ws(mut self, config: WsConfig) -> Self {
         self.ws = config;
+        self
+    }
+
+    /// Adds a dialect that WebSocket clients may ask for, by its sub-protocol. Default: only
+    /// throng's own. At most [`EncodingSlot::CUSTOM`], each of which takes the next custom slot of
+    /// the frames.
+    ///
+    /// ```
+    /// use throng::protocol::{Dialect, Heard, Push, Said};
+    /// use throng::{Gateway, Hub, Message};
+    ///
+    /// struct Echo;
+    ///
+    /// impl Dialect for Echo {
+    ///     fn subprotocols(&self) -> &'static [&'static str] {
+    ///         &["echo"]
+    ///     }
+    ///
+    ///     fn hear(&self, message: Message) -> Heard {
+    ///         Heard::Answered(message)
+    ///     }
+    ///
+    ///     fn say(&self, _: Push<'_>) -> Said {
+    ///         Said::Nothing
+    ///     }
+    /// }
+    ///
+    /// let gateway = Gateway::builder(Hub::new()).dialect(&Echo).build();
+    /// # drop(gateway);
+    /// ```
+    pub fn dialect(mut self, dialect: &'static dyn Dialect) -> Self {
+        self.dialects.push(dialect);
         self
     }
 
@@ -100,34 +195,92 @@ impl GatewayBuilder {
 
     /// Within which time clients that are told to come back should do so, each at a moment of
     /// its own. Default 5 s.
-    pub fn reconnect_within(mut self, time: Duration) -> Self {
-        self.reconnect_within = time;
+    pub fn reconnect_window(mut self, time: Duration) -> Self {
+        self.reconnect_window = time;
         self
     }
 
-    /// The gateway.
+    /// Creates the gateway.
+    ///
+    /// # Panics
+    ///
+    /// Panics where [`GatewayBuilder::try_build`] fails.
     #[must_use]
     pub fn build(self) -> Gateway {
-        Gateway {
+        match self.try_build() {
+            Ok(gateway) => gateway,
+            // A mistake in the program, which only an application with dialects can make.
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Creates the gateway.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyDialects`]: more than [`EncodingSlot::CUSTOM`] were [added](Self::dialect).
+    pub fn try_build(self) -> Result<Gateway, TooManyDialects> {
+        let dialects = self.spoken()?;
+        let entrance = self.entrance();
+        let gateway = Gateway {
             inner: Arc::new(Inner {
-                hub: self.hub,
-                layers: self.layers,
+                entrance,
+                listener: Mutex::default(),
                 #[cfg(feature = "sse")]
                 sse: self.sse,
                 #[cfg(feature = "sse")]
                 streams: Default::default(),
                 ws: self.ws,
+                dialects,
                 origins: self.origins,
                 authenticate: self.authenticate,
                 drain_window: self.drain_window,
-                reconnect_within: self.reconnect_within,
+                reconnect_window: self.reconnect_window,
+                gap_keys: self.gap_keys,
                 registry: Registry::new(),
                 totals: Arc::default(),
                 flushers: Flushers::default(),
                 ticker: Ticker::default(),
                 draining: AtomicBool::new(false),
             }),
+        };
+        gateway.surround();
+        Ok(gateway)
+    }
+}
+
+impl GatewayBuilder {
+    /// All dialects, each with the slot of its encoding.
+    fn spoken(&self) -> Result<Box<[Spoken]>, TooManyDialects> {
+        if self.dialects.len() > EncodingSlot::CUSTOM {
+            return Err(TooManyDialects {
+                dialects: self.dialects.len(),
+            });
         }
+        let slots = (0..).map(EncodingSlot::custom);
+        let added = self.dialects.iter().zip(slots);
+        let added = added.map(|(dialect, slot)| Spoken::new(*dialect, slot));
+        Ok(DIALECTS.into_iter().chain(added).collect())
+    }
+
+    /// Where all requests go in.
+    fn entrance(&self) -> Arc<Entrance> {
+        let rate = self.max_commands.map(|commands| {
+            let clock = Arc::new(SystemClock::new());
+            let rate = CommandRate::per_second(commands, self.max_rate_limited, clock);
+            Arc::new(rate) as Arc<dyn Policy>
+        });
+        let meters = rate.is_some();
+        let policies = rate.into_iter().chain(self.policies.iter().cloned());
+        let gate = Gate::new(policies.collect());
+        let (hub, layers) = (self.hub.clone(), self.layers.clone());
+        Arc::new(Entrance::new(
+            hub,
+            layers,
+            self.client_publish,
+            gate,
+            meters,
+        ))
     }
 }
 
@@ -139,6 +292,26 @@ impl fmt::Debug for GatewayBuilder {
             .finish_non_exhaustive()
     }
 }
+
+/// The error returned when more dialects were added to a gateway than frames have slots for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TooManyDialects {
+    /// Number of dialects that were added.
+    pub dialects: usize,
+}
+
+impl fmt::Display for TooManyDialects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (is, limit) = (self.dialects, EncodingSlot::CUSTOM);
+        write!(
+            f,
+            "{is} dialects were added to the gateway, at most {limit} are allowed"
+        )
+    }
+}
+
+impl Error for TooManyDialects {}
 
 /// Why a request may not open a connection: answered with 401.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,11 @@
 //! A hub with its transports: what a client of any kind connects through.
 
+mod around;
 mod builder;
+#[cfg(feature = "openapi")]
+mod documents;
 mod drain;
+mod execute;
 mod peer;
 mod registry;
 mod ticker;
@@ -9,11 +13,13 @@ mod ticker;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::Weak;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::http::request::Parts;
+use parking_lot::Mutex;
 
 use crate::hub::Client;
 use crate::hub::ConnectError;
@@ -24,7 +30,11 @@ use crate::id::ClientId;
 use crate::layers::Layers;
 use crate::layers::UserId;
 use crate::layers::users::UserError;
-use crate::transport::rate::spread;
+use crate::limits::GapNotices;
+use crate::protocol::Spoken;
+use crate::session::Entrance;
+use crate::transport::flusher::Flushers;
+use crate::transport::spread::spread;
 #[cfg(feature = "sse")]
 use crate::transport::sse::SseConfig;
 #[cfg(feature = "sse")]
@@ -34,40 +44,47 @@ use crate::transport::stats::ConnectionStats;
 use crate::transport::stats::Totals;
 use crate::transport::stats::Transport;
 use crate::transport::stats::TransportStats;
-use crate::transport::ws::Flushers;
 use crate::transport::ws::Origins;
 use crate::transport::ws::WsConfig;
 
+use self::around::Listener;
 use self::builder::Authenticate;
 use self::registry::Registry;
 use self::ticker::Ticker;
 
 pub use self::builder::GatewayBuilder;
+pub use self::builder::TooManyDialects;
 pub use self::builder::Unauthenticated;
 pub use self::peer::PeerAddress;
+pub(crate) use self::registry::Probe;
 pub(crate) use self::registry::Registration;
 
 /// A hub with its transports: every client that comes over a socket comes through one. A cheap
 /// clone.
 ///
-/// It belongs to the tokio runtime in which it first served a client.
+/// Its clock runs in the tokio runtime in which it first served a client. When that runtime ends,
+/// the clock goes on in another one in which a client has come, or comes later; the hub
+/// [logs](crate::HubEvent::ClockMoved) it.
 #[derive(Clone)]
 pub struct Gateway {
     inner: Arc<Inner>,
 }
 
 pub(super) struct Inner {
-    hub: Hub,
-    layers: Option<Layers>,
+    entrance: Arc<Entrance>,
+    /// What the listener of the last server that serves it says of itself.
+    listener: Mutex<Option<Listener>>,
     #[cfg(feature = "sse")]
     sse: SseConfig,
     #[cfg(feature = "sse")]
     streams: Streams,
     ws: WsConfig,
+    dialects: Box<[Spoken]>,
     origins: Origins,
     authenticate: Option<Authenticate>,
     drain_window: Duration,
-    reconnect_within: Duration,
+    reconnect_window: Duration,
+    gap_keys: usize,
     registry: Registry,
     totals: Arc<AllTotals>,
     flushers: Flushers,
@@ -90,13 +107,13 @@ impl Gateway {
     /// The hub.
     #[must_use]
     pub fn hub(&self) -> &Hub {
-        &self.inner.hub
+        self.inner.entrance.hub()
     }
 
     /// What is served on top of the hub.
     #[must_use]
     pub fn layers(&self) -> Option<&Layers> {
-        self.inner.layers.as_ref()
+        self.inner.entrance.layers()
     }
 
     /// How streams of server-sent events are kept.
@@ -128,7 +145,7 @@ impl Gateway {
             Some(authenticate) => authenticate(request)?,
             None => ConnectOptions::new(),
         };
-        Ok(match self.inner.layers {
+        Ok(match self.layers() {
             Some(_) => peer::described(options, request),
             None => options,
         })
@@ -162,15 +179,15 @@ impl Gateway {
 
     /// Within which time a client that is told to come back should do so.
     #[must_use]
-    pub fn reconnect_within(&self) -> Duration {
-        self.inner.reconnect_within
+    pub fn reconnect_window(&self) -> Duration {
+        self.inner.reconnect_window
     }
 
     /// Disconnects the connection that still has this session, if whoever is about to connect with
     /// these options is its user: it counts no more, so that what nobody has found to be dead yet
     /// keeps nobody out.
     pub(crate) fn give_way(&self, session: &str, options: &ConnectOptions) {
-        let user = options.for_user().map(UserId::parse).transpose();
+        let user = options.user_id().map(UserId::parse).transpose();
         if let (Some(layers), Ok(user), false) = (self.layers(), user, self.is_draining()) {
             layers.give_way(session, user.as_ref());
         }
@@ -187,7 +204,9 @@ impl Gateway {
         if self.is_draining() {
             return Err(UserError::Connect(ConnectError::Closed));
         }
-        let options = options.join_notices(true).gap_notices(true);
+        let keys = self.inner.gap_keys.max(options.gap_keys());
+        let notices = GapNotices::ON.with_keys(keys);
+        let options = options.join_notices(true).gap_notices(notices);
         let (client, outbox, attendance) = match self.layers() {
             Some(layers) => {
                 let connected = layers.enter(options, transport.as_str())?;
@@ -198,7 +217,7 @@ impl Gateway {
                 (client, outbox, Some(attendance))
             }
             None => {
-                let connected = self.inner.hub.connect(options);
+                let connected = self.hub().connect(options);
                 let (client, outbox) = connected.map_err(UserError::Connect)?;
                 (client, outbox, None)
             }
@@ -210,12 +229,21 @@ impl Gateway {
 
     /// Has the hub and the layers be told the time from now on.
     pub(crate) fn keep_time(&self) {
-        self.inner.ticker.start(self.hub(), self.layers());
+        self.inner.ticker.start(&Arc::downgrade(&self.inner));
     }
 
     #[cfg(feature = "sse")]
     pub(crate) fn streams(&self) -> &Streams {
         &self.inner.streams
+    }
+
+    /// Has the connection of a client asked for what its socket knows.
+    pub(crate) fn watch(&self, client: ClientId, probe: Weak<dyn Probe>) {
+        self.inner.registry.watch(client, probe);
+    }
+
+    pub(crate) fn entrance(&self) -> &Arc<Entrance> {
+        &self.inner.entrance
     }
 
     pub(crate) fn totals(&self, transport: Transport) -> &Totals {
@@ -226,6 +254,11 @@ impl Gateway {
         Arc::clone(&self.inner.totals)
     }
 
+    /// The dialects that WebSocket clients may speak besides the native protocol.
+    pub(crate) fn dialects(&self) -> &[Spoken] {
+        &self.inner.dialects
+    }
+
     pub(crate) fn flushers(&self) -> &Flushers {
         &self.inner.flushers
     }
@@ -233,7 +266,7 @@ impl Gateway {
     /// When a client that is told to come back should do so: the same for the same client, so
     /// that those who leave together do not come back together.
     pub(crate) fn retry_after(&self, client: ClientId) -> Duration {
-        self.inner.reconnect_within.mul_f64(spread(client))
+        self.inner.reconnect_window.mul_f64(spread(client))
     }
 }
 

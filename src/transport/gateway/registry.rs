@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::Weak;
 use std::sync::atomic::AtomicU16;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -13,7 +15,7 @@ use tokio::sync::Notify;
 use crate::disconnect::Disconnect;
 use crate::hub::Client;
 use crate::id::ClientId;
-use crate::layers::Attendance;
+use crate::layers::ConnectionGuard;
 use crate::layers::sessions::Session;
 use crate::transport::gateway::Gateway;
 use crate::transport::stats::ConnectionStats;
@@ -22,18 +24,35 @@ use crate::transport::stats::Totals;
 use crate::transport::stats::Transport;
 
 /// Who is connected, split so that few meet at one lock.
+///
+/// # Memory
+///
+/// The tables hold a number and a pointer per connection, because they are up to half empty. The
+/// [`Entry`] of a connection is 112 bytes, its [`Registration`] 64.
 pub(super) struct Registry {
-    shards: [Mutex<HashMap<ClientId, Entry, RandomState>>; SHARDS],
+    shards: [Mutex<Table>; SHARDS],
     hasher: RandomState,
     len: AtomicUsize,
     /// Told whenever nobody is left.
     empty: Notify,
 }
 
+type Table = HashMap<ClientId, Arc<Entry>, RandomState>;
+
+/// What the registry and the registration of a connection share.
 struct Entry {
     client: Client,
-    counters: Arc<Counters>,
+    counters: Counters,
+    /// With which code the connection ends.
+    code: AtomicU16,
     transport: Transport,
+    probe: OnceLock<Weak<dyn Probe>>,
+}
+
+/// A connection whose socket can be asked.
+pub(crate) trait Probe: Send + Sync {
+    /// Bytes that the kernel has not sent; `None` where that is not known at this moment.
+    fn unsent(self: Arc<Self>) -> Option<u64>;
 }
 
 const SHARDS: usize = 16;
@@ -55,9 +74,21 @@ impl Registry {
     }
 
     pub(super) fn stats(&self, client: ClientId) -> Option<ConnectionStats> {
-        let shard = self.shard(client).lock();
-        let entry = shard.get(&client)?;
-        Some(entry.counters.stats(entry.transport))
+        let entry = Arc::clone(self.shard(client).lock().get(&client)?);
+        // Not under the lock: this may be the last owner of the connection.
+        let unsent = entry
+            .probe
+            .get()
+            .and_then(|probe| probe.upgrade()?.unsent());
+        let stats = entry.counters.stats(entry.transport);
+        Some(ConnectionStats { unsent, ..stats })
+    }
+
+    /// Has the client's connection asked for what its socket knows.
+    pub(super) fn watch(&self, client: ClientId, probe: Weak<dyn Probe>) {
+        if let Some(entry) = self.shard(client).lock().get(&client) {
+            entry.probe.get_or_init(|| probe);
+        }
     }
 
     /// All clients, in no order.
@@ -80,21 +111,17 @@ impl Registry {
         }
     }
 
-    fn shard(&self, client: ClientId) -> &Mutex<HashMap<ClientId, Entry, RandomState>> {
+    fn shard(&self, client: ClientId) -> &Mutex<Table> {
         let hash = self.hasher.hash_one(client);
         // The table takes the low bits; these are the high ones.
         &self.shards[(hash >> 60) as usize % SHARDS]
     }
 
-    fn insert(&self, client: &Client, counters: &Arc<Counters>, transport: Transport) {
-        let entry = Entry {
-            client: client.clone(),
-            counters: Arc::clone(counters),
-            transport,
-        };
+    fn insert(&self, entry: &Arc<Entry>) {
+        let id = entry.client.id();
         // Relaxed: what was entered is read under the lock.
         self.len.fetch_add(1, Ordering::Relaxed);
-        self.shard(client.id()).lock().insert(client.id(), entry);
+        self.shard(id).lock().insert(id, Arc::clone(entry));
     }
 
     fn remove(&self, client: ClientId) {
@@ -111,12 +138,9 @@ impl Registry {
 /// One connection in the registry, until it is dropped.
 pub(crate) struct Registration {
     gateway: Gateway,
-    client: ClientId,
-    transport: Transport,
-    counters: Arc<Counters>,
-    code: AtomicU16,
+    entry: Arc<Entry>,
     /// What the layers know of it, until it ends.
-    attendance: Option<Attendance>,
+    attendance: Option<ConnectionGuard>,
 }
 
 /// What is noted for a connection that ended without a close code: RFC 6455 §7.4.1.
@@ -132,21 +156,24 @@ impl Registration {
         gateway: &Gateway,
         client: &Client,
         transport: Transport,
-        attendance: Option<Attendance>,
+        attendance: Option<ConnectionGuard>,
     ) -> Self {
-        let counters = Arc::default();
+        let entry = Arc::new(Entry {
+            client: client.clone(),
+            counters: Counters::default(),
+            code: AtomicU16::new(ABNORMAL),
+            transport,
+            probe: OnceLock::new(),
+        });
         gateway.totals(transport).opened();
-        gateway.inner.registry.insert(client, &counters, transport);
+        gateway.inner.registry.insert(&entry);
         if gateway.is_draining() {
             // Who drains may have looked into the registry too early.
             client.close(Disconnect::GOING_AWAY);
         }
         Self {
             gateway: gateway.clone(),
-            client: client.id(),
-            transport,
-            counters,
-            code: AtomicU16::new(ABNORMAL),
+            entry,
             attendance,
         }
     }
@@ -156,11 +183,11 @@ impl Registration {
     }
 
     pub(crate) fn counters(&self) -> &Counters {
-        &self.counters
+        &self.entry.counters
     }
 
     pub(crate) fn totals(&self) -> &Totals {
-        self.gateway.totals(self.transport)
+        self.gateway.totals(self.entry.transport)
     }
 
     /// The client has asked for something.
@@ -173,15 +200,16 @@ impl Registration {
     /// Notes with which code the connection ends.
     pub(crate) fn closed(&self, code: u16) {
         // Relaxed: read when the registration is dropped, by whoever has it to itself.
-        self.code.store(code, Ordering::Relaxed);
+        self.entry.code.store(code, Ordering::Relaxed);
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        // Relaxed: nobody else has it any more.
-        self.totals().closed(self.code.load(Ordering::Relaxed));
+        // Relaxed: written by whoever had the registration before.
+        self.totals()
+            .closed(self.entry.code.load(Ordering::Relaxed));
         drop(self.attendance.take());
-        self.gateway.inner.registry.remove(self.client);
+        self.gateway.inner.registry.remove(self.entry.client.id());
     }
 }

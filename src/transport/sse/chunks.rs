@@ -95,8 +95,9 @@ impl Chunk {
     }
 }
 
-/// How many bytes are gathered at most before they are written.
-const MOST: usize = 64 << 10;
+/// How many bytes are gathered at most before they are written: they have left the outbox, and no
+/// policy reaches them.
+const MOST: usize = 16 << 10;
 
 /// From this size on, an event is not copied.
 const LARGE: usize = 8 << 10;

@@ -12,25 +12,27 @@ use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 
 use crate::hub::StreamPosition;
-use crate::hub::SubscribeOptions;
 use crate::id::ChannelName;
-use crate::layers::is_reserved;
 use crate::protocol;
+use crate::protocol::Command;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
-use crate::protocol::Selection;
-use crate::protocol::Since;
+use crate::protocol::Request;
+use crate::protocol::StreamRequest;
+use crate::protocol::Whose;
+use crate::session::Effort;
+use crate::session::Origin;
+use crate::session::fault::channel_named;
+use crate::session::request_cost;
+use crate::session::spend;
 use crate::transport::Problem;
-use crate::transport::fault::channel_named;
-use crate::transport::fault::reserved;
 use crate::transport::gateway::Gateway;
-use crate::transport::seat;
 use crate::transport::sse::SseBody;
-use crate::transport::sse::connection::ConnectionId;
 use crate::transport::sse::headers;
 use crate::transport::sse::refusal;
 use crate::transport::sse::stream::SharedStream;
 use crate::transport::sse::stream::Stream;
+use crate::transport::sse::token::StreamToken;
 
 /// What is to be done with the channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,14 +45,15 @@ pub(super) enum Change {
 pub(super) async fn run(
     gateway: &Gateway,
     change: Change,
-    connection: &str,
+    token: &str,
     request: &Parts,
     body: Result<Vec<u8>, Problem>,
 ) -> Result<Response<SseBody>, Problem> {
-    let stream = stream(gateway, connection, request)?;
+    let stream = stream(gateway, token, request)?;
     let body = text(request, body?)?;
     stream.heard(body.len());
-    let selection = Selection::parse(&body, gateway.sse_config().max_channels)?;
+    spend(request_cost(body.len())).await;
+    let selection = StreamRequest::parse(&body, gateway.sse_config().max_channels)?;
     let mut errors = Vec::new();
     for channel in selection.channels {
         let done = match change {
@@ -58,7 +61,7 @@ pub(super) async fn run(
                 let since = selection.since.get(&channel).copied();
                 subscribe(gateway, &stream, &channel, since, selection.auth.as_deref()).await
             }
-            Change::Unsubscribe => unsubscribe(gateway, &stream, &channel),
+            Change::Unsubscribe => unsubscribe(gateway, &stream, &channel).await,
         };
         if let Err(fault) = done {
             errors.push((channel, fault));
@@ -68,22 +71,21 @@ pub(super) async fn run(
 }
 
 /// The stream, if it is of the user who asks.
-fn stream(gateway: &Gateway, connection: &str, request: &Parts) -> Result<SharedStream, Problem> {
+fn stream(gateway: &Gateway, token: &str, request: &Parts) -> Result<SharedStream, Problem> {
     let options = gateway.authenticate(request)?;
-    let stream = ConnectionId::parse(connection).and_then(|id| gateway.streams().get(id));
-    let stream = stream.filter(|stream| stream.is_of(options.for_user()));
-    stream.ok_or_else(refusal::unknown_connection)
+    let stream = StreamToken::parse(token).and_then(|token| gateway.streams().get(token));
+    let stream = stream.filter(|stream| stream.is_of(options.user_id()));
+    stream.ok_or_else(refusal::unknown_stream)
 }
 
 fn text(request: &Parts, body: Vec<u8>) -> Result<String, Problem> {
     if !headers::is_json(&request.headers) {
         let why = "use application/json";
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(Problem::new(status, "unsupported_media_type", why));
+        return Err(Problem::new(ErrorCode::UnsupportedMediaType, why));
     }
     String::from_utf8(body).map_err(|_| {
         let why = "the body is not UTF-8";
-        refusal::bad_request("invalid_utf8", why)
+        Problem::new(ErrorCode::InvalidUtf8, why)
     })
 }
 
@@ -100,7 +102,7 @@ where
     while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
         let Ok(frame) = frame else {
             let why = "it broke off";
-            return Err(refusal::bad_request("incomplete_body", why));
+            return Err(Problem::new(ErrorCode::IncompleteBody, why));
         };
         let Ok(mut data) = frame.into_data() else {
             continue;
@@ -122,39 +124,44 @@ async fn subscribe(
     gateway: &Gateway,
     stream: &Stream,
     channel: &str,
-    since: Option<Since>,
+    since: Option<StreamPosition>,
     auth: Option<&str>,
 ) -> Result<(), Fault> {
     let max = gateway.hub().limits().max_channel_name;
     let channel = channel_named(channel, max)?;
-    let mut options = SubscribeOptions::new();
-    let since = since.map(|Since { sequence, epoch }| StreamPosition {
-        offset: sequence,
-        epoch,
+    let request = Request::from(Command::Subscribe {
+        channel: channel.to_string(),
+        filter: None,
+        since,
+        auth: auth.map(str::to_owned),
+        whose: Whose::Own,
     });
-    if let Some(position) = since {
-        options = options.since(position);
-    }
-    if let Some(auth) = auth {
-        options = options.auth(auth.to_owned());
-    }
-    if stream.has(&channel) && stream.client.subscriptions().contains(&channel) {
-        let why = "already subscribed";
-        return Err(Fault::new(ErrorCode::AlreadySubscribed, why));
+    if stream.has(&channel) && stream.client.is_subscribed(&channel) {
+        // Refused, and the ids stay as they are.
+        return execute(gateway, stream, request).await;
     }
     let asking = Asking::begin(stream, &channel, since)?;
-    seat::join(gateway.layers(), &stream.client, &channel, options).await?;
+    execute(gateway, stream, request).await?;
     asking.done();
     Ok(())
 }
 
-fn unsubscribe(gateway: &Gateway, stream: &Stream, channel: &str) -> Result<(), Fault> {
-    if is_reserved(channel) {
-        return Err(reserved());
-    }
-    seat::leave(gateway.layers(), &stream.client, channel)?;
+async fn unsubscribe(gateway: &Gateway, stream: &Stream, channel: &str) -> Result<(), Fault> {
+    let request = Request::from(Command::Unsubscribe {
+        channel: channel.to_owned(),
+        whose: Whose::Own,
+    });
+    execute(gateway, stream, request).await?;
     stream.left(channel);
     Ok(())
+}
+
+async fn execute(gateway: &Gateway, stream: &Stream, request: Request) -> Result<(), Fault> {
+    let caller = stream.caller(Origin::Client);
+    let effort = &mut Effort::default();
+    let done = gateway.entrance().settle(&caller, request, effort).await;
+    spend(request_cost(0) + effort.cost).await;
+    done.map(drop)
 }
 
 /// A place in the ids of a stream, given back if the channel is not joined.
@@ -194,7 +201,7 @@ impl Drop for Asking<'_> {
 }
 
 fn answer(errors: &[(String, Fault)]) -> Response<SseBody> {
-    let mut response = Response::new(SseBody::whole(protocol::selected(errors)));
+    let mut response = Response::new(SseBody::whole(protocol::stream_response(errors)));
     if !errors.is_empty() {
         *response.status_mut() = StatusCode::MULTI_STATUS;
     }

@@ -23,7 +23,8 @@ pub struct SseConfig {
     /// a fifth. Default 3 s.
     pub retry: Duration,
     /// How long a client may take nothing while something waits for it, before it is disconnected
-    /// with [`Disconnect::WRITE_TIMEOUT`](crate::Disconnect::WRITE_TIMEOUT). Default 10 s.
+    /// with [`Disconnect::WRITE_TIMEOUT`](crate::Disconnect::WRITE_TIMEOUT). Default 10 s. Over
+    /// HTTP/1.1 of this crate's server that of the server counts as well: the shorter one holds.
     pub write_timeout: Duration,
 }
 

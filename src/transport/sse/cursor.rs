@@ -4,7 +4,7 @@
 //! news@41.1763,chat%20room@7.1764,old@-
 //! ```
 //!
-//! Each entry is a channel, percent-encoded, with the `sequence` and the `epoch` of the last event
+//! Each entry is a channel, percent-encoded, with the `offset` and the `epoch` of the last event
 //! that it brought; `-` stands for a channel that is in the address of the stream but was left.
 //! The text is printable ASCII without spaces, and so the same in a header, in an event and, once
 //! percent-encoded, in a query.
@@ -12,6 +12,8 @@
 use std::error::Error;
 use std::fmt;
 use std::io::Write;
+
+use smallvec::SmallVec;
 
 use crate::hub::StreamPosition;
 use crate::id::ChannelName;
@@ -121,7 +123,8 @@ impl Error for Malformed {}
 /// takes as much of it as it may ever need.
 #[derive(Debug)]
 pub(super) struct Cursor {
-    entries: Vec<Entry>,
+    /// Most streams have one channel.
+    entries: SmallVec<[Entry; 1]>,
     /// What all entries may come to, in bytes.
     reserved: usize,
     limit: usize,
@@ -149,7 +152,7 @@ enum Place {
 impl Cursor {
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            entries: Vec::new(),
+            entries: SmallVec::new(),
             reserved: 0,
             limit,
         }
@@ -185,6 +188,8 @@ impl Cursor {
         };
         // Who joined it was not asked for, and there may be no room: it goes without, then.
         if let Ok(entry) = self.enter(channel, Place::At(position)) {
+            // The name that the frames of the channel have: the same text in the same place.
+            entry.channel = channel.clone();
             // What was missed is told next; until then, nothing after `since` was received.
             entry.place = Place::At(since.unwrap_or(position));
         }
@@ -227,6 +232,29 @@ impl Cursor {
             && let Place::Asked(_) = self.entries[index].place
         {
             self.remove(index);
+        }
+    }
+
+    /// The only channel of the cursor and its position, if it is no more than that.
+    pub(super) fn sole(&self) -> Option<(&str, StreamPosition)> {
+        match &self.entries[..] {
+            [
+                Entry {
+                    channel,
+                    place: Place::At(at),
+                    ..
+                },
+            ] => Some((channel, *at)),
+            _ => None,
+        }
+    }
+
+    /// Events of the [only channel](Self::sole) are on their way, up to this offset.
+    pub(super) fn advance_sole(&mut self, offset: u64) {
+        if let [entry] = &mut self.entries[..]
+            && let Place::At(at) = &mut entry.place
+        {
+            at.offset = at.offset.max(offset);
         }
     }
 

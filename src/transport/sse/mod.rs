@@ -46,6 +46,15 @@
 //! to one that is to stay away, a `retry` of a day is said. When the body is dropped, the client
 //! is disconnected and nothing is left behind.
 //!
+//! # On the bare socket
+//!
+//! This crate's server serves streams over HTTP/1.1 without the HTTP library: it takes the socket
+//! once the head of the response is written, and the flushers that write WebSockets write the
+//! events as chunks, made once and shared by all streams with the same channel. What the socket
+//! does not take has not left the outbox, but for one event that was begun; of a stream with
+//! several channels at most 16 KiB, and one event. After the last chunk the connection goes on
+//! with the next request. Until then at most 16 KiB of requests are read ahead.
+//!
 //! # A client that does not read
 //!
 //! The body is asked for more only while the connection takes it. What comes meanwhile waits in
@@ -58,10 +67,10 @@
 //!
 //! # Memory
 //!
-//! A stream that is idle takes about 1 KiB, and its outbox. Besides, at most one chunk of 64 KiB,
-//! and the one event that did not fit it, is on its way at a time, and what the HTTP library
-//! buffers: for HTTP/1.1 in hyper up to its `max_buf_size`, and one chunk more. An event that is
-//! alone, or of 8 KiB and more, is not copied: all streams share it.
+//! A stream that is idle takes about 1 KiB, and its outbox; on the bare socket nothing else. In a
+//! body, at most one chunk of 16 KiB, and the one event that did not fit it, is on its way at a
+//! time, and what the HTTP library buffers: for HTTP/1.1 in hyper up to its `max_buf_size`, and one
+//! chunk more. An event that is alone, or of 8 KiB and more, is not copied: all streams share it.
 //!
 //! # Progress
 //!
@@ -70,10 +79,14 @@
 
 mod alarm;
 mod body;
+#[cfg_attr(
+    not(feature = "server"),
+    expect(dead_code, reason = "only the server gives connections up")
+)]
+mod carrier;
 mod chunks;
 mod command;
 mod config;
-mod connection;
 mod cursor;
 mod event;
 #[cfg(fuzzing)]
@@ -81,11 +94,18 @@ mod event;
 pub mod fuzzing;
 mod headers;
 mod open;
+mod opened;
 mod percent;
 mod query;
 mod refusal;
 mod stream;
 mod streams;
+mod token;
+#[cfg_attr(
+    not(feature = "server"),
+    expect(dead_code, reason = "only the server gives connections up")
+)]
+mod wire;
 
 use http_body::Body;
 use hyper::Method;
@@ -99,10 +119,16 @@ use crate::transport::gateway::Gateway;
 
 use self::command::Change;
 
+#[cfg(feature = "server")]
+pub(crate) use self::carrier::Carrier;
+#[cfg(feature = "server")]
+pub(crate) use self::carrier::Handover;
 pub(crate) use self::streams::Streams;
+#[cfg(feature = "server")]
+pub(crate) use self::wire::Terms;
 
 pub use self::body::SseBody;
-pub use self::body::Unwritten;
+pub use self::body::WriteTimeout;
 pub use self::config::SseConfig;
 
 /// Server-sent events.
@@ -120,7 +146,7 @@ impl Gateway {
         self.answer(request, |gateway| open::open(gateway, request))
     }
 
-    /// The response to a `POST` that subscribes the stream called `connection` to channels.
+    /// The response to a `POST` that subscribes the stream with this `token` to channels.
     ///
     /// The body is a JSON object with `channels`, and perhaps `since` and `auth`. It may come from
     /// the user of the stream only; to everybody else the stream is not there.
@@ -128,14 +154,14 @@ impl Gateway {
     /// # Cancel safety
     ///
     /// Dropped early, the channels up to the one under way have been joined, and the others not.
-    pub async fn sse_subscribe<B>(&self, connection: &str, request: Request<B>) -> Response<SseBody>
+    pub async fn sse_subscribe<B>(&self, token: &str, request: Request<B>) -> Response<SseBody>
     where
         B: Body,
     {
-        self.change(Change::Subscribe, connection, request).await
+        self.change(Change::Subscribe, token, request).await
     }
 
-    /// The response to a `POST` that takes the stream called `connection` off channels; as
+    /// The response to a `POST` that takes the stream with this `token` off channels; as
     /// [`Gateway::sse_subscribe`].
     ///
     /// Events that were on their way may still come.
@@ -143,23 +169,14 @@ impl Gateway {
     /// # Cancel safety
     ///
     /// As [`Gateway::sse_subscribe`].
-    pub async fn sse_unsubscribe<B>(
-        &self,
-        connection: &str,
-        request: Request<B>,
-    ) -> Response<SseBody>
+    pub async fn sse_unsubscribe<B>(&self, token: &str, request: Request<B>) -> Response<SseBody>
     where
         B: Body,
     {
-        self.change(Change::Unsubscribe, connection, request).await
+        self.change(Change::Unsubscribe, token, request).await
     }
 
-    async fn change<B>(
-        &self,
-        change: Change,
-        connection: &str,
-        request: Request<B>,
-    ) -> Response<SseBody>
+    async fn change<B>(&self, change: Change, token: &str, request: Request<B>) -> Response<SseBody>
     where
         B: Body,
     {
@@ -171,7 +188,7 @@ impl Gateway {
         } else if !self.origins().allow(&parts.uri, &parts.headers) {
             Err(refusal::forbidden())
         } else {
-            command::run(self, change, connection, &parts, body).await
+            command::run(self, change, token, &parts, body).await
         };
         self.answer(&parts, |_| done)
     }

@@ -7,13 +7,11 @@ use std::sync::Arc;
 use hyper::HeaderMap;
 use hyper::Method;
 use hyper::Response;
-use hyper::StatusCode;
 use hyper::header;
 use hyper::header::HeaderName;
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 
-use crate::hub::Filter;
 use crate::hub::StreamPosition;
 use crate::id::ChannelName;
 use crate::layers::Layers;
@@ -23,13 +21,14 @@ use crate::protocol::Fault;
 use crate::protocol::Missed;
 use crate::protocol::StreamHello;
 use crate::protocol::StreamPush;
+use crate::session::Origin;
+use crate::session::fault::channel_named;
+use crate::session::fault::channels_fault;
+use crate::time::millis;
 use crate::transport::Problem;
-use crate::transport::fault::channel_named;
-use crate::transport::fault::channels_fault;
 use crate::transport::gateway::Gateway;
 use crate::transport::sse::SseBody;
-use crate::transport::sse::body::Ask;
-use crate::transport::sse::connection::ConnectionId;
+use crate::transport::sse::carrier::Carrier;
 use crate::transport::sse::cursor::Cursor;
 use crate::transport::sse::cursor::Malformed;
 use crate::transport::sse::cursor::Mark;
@@ -37,12 +36,14 @@ use crate::transport::sse::cursor::Resume;
 use crate::transport::sse::event;
 use crate::transport::sse::headers;
 use crate::transport::sse::headers::EVENT_STREAM;
+use crate::transport::sse::opened::Ask;
+use crate::transport::sse::opened::Opened;
 use crate::transport::sse::query::Bounds;
 use crate::transport::sse::query::Query;
 use crate::transport::sse::refusal;
 use crate::transport::sse::stream::Stream;
-use crate::transport::sse::stream::millis;
 use crate::transport::sse::stream::random_part;
+use crate::transport::sse::token::StreamToken;
 use crate::transport::stats::Transport;
 
 /// What a request asks for, checked before anything is spent on it.
@@ -64,24 +65,20 @@ pub(super) fn open(gateway: &Gateway, request: &Parts) -> Result<Response<SseBod
         return Err(refusal::not_acceptable());
     }
     if gateway.is_draining() {
-        return Err(Problem::draining(gateway.reconnect_within()));
+        return Err(Problem::draining(gateway.reconnect_window()));
     }
     let plan = Plan::of(gateway, request)?;
     let options = gateway.authenticate(request)?;
     if request.method == Method::HEAD {
         return Ok(response(SseBody::whole("")));
     }
-    let Some(id) = ConnectionId::random() else {
+    let Some(id) = StreamToken::random() else {
         let why = "no random numbers can be had";
-        return Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no_random",
-            why,
-        ));
+        return Err(Problem::new(ErrorCode::Misconfigured, why));
     };
     let (client, outbox, registration) = gateway
         .enter(options, Transport::Sse, false)
-        .map_err(|error| refusal::unavailable(&error, gateway.reconnect_within()))?;
+        .map_err(|error| refusal::unavailable(&error, gateway.reconnect_window()))?;
     let Plan {
         cursor,
         asks,
@@ -92,9 +89,8 @@ pub(super) fn open(gateway: &Gateway, request: &Parts) -> Result<Response<SseBod
     if let Some(layers) = gateway.layers() {
         layers.attach(&client, &rooms);
     }
-    let attached = client.subscriptions();
     for room in rooms.keys().map(RoomId::channel) {
-        if !attached.iter().any(|channel| **channel == *room) {
+        if !client.is_subscribed(&room) {
             let why = "the user is not in this room any more";
             refused.push((room, Fault::new(ErrorCode::NotMember, why)));
         }
@@ -105,7 +101,9 @@ pub(super) fn open(gateway: &Gateway, request: &Parts) -> Result<Response<SseBod
         stream.refuse(channel, fault);
     }
     gateway.streams().insert(&stream, *gateway.sse_config());
-    Ok(response(SseBody::live(gateway, stream, asks)))
+    let opened = Opened::new(gateway, stream, asks);
+    let carrier = request.extensions.get::<Carrier>();
+    Ok(response(SseBody::of(opened, carrier)))
 }
 
 impl Plan {
@@ -131,8 +129,10 @@ impl Plan {
             resumed: resumed.map_err(|malformed| *malformed),
         };
         let resume = resume.unwrap_or_default();
-        let filter = query.filter.map(|filter| wanted(gateway, &filter));
-        let filter = filter.transpose()?;
+        if let Some(filter) = &query.filter {
+            check_filter(gateway, filter)?;
+        }
+        let filter: Option<Arc<str>> = query.filter.map(Into::into);
         for channel in &query.channels {
             plan.name(channel, resume.get(channel), filter.as_ref())?;
         }
@@ -150,7 +150,7 @@ impl Plan {
         &mut self,
         channel: &ChannelName,
         mark: Option<Mark>,
-        filter: Option<&Filter>,
+        filter: Option<&Arc<str>>,
     ) -> Result<(), Problem> {
         let since = match mark {
             Some(Mark::At(position)) => Some(position),
@@ -168,6 +168,10 @@ impl Plan {
                 channel: channel.clone(),
                 since,
                 filter: filter.cloned(),
+                origin: match mark {
+                    Some(_) => Origin::Restored,
+                    None => Origin::Client,
+                },
             });
         }
         Ok(())
@@ -189,6 +193,7 @@ impl Plan {
                         channel: name,
                         since,
                         filter: None,
+                        origin: Origin::Restored,
                     });
                 }
                 Err(error) => Fault::new(ErrorCode::TooLarge, error.to_string()),
@@ -216,15 +221,15 @@ impl Plan {
     }
 }
 
-/// The filter that a query gives.
-fn wanted(gateway: &Gateway, filter: &str) -> Result<Filter, Fault> {
+/// Refuses a filter that cannot be understood.
+fn check_filter(gateway: &Gateway, filter: &str) -> Result<(), Fault> {
     let channels = gateway.layers().and_then(Layers::channels);
     let channels = channels.ok_or_else(|| {
         let why = "this server has filters turned off";
         Fault::new(ErrorCode::FeatureDisabled, why).field("filter")
     })?;
-    let filter = channels.filter_of(filter).map_err(channels_fault)?;
-    Ok(filter)
+    channels.filter_of(filter).map_err(channels_fault)?;
+    Ok(())
 }
 
 /// The room that a channel of the hub carries.
@@ -242,10 +247,10 @@ fn last_event_id(headers: &HeaderMap, max: usize) -> Option<Result<&str, Malform
 
 fn greet(gateway: &Gateway, stream: &Stream, resumed: Result<bool, Malformed>) {
     let config = gateway.sse_config();
-    let connection = stream.id.to_string();
+    let token = stream.id.to_string();
     let hello = StreamHello {
         client: stream.client.id(),
-        connection: &connection,
+        token: &token,
         heartbeat_ms: millis(config.heartbeat),
         resumed: resumed == Ok(true),
         user: stream.client.user(),

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use crate::id::ChannelName;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
-use crate::transport::fault::channel_named;
+use crate::session::fault::channel_named;
 use crate::transport::sse::percent;
 
 /// The channels, and where to go on.

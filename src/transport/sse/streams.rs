@@ -16,9 +16,9 @@ use tokio::time;
 use crate::time::Clock;
 use crate::time::SystemClock;
 use crate::transport::sse::SseConfig;
-use crate::transport::sse::connection::ConnectionId;
 use crate::transport::sse::stream::SharedStream;
 use crate::transport::sse::stream::Stream;
+use crate::transport::sse::token::StreamToken;
 
 /// The streams of a gateway.
 #[derive(Default)]
@@ -28,7 +28,7 @@ pub(crate) struct Streams {
 
 #[derive(Default)]
 struct Inner {
-    streams: HashMap<ConnectionId, Watched, RandomState>,
+    streams: HashMap<StreamToken, Watched, RandomState>,
     /// Whether the task runs.
     is_watched: bool,
 }
@@ -44,7 +44,7 @@ pub(super) struct Watched {
 }
 
 impl Streams {
-    pub(super) fn get(&self, id: ConnectionId) -> Option<SharedStream> {
+    pub(super) fn get(&self, id: StreamToken) -> Option<SharedStream> {
         let inner = self.inner.lock();
         Some(Arc::clone(&inner.streams.get(&id)?.stream))
     }
@@ -64,7 +64,7 @@ impl Streams {
         }
     }
 
-    pub(super) fn remove(&self, id: ConnectionId) {
+    pub(super) fn remove(&self, id: StreamToken) {
         let removed = self.inner.lock().streams.remove(&id);
         drop(removed);
     }
@@ -108,6 +108,9 @@ impl Watched {
 
     /// Whether the body has not been asked for more for too long.
     pub(super) fn is_late(&mut self, now: Instant, config: SseConfig) -> bool {
+        if self.stream.has_socket() {
+            return false;
+        }
         let polls = self.stream.polls();
         if polls != self.polls {
             self.polls = polls;

@@ -23,9 +23,9 @@ use crate::time::Clock;
 use crate::time::SystemClock;
 use crate::transport::Gateway;
 use crate::transport::sse::SseConfig;
+use crate::transport::sse::alarm::Alarm;
 use crate::transport::sse::body::Live;
 use crate::transport::sse::chunks::Chunks;
-use crate::transport::sse::connection::ConnectionId;
 use crate::transport::sse::cursor::Cursor;
 use crate::transport::sse::cursor::Mark;
 use crate::transport::sse::cursor::Resume;
@@ -34,6 +34,7 @@ use crate::transport::sse::query::Bounds;
 use crate::transport::sse::query::Query;
 use crate::transport::sse::stream::Stream;
 use crate::transport::sse::streams::Watched;
+use crate::transport::sse::token::StreamToken;
 use crate::transport::stats::Transport;
 
 #[derive(Clone, Debug)]
@@ -236,15 +237,15 @@ fn a_query_is_read_as_a_form_is() {
 #[test]
 fn an_idle_stream_is_small() {
     let shared = size_of::<Stream>();
-    let own = size_of::<Live>() + size_of::<tokio::time::Sleep>();
+    let own = size_of::<Live>() + size_of::<tokio::time::Sleep>() + size_of::<Alarm>();
     assert!(shared + own <= 768, "{shared} and {own} bytes");
 }
 
 #[test]
 fn only_lower_case_digits_name_a_stream() {
-    let id = ConnectionId::random().unwrap();
+    let id = StreamToken::random().unwrap();
     let text = id.to_string();
-    assert!(ConnectionId::parse(&text) == Some(id));
+    assert!(StreamToken::parse(&text) == Some(id));
     for wrong in [
         "",
         "0",
@@ -253,7 +254,7 @@ fn only_lower_case_digits_name_a_stream() {
         &format!("+{}", &text[1..]),
         &"F".repeat(32),
     ] {
-        assert!(ConnectionId::parse(wrong).is_none(), "{wrong}");
+        assert!(StreamToken::parse(wrong).is_none(), "{wrong}");
     }
 }
 
@@ -262,7 +263,7 @@ fn stream(hub: &Hub, gateway: &Gateway) -> Stream {
     let options = ConnectOptions::new();
     let (client, outbox, registration) = gateway.enter(options, Transport::Sse, true).unwrap();
     client.subscribe_blocking("a").unwrap();
-    let id = ConnectionId::random().unwrap();
+    let id = StreamToken::random().unwrap();
     assert_eq!(hub.subscriber_count("a"), 1);
     Stream::new(id, client, outbox, registration, Cursor::new(100))
 }

@@ -1,17 +1,13 @@
 //! What can be set for a WebSocket connection, and what each setting costs.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::transport::session::ClientPublish;
 use crate::transport::ws::Deflate;
 
 /// How a WebSocket connection is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WsConfig {
-    /// Whether clients may publish. Default: they may.
-    pub client_publish: ClientPublish,
     /// How long a closed connection waits for its peer to hang up. Default 2 s.
     pub close_timeout: Duration,
     /// How messages are compressed; `None` without the feature `deflate`.
@@ -24,10 +20,6 @@ pub struct WsConfig {
     /// How long a client may ask for nothing before it is closed with 3022; pings and pongs are
     /// no asking. Default: for ever, so that passive listeners stay.
     pub idle_timeout: Option<Duration>,
-    /// The most commands a client may send in a second, beyond which they are refused with
-    /// `rate_limited`; a client that was silent may send one second's worth at once.
-    /// Default: no limit.
-    pub max_commands: Option<NonZeroU32>,
     /// The largest frame that a client may send, in bytes; a larger one closes the connection
     /// with 1009. Default 64 KiB. Above [`Self::max_message`] it has no effect.
     pub max_frame: usize,
@@ -35,9 +27,6 @@ pub struct WsConfig {
     /// larger one closes the connection with 1009. Default 64 KiB. At worst two of them are held
     /// for each connection.
     pub max_message: usize,
-    /// How many commands in a row are refused with `rate_limited` before the connection is
-    /// closed with 3013. Default 100; `None` never closes.
-    pub max_refused: Option<NonZeroU32>,
     /// How often the server pings, give or take a tenth, which differs from client to client.
     /// Default 25 s; at least 1 ms.
     pub ping_interval: Duration,
@@ -54,26 +43,16 @@ impl WsConfig {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            client_publish: ClientPublish::Allow,
             close_timeout: Duration::from_secs(2),
             deflate: None,
             flush_delay: Duration::ZERO,
             idle_timeout: None,
-            max_commands: None,
             max_frame: 64 * 1024,
             max_message: 64 * 1024,
-            max_refused: NonZeroU32::new(100),
             ping_interval: Duration::from_secs(25),
             pong_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
         }
-    }
-
-    /// Sets [`Self::client_publish`].
-    #[must_use]
-    pub const fn client_publish(mut self, publishes: ClientPublish) -> Self {
-        self.client_publish = publishes;
-        self
     }
 
     /// Sets [`Self::close_timeout`].
@@ -106,13 +85,6 @@ impl WsConfig {
         self
     }
 
-    /// Sets [`Self::max_commands`].
-    #[must_use]
-    pub const fn max_commands(mut self, per_second: Option<NonZeroU32>) -> Self {
-        self.max_commands = per_second;
-        self
-    }
-
     /// Sets [`Self::max_frame`].
     #[must_use]
     pub const fn max_frame(mut self, bytes: usize) -> Self {
@@ -124,13 +96,6 @@ impl WsConfig {
     #[must_use]
     pub const fn max_message(mut self, bytes: usize) -> Self {
         self.max_message = bytes;
-        self
-    }
-
-    /// Sets [`Self::max_refused`].
-    #[must_use]
-    pub const fn max_refused(mut self, commands: Option<NonZeroU32>) -> Self {
-        self.max_refused = commands;
         self
     }
 

@@ -7,32 +7,60 @@ use tungstenite::protocol::frame::coding::Data;
 use tungstenite::protocol::frame::coding::OpCode;
 
 use crate::disconnect::Disconnect;
+use crate::hub::EncodingSlot;
 use crate::hub::Frame;
-use crate::hub::Wire;
+use crate::message::Format;
+use crate::message::Message;
 use crate::protocol::Push;
-use crate::protocol::Timestamp;
-use crate::time::SystemClock;
+use crate::protocol::Said;
+use crate::protocol::Spoken;
+use crate::transport::output::Encode;
 use crate::transport::ws::extension::Params;
 
 /// The slot in which a frame of the hub keeps its native JSON in a WebSocket frame.
-pub(crate) const NATIVE: Wire = Wire::new(0);
+pub(crate) const NATIVE: EncodingSlot = EncodingSlot::own(0);
 
 /// The slot in which it keeps the same compressed, or as it is where that would be no smaller.
-const DEFLATED: Wire = Wire::new(1);
+const DEFLATED: EncodingSlot = EncodingSlot::own(1);
 
 /// Which encoding of the hub's frames a client takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Encoding {
     deflate: Option<Params>,
+    /// `None`: the native protocol.
+    dialect: Option<Spoken>,
 }
 
 impl Encoding {
-    pub(super) fn new(deflate: Option<Params>) -> Self {
-        Self { deflate }
+    pub(super) fn new(deflate: Option<Params>, dialect: Option<Spoken>) -> Self {
+        Self { deflate, dialect }
     }
 
-    /// The bytes of a frame, made when the first client asks for them.
+    /// The dialect that the client speaks, unless that is the native protocol.
+    pub(super) fn dialect(self) -> Option<Spoken> {
+        self.dialect
+    }
+
+    /// The frame of a push to this client alone; empty if the client is not told of it.
+    ///
+    /// # Errors
+    ///
+    /// The connection is to be closed for this reason.
+    pub(super) fn say(self, push: Push<'_>) -> Result<Bytes, Disconnect> {
+        match self.dialect.map(|dialect| dialect.say(push)) {
+            None => Ok(text(push)),
+            Some(Said::Message(message)) => Ok(data(&message)),
+            Some(Said::Nothing) => Ok(Bytes::new()),
+            Some(Said::Close(why)) => Err(why),
+        }
+    }
+
+    /// The bytes of a frame, made when the first client asks for them; empty if clients of the
+    /// dialect are not told of it.
     pub(crate) fn of(self, frame: &Frame) -> &Bytes {
+        if let Some(dialect) = self.dialect {
+            return dialect.of(frame, data);
+        }
         let plain = frame.encoded(NATIVE, |frame| text(Push::Frame(frame)));
         match self.deflate {
             Some(params) if plain.len() <= params.longest() => {
@@ -41,6 +69,12 @@ impl Encoding {
             }
             _ => plain,
         }
+    }
+}
+
+impl Encode for Encoding {
+    fn of(self, frame: &Frame) -> &Bytes {
+        self.of(frame)
     }
 }
 
@@ -53,16 +87,27 @@ pub(crate) const CLOSE: Bytes = Bytes::from_static(&[0x88, 0x00]);
 /// The longest header of an unmasked frame.
 const HEADER: usize = 10;
 
-/// The text frame of a push, stamped with the present time.
+/// The text frame of a push.
 pub(crate) fn text(push: Push<'_>) -> Bytes {
     // The header goes in front once the length is known: room for the longest is left.
     let mut frame = vec![0; HEADER];
-    let now = Timestamp::since_unix_epoch(SystemClock::new().since_unix_epoch());
-    push.write(now, &mut frame);
+    push.write(&mut frame);
     let header = header(OpCode::Data(Data::Text), frame.len() - HEADER);
     let start = HEADER - header.len();
     frame[start..HEADER].copy_from_slice(&header);
     Bytes::from(frame).slice(start..)
+}
+
+/// The frame of a message, text or binary.
+pub(super) fn data(message: &Message) -> Bytes {
+    let opcode = match message.format() {
+        Format::Text => Data::Text,
+        Format::Binary => Data::Binary,
+    };
+    let payload = message.payload();
+    let mut frame = header(OpCode::Data(opcode), payload.len());
+    frame.extend_from_slice(payload);
+    frame.into()
 }
 
 /// The text in a text frame that [`text`] made.

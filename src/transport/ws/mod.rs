@@ -30,8 +30,13 @@
 //!
 //! # Loss
 //!
-//! None but what the slow-consumer policy of the outbox drops. While the socket takes nothing,
-//! at most one batch of 256 frames has left the outbox and waits to be written.
+//! None but what the slow-consumer policy of the outbox drops. Of the frames that are shown to the
+//! socket, those that it does not take have never left the outbox, but for one that was begun: they
+//! count against its limits, and are conflated, evicted and dropped as before. Replies, control
+//! messages and gap notices that were taken are written next.
+//!
+//! What the kernel has taken is beyond every policy. An [unsent mark](super::set_unsent_mark)
+//! bounds it; without one it is up to some megabytes for each client.
 //!
 //! # Reading
 //!
@@ -59,14 +64,14 @@
 //!
 //! One command at a time: while one is being carried out, one more is held, and beyond it the
 //! socket is not read. So a connection holds at most two inbound messages and what was read behind
-//! them, 64 KiB at most, and outbound its outbox and one batch that is being written. While 64 KiB
+//! them, 64 KiB at most, and outbound its outbox and one frame that was begun. While 64 KiB
 //! of replies wait to be written, no more commands are read. An idle connection has no buffer:
 //! reading and writing use memory of the worker thread.
 //!
 //! # Progress
 //!
-//! Publishers wait for no connection: a wake-up puts the connection on a list, under a lock that
-//! is held for a few instructions. Commands of a client, and the callbacks of the hub that they
+//! Publishers wait for no connection: a wake-up sets a bit, and once in a pass rings the flusher.
+//! Commands of a client, and the callbacks of the hub that they
 //! lead to, run in the client's own task; a flusher that finds it busy passes it over and is
 //! called again.
 
@@ -75,7 +80,6 @@ mod connection;
 #[cfg(feature = "deflate")]
 mod deflate;
 mod extension;
-mod flusher;
 pub(crate) mod framing;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -84,8 +88,8 @@ mod handover;
 #[cfg(not(feature = "deflate"))]
 mod no_deflate;
 mod origin;
-mod output;
 mod reader;
+mod replies;
 mod timing;
 mod upgrade;
 
@@ -95,9 +99,11 @@ pub use self::deflate::Deflate;
 pub use self::origin::InvalidOrigin;
 pub use self::origin::OriginList;
 pub use self::origin::Origins;
-pub use self::upgrade::Accepted;
-pub use self::upgrade::Refusal;
+pub use self::upgrade::Negotiated;
+pub use self::upgrade::UpgradeError;
 pub use self::upgrade::upgrade;
+
+use self::upgrade::negotiate;
 
 #[cfg(not(feature = "deflate"))]
 use self::no_deflate::Deflate;
@@ -108,9 +114,6 @@ pub(crate) use self::handover::Carrier;
 pub(crate) use self::handover::Handover;
 #[cfg(feature = "server")]
 pub(crate) use self::handover::recover;
-pub use super::session::ClientPublish;
-
-pub(crate) use self::flusher::Flushers;
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ use tungstenite::protocol::frame::FrameHeader;
 use crate::disconnect::Disconnect;
 use crate::hub::Batch;
 use crate::hub::ConnectOptions;
+use crate::hub::Frame;
 use crate::hub::Hub;
 use crate::id::ClientId;
 use crate::limits::OutboxLimits;
@@ -21,14 +22,16 @@ use crate::message::Message;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::Push;
+use crate::session::Replies;
 use crate::time::Clock;
 use crate::time::SystemClock;
-use crate::transport::dialogue::Replies;
+use crate::transport::output::Output;
+use crate::transport::output::Written;
 use crate::transport::ws::WsConfig;
 use crate::transport::ws::framing;
 use crate::transport::ws::framing::Encoding;
-use crate::transport::ws::output::Output;
-use crate::transport::ws::output::Written;
+use crate::transport::ws::reader::Reader;
+use crate::transport::ws::replies::Replying;
 use crate::transport::ws::timing::Due;
 use crate::transport::ws::timing::Timing;
 
@@ -57,6 +60,26 @@ fn a_reason_is_cut_to_what_a_close_frame_holds() {
         framing::close(&Disconnect::SHUTDOWN),
         b"\x88\x0a\x0b\xb9shutdown".as_slice()
     );
+}
+
+/// Each connection has one of both for as long as it lasts.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn timing_and_reader_of_an_idle_connection_are_small() {
+    assert!(size_of::<Timing>() <= 56, "{}", size_of::<Timing>());
+    assert!(size_of::<Reader>() <= 32, "{}", size_of::<Reader>());
+}
+
+/// Deadlines that few connections have take memory only while there are any.
+#[test]
+fn limits_of_a_blocked_connection_are_freed_when_it_has_written_all() {
+    let start = SystemClock::new().now();
+    let mut timing = timing(start);
+    assert!(!timing.has_limits());
+    timing.watch(start, false, false);
+    assert!(timing.has_limits());
+    timing.wrote(start + SECOND, true);
+    assert!(!timing.has_limits());
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -153,7 +176,7 @@ async fn output_is_written_whole_however_little_the_socket_takes() {
         .collect();
     for room in [1, 7, 64, 100_000] {
         let (writer, mut reader) = tokio::io::duplex(room);
-        let mut output = Output::new(writer);
+        let mut output = Replying::new(writer, Encoding::default());
         frames.iter().cloned().for_each(|frame| output.give(frame));
         let written = async {
             write_all(&mut output).await;
@@ -185,6 +208,27 @@ fn published(lengths: &[usize]) -> Batch {
     batch
 }
 
+/// Writes these, whenever the socket takes more: first what is left of one that was begun.
+async fn write_all_frames(output: &mut Output<DuplexStream>, mut frames: &[Frame]) {
+    poll_fn(|cx| {
+        output.set_task(cx.waker());
+        let mut written = output.write_waiting();
+        if written == Written::All {
+            let begun;
+            let encoding = Encoding::default();
+            (written, begun) = output.write_frames(frames, encoding, &mut Vec::new());
+            frames = &frames[begun..];
+        }
+        match written {
+            Written::All => Poll::Ready(()),
+            Written::Blocked => Poll::Pending,
+            Written::Broken => panic!("the other end is there"),
+        }
+    })
+    .await;
+    assert!(frames.is_empty() && output.is_empty());
+}
+
 #[tokio::test]
 async fn frames_of_the_hub_are_written_whole_in_their_order() {
     for lengths in [
@@ -200,11 +244,9 @@ async fn frames_of_the_hub_are_written_whole_in_their_order() {
         let whole: Vec<u8> = batch.iter().flat_map(|f| encoding.of(f).to_vec()).collect();
         for room in [1, 1_000, 10 << 20] {
             let (writer, mut reader) = tokio::io::duplex(room);
-            let mut output = Output::new(writer);
+            let mut output = Replying::new(writer, Encoding::default());
             let written = async {
-                let done = output.write_frames(batch.as_slice(), encoding, &mut Vec::new());
-                assert_eq!(done == Written::All, room > whole.len(), "{done:?}");
-                write_all(&mut output).await;
+                write_all_frames(&mut output, batch.as_slice()).await;
                 let tally = output.take_tally();
                 assert_eq!(tally.frames_out, lengths.len() as u64);
                 assert_eq!(tally.bytes_out, whole.len() as u64);
@@ -221,9 +263,10 @@ async fn frames_of_the_hub_are_written_whole_in_their_order() {
 #[tokio::test]
 async fn small_frames_share_a_write() {
     let (writer, _reader) = tokio::io::duplex(10 << 20);
-    let mut output = Output::new(writer);
+    let mut output = Replying::new(writer, Encoding::default());
     let batch = published(&[100; 40]);
-    output.write_frames(batch.as_slice(), Encoding::default(), &mut Vec::new());
+    let (_, begun) = output.write_frames(batch.as_slice(), Encoding::default(), &mut Vec::new());
+    assert_eq!(begun, 40);
     let tally = output.take_tally();
     assert_eq!((tally.writes, tally.frames_out), (1, 40));
 }
@@ -231,7 +274,7 @@ async fn small_frames_share_a_write() {
 #[test]
 fn replies_that_are_not_taken_hold_up_commands() {
     let (writer, _reader) = tokio::io::duplex(1);
-    let mut output = Output::new(writer);
+    let mut output = Replying::new(writer, Encoding::default());
     output.push(Bytes::from(vec![0; 1 << 20]));
     assert!(
         output.has_room(),

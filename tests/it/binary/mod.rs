@@ -31,6 +31,7 @@ use serde_json::Value;
 
 pub(crate) use self::curl::Curl;
 pub(crate) use self::http::Response;
+pub(crate) use self::http::request;
 pub(crate) use self::raw::Came;
 pub(crate) use self::raw::HANDSHAKE;
 pub(crate) use self::raw::Raw;
@@ -200,7 +201,7 @@ impl Throng {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Response {
-        http::request(self.tcp(), method, path, headers, body)
+        request(self.tcp(), method, path, headers, body)
     }
 
     /// Publishes a JSON value, and returns the delivery.
@@ -234,7 +235,7 @@ impl Throng {
     pub(crate) fn client_after(&self, id: &str, frames: u64) -> Value {
         let start = Instant::now();
         loop {
-            let view = self.get(&format!("/api/v1/clients/{id}")).json();
+            let view = self.get(&format!("/api/v1/clients/{id}/stats")).json();
             if view["connection"]["frames_out"] == frames {
                 return view;
             }

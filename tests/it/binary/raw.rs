@@ -64,8 +64,8 @@ impl Raw {
         Self::greeted(Stream::Socket(stream))
     }
 
-    /// A client in a process that `launcher` starts, such as `env`: it subscribes, and passes on what
-    /// it reads. It ends when it has had nothing to do for long.
+    /// A client in a process that `launcher` starts, such as `env`: it subscribes, and passes on
+    /// what it reads. It ends when it has had nothing to do for long.
     pub(crate) fn process(mut launcher: Command, server: SocketAddr, channel: &str) -> Self {
         let mut bytes = HANDSHAKE.as_bytes().to_vec();
         bytes.extend(masked_text(&subscribe(channel)));

@@ -30,7 +30,7 @@ const LISTEN: &str = "
         source.addEventListener(name, event => {
             const push = JSON.parse(event.data);
             window.log.push({name, push, id: event.lastEventId});
-            if (name === 'connected') window.connection = push.data.connection_id;
+            if (name === 'connected') window.connection = push.data.stream_token;
         });
     }
     const count = name => window.log.filter(event => event.name === name).length;
@@ -49,7 +49,9 @@ fn names(log: &[Value]) -> Vec<&str> {
 }
 
 fn send(hub: &Hub, channel: &str, text: &str) {
-    let _delivery = hub.publish(channel, Message::text(text)).unwrap();
+    let _delivery = hub
+        .publish(channel, Message::text(text.to_owned()))
+        .unwrap();
 }
 
 /// Ends the stream that said this.
@@ -82,7 +84,7 @@ fn an_event_source_comes_back_by_itself_and_goes_on() {
     // They live on while nobody listens.
     let _held = ["news", "other", "more"].map(|name| hub.channel(name).unwrap());
     let gateway = Gateway::builder(hub.clone())
-        .reconnect_within(Duration::from_millis(200))
+        .reconnect_window(Duration::from_millis(200))
         .build();
     let address = serve(&runtime, gateway);
     let tab = browser.open(&format!("http://{address}/"));

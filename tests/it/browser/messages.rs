@@ -51,7 +51,7 @@ fn a_page_that_is_loaded_again_has_missed_nothing() {
     let Some(mut browser) = browser("reload") else {
         return;
     };
-    let throng = Throng::start(&["--authorize", "open"]);
+    let throng = Throng::start(&["--insecure-trust-query-user"]);
     let (ada, bob) = room_of_two(&mut browser, &throng, "Counting");
     // Each is sent as soon as the one before is shown.
     let count = "(() => {
@@ -99,7 +99,7 @@ fn a_long_room_is_shown_from_its_end_and_read_to_its_start() {
     let Some(mut browser) = browser("long") else {
         return;
     };
-    let throng = Throng::start(&["--authorize", "open"]);
+    let throng = Throng::start(&["--insecure-trust-query-user"]);
     let (ada, bob) = room_of_two(&mut browser, &throng, "Long");
     let id = browser.evaluate(&ada.0, &format!("{}.dataset.room", by_id("room-card")));
     let path = format!("/api/v1/rooms/{}/messages", id.as_str().unwrap());
@@ -161,7 +161,7 @@ fn what_becomes_of_a_message_is_seen_by_the_other() {
     let Some(mut browser) = browser("messages") else {
         return;
     };
-    let throng = Throng::start(&["--authorize", "open"]);
+    let throng = Throng::start(&["--insecure-trust-query-user"]);
     let (ada, bob) = room_of_two(&mut browser, &throng, "Workshop");
     let browser = &mut browser;
     for text in ["a plan", "<i>a joke</i>", "12345678901234567890"] {
@@ -276,7 +276,7 @@ fn what_is_unread_is_counted_until_the_room_is_shown() {
     let Some(mut browser) = browser("unread") else {
         return;
     };
-    let throng = Throng::start(&["--authorize", "open"]);
+    let throng = Throng::start(&["--insecure-trust-query-user"]);
     let (ada, bob) = room_of_two(&mut browser, &throng, "Quiet");
     let browser = &mut browser;
     bob.fill(browser, "create-name", "Elsewhere");
@@ -328,7 +328,7 @@ fn a_message_that_is_gone_keeps_no_other_from_being_read_again() {
         return;
     };
     let browser = &mut browser;
-    let throng = Throng::start(&["--authorize", "open"]);
+    let throng = Throng::start(&["--insecure-trust-query-user"]);
     let (ada, _bob) = room_of_two(browser, &throng, "Den");
     for text in ["one", "two"] {
         ada.say(browser, text);
@@ -359,7 +359,7 @@ fn a_room_that_is_left_while_it_is_looked_into_breaks_nothing() {
         return;
     };
     let browser = &mut browser;
-    let throng = Throng::start(&["--authorize", "open"]);
+    let throng = Throng::start(&["--insecure-trust-query-user"]);
     let (ada, bob) = room_of_two(browser, &throng, "Den");
     ada.say(browser, "needle");
     bob.until(browser, &message("ada", "needle"));
@@ -417,7 +417,7 @@ fn rooms_and_what_was_said_survive_the_server() {
     let browser = &mut browser;
     let directory = Directory::new("browser-restart");
     let data = directory.0.to_str().unwrap();
-    let arguments = ["--authorize", "open", "--data", data];
+    let arguments = ["--insecure-trust-query-user", "--data", data];
     let mut throng = Throng::start(&arguments);
     let (ada, bob) = room_of_two(browser, &throng, "Archive");
     ada.say(browser, "before anything");
@@ -473,7 +473,7 @@ fn an_edit_that_is_too_large_to_be_told_is_read() {
     let Some(mut browser) = browser("large") else {
         return;
     };
-    let throng = Throng::start(&["--authorize", "open", "--max-payload", "4096"]);
+    let throng = Throng::start(&["--insecure-trust-query-user", "--max-payload", "4096"]);
     let (ada, bob) = room_of_two(&mut browser, &throng, "Novel");
     let browser = &mut browser;
     ada.say(browser, "a line");

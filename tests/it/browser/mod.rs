@@ -4,6 +4,7 @@ mod devtools;
 mod event_source;
 mod messages;
 mod page;
+mod report;
 mod rooms;
 
 use std::env;
@@ -82,7 +83,7 @@ fn two_tabs_and_an_http_client_talk() {
     let Some(mut browser) = browser("talk") else {
         return;
     };
-    let throng = Throng::start(&["--authorize", "open"]);
+    let throng = Throng::start(&["--insecure-trust-query-user"]);
     let ada = connected(&mut browser, &throng, "ada");
     let bob = connected(&mut browser, &throng, "bob");
     for tab in [&ada, &bob] {

@@ -6,7 +6,10 @@
 //! - Each answers the server's pings.
 //! - Each sees the code and the reason of a close, or closes by itself and sees the answer.
 //! - Those that can compress do, when the server is told to, and read what it compressed.
+//!
+//! And two that read the documents of the operations: schemathesis, and the parser of AsyncAPI.
 
+mod documents;
 mod foreign;
 mod programs;
 mod tap;
@@ -23,8 +26,10 @@ use self::foreign::Foreign;
 use self::programs::script;
 use self::tap::Tap;
 
+pub(crate) use self::programs::axe;
 pub(crate) use self::programs::node_modules;
 pub(crate) use self::programs::python;
+pub(crate) use self::programs::tsc;
 
 #[test]
 fn npm_ws_converses() {

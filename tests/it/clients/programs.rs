@@ -23,6 +23,39 @@ pub(crate) fn python() -> Option<PathBuf> {
         .or_else(|| skip("python with websockets"))
 }
 
+/// The script of axe-core, which finds what is not accessible on a page; else as [`node_modules`].
+pub(crate) fn axe() -> Option<PathBuf> {
+    let script = folder().join("node_modules/axe-core/axe.min.js");
+    script
+        .is_file()
+        .then_some(script)
+        .or_else(|| skip("axe-core"))
+}
+
+/// The compiler of TypeScript, which checks scripts as well; else as [`node_modules`].
+pub(crate) fn tsc() -> Option<PathBuf> {
+    let tsc = folder().join("node_modules/.bin/tsc");
+    let there = succeeds(Command::new(&tsc).arg("--version"));
+    there.then_some(tsc).or_else(|| skip("typescript"))
+}
+
+/// The command of schemathesis, which makes requests up from an OpenAPI document; else as
+/// [`node_modules`].
+pub(super) fn schemathesis() -> Option<PathBuf> {
+    let program = folder().join("venv/bin/schemathesis");
+    let there = succeeds(Command::new(&program).arg("--version"));
+    there.then_some(program).or_else(|| skip("schemathesis"))
+}
+
+/// Node's modules, when the parser of AsyncAPI is among them; else as [`node_modules`].
+pub(super) fn asyncapi_parser() -> Option<PathBuf> {
+    let modules = node_modules()?;
+    let there = modules.join("@asyncapi/parser").is_dir();
+    there
+        .then_some(modules)
+        .or_else(|| skip("@asyncapi/parser"))
+}
+
 /// A file of this folder.
 pub(super) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

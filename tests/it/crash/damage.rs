@@ -31,8 +31,8 @@ fn room() -> RoomId {
     RoomId::parse(ROOM).unwrap()
 }
 
-/// A folder with messages that a kill has left, and what was acknowledged. With all of it on the disk:
-/// of a log that was written otherwise nothing can be told.
+/// A folder with messages that a kill has left, and what was acknowledged. With all of it on the
+/// disk: of a log that was written otherwise nothing can be told.
 fn killed(after: usize) -> (Folder, Ledger) {
     let folder = Folder::new("damage");
     let throng = Throng::start(&arguments(&folder, &[]));
@@ -141,9 +141,10 @@ fn a_log_that_is_damaged_before_its_end_is_refused() {
     ledger.check(&open(&folder), &room());
 }
 
-/// A flipped bit may be one of what a message says, for which there is no checksum: then it is served
-/// as it is. That is all that goes unnoticed. Each bit is of one message at most, and no message is
-/// gone, or somebody else's, or at another place, unless the store says that it cannot be read.
+/// A flipped bit may be one of what a message says, for which there is no checksum: then it is
+/// served as it is. That is all that goes unnoticed. Each bit is of one message at most, and no
+/// message is gone, or somebody else's, or at another place, unless the store says that it cannot
+/// be read.
 #[test]
 fn flipped_bytes_in_the_file_are_survived_or_told() {
     let (folder, _, before) = settled(80);

@@ -40,7 +40,7 @@ fn any(end: usize) -> usize {
 }
 
 fn arguments<'a>(folder: &'a Folder, extra: &[&'a str]) -> Vec<&'a str> {
-    let mut all = vec!["--authorize", "open", "--data", folder.as_str()];
+    let mut all = vec!["--insecure-trust-query-user", "--data", folder.as_str()];
     all.extend(extra);
     all
 }
@@ -162,5 +162,5 @@ fn what_was_acknowledged_survives_a_kill() {
 
 #[test]
 fn what_was_acknowledged_survives_a_kill_where_only_the_process_may_end() {
-    survives(&["--sync", "normal"]);
+    survives(&["--durability", "normal"]);
 }

@@ -18,7 +18,7 @@ use super::remembering;
 use super::since;
 
 /// What is reckoned for a publication of one byte.
-pub(super) const ONE: u64 = 641;
+pub(super) const ONE: u64 = 649;
 
 fn aging(seconds: u64) -> (ManualClock, throng::HubBuilder) {
     let clock = ManualClock::new();

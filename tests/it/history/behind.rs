@@ -137,8 +137,8 @@ fn what_a_replay_loses_is_in_all_figures() {
         let logged = Arc::new(Mutex::new(0));
         let log = Arc::clone(&logged);
         let hub = remembering(HistoryOptions::new().messages(10)).slow_consumer(policy);
-        let hub = hub.logger(move |event| {
-            *log.lock().unwrap() += usize::from(matches!(event, HubEvent::Dropping { .. }));
+        let hub = hub.on_event(move |event| {
+            *log.lock().unwrap() += usize::from(matches!(event, HubEvent::DroppingStarted { .. }));
         });
         let hub = hub.build().unwrap();
         let (client, mut outbox) = hub.connect(small(2)).unwrap();

@@ -39,7 +39,7 @@ impl Router for Route {
 fn routed() -> Hub {
     let hub = remembering(HistoryOptions::new().messages(10));
     let hub = hub.limits(Limits::new().backlog(1)).build().unwrap();
-    assert!(hub.route_by(Route(hub.channel("c").unwrap())));
+    assert!(hub.set_router(Route(hub.channel("c").unwrap())));
     hub
 }
 

@@ -174,7 +174,7 @@ proptest! {
         let clock = ManualClock::new();
         let hub = Hub::builder().history(move |_| Some(options().messages(16)));
         // No more than twelve are kept, whatever the channel would.
-        let limits = Limits::new().history_bytes(12 * 641);
+        let limits = Limits::new().history_bytes(12 * 649);
         let hub = hub.limits(limits).clock(clock.clone()).build().unwrap();
         let mut ephemeral = Vec::new();
         let channel = hub.channel("c").unwrap();
@@ -191,7 +191,7 @@ proptest! {
                 Step::Pass(millis) => {
                     clock.advance(Duration::from_millis(millis.into()));
                     hub.tick();
-                    prop_assert!(hub.stats().history_bytes <= 12 * 641);
+                    prop_assert!(hub.stats().history_bytes <= 12 * 649);
                 }
                 Step::Receive(who, most) => {
                     let _taken = followers[who].receive(most.into());

@@ -153,7 +153,7 @@ fn an_edit_that_is_too_large_to_be_told_is_told_to_be_read() {
 #[test]
 fn edits_that_do_not_wait_for_each_other_are_made_in_order() {
     let folder = Folder::new("order");
-    let file = ["--data", folder.as_str(), "--sync", "normal"];
+    let file = ["--data", folder.as_str(), "--durability", "normal"];
     let (world, mut ada) = World::with_room(&file);
     ada.say("first");
     for round in 0..40 {

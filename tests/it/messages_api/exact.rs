@@ -137,5 +137,5 @@ fn what_was_said_is_given_back_exactly_from_memory() {
 #[test]
 fn what_was_said_is_given_back_exactly_from_a_file() {
     let folder = Folder::new("exact");
-    is_given_back_exactly(&["--data", folder.as_str(), "--sync", "normal"]);
+    is_given_back_exactly(&["--data", folder.as_str(), "--durability", "normal"]);
 }

@@ -12,7 +12,11 @@ use crate::crash::Folder;
 
 /// Sends two hundred, and waits until no more than these are kept.
 fn keeps_five(extra: &[&str]) {
-    let few = [&["--keep-per-room", "5", "--cleanup-interval", "50"], extra].concat();
+    let few = [
+        &["--retention-messages", "5", "--cleanup-interval", "50"],
+        extra,
+    ]
+    .concat();
     let (world, mut ada) = World::with_room(&few);
     for number in 1..=200 {
         assert_eq!(ada.say(&format!("number {number}")), number);
@@ -40,7 +44,7 @@ fn f25_of_a_room_no_more_than_that_is_kept_in_memory() {
 #[test]
 fn f25_of_a_room_no_more_than_that_is_kept_in_a_file() {
     let folder = Folder::new("few");
-    keeps_five(&["--data", folder.as_str(), "--sync", "normal"]);
+    keeps_five(&["--data", folder.as_str(), "--durability", "normal"]);
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn a_thread_is_read_and_counted() {
     ada.done(&with(send("first"), "thread_id", "1"));
     world.done(Some("bob"), &with(send("to the first"), "thread_id", "2"));
     let mut last = ada.next("message");
-    while last["id"] != "3" {
+    while last["message_id"] != "3" {
         last = ada.next("message");
     }
     assert_eq!(
@@ -255,5 +255,5 @@ fn a_page_of_large_messages_from_memory_ends_early() {
 #[test]
 fn a_page_of_large_messages_from_a_file_ends_early() {
     let folder = crate::crash::Folder::new("large");
-    pages_are_bounded_in_bytes(&["--data", folder.as_str(), "--sync", "normal"]);
+    pages_are_bounded_in_bytes(&["--data", folder.as_str(), "--durability", "normal"]);
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::json;
-use throng::ChannelChange;
+use throng::ChannelEvent;
 use throng::HistoryOptions;
 use throng::Hub;
 use throng::Message;
@@ -32,7 +32,7 @@ use crate::binary::Ws;
 /// Where a client is in a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
-    sequence: u64,
+    offset: u64,
     epoch: String,
 }
 
@@ -40,35 +40,35 @@ impl Place {
     /// Where a client begins that was told this.
     fn of_joined(joined: &Value) -> Self {
         Self {
-            sequence: joined["data"]["start"].as_u64().unwrap(),
+            offset: joined["data"]["start"].as_u64().unwrap(),
             epoch: joined["epoch"].as_str().unwrap().to_owned(),
         }
     }
 
-    fn at(&self, sequence: u64) -> Self {
+    fn at(&self, offset: u64) -> Self {
         Self {
-            sequence,
+            offset,
             ..self.clone()
         }
     }
 
     /// What `Last-Event-ID` is in a stream of this one channel.
     fn event_id(&self, channel: &str) -> String {
-        format!("{channel}@{}.{}", self.sequence, self.epoch)
+        format!("{channel}@{}.{}", self.offset, self.epoch)
     }
 }
 
 /// The command that subscribes, to go on from a place.
 fn subscribe(channel: &str, since: Option<&Place>) -> String {
     let mut command = json!({"id": channel, "type": "subscribe", "channel_id": channel});
-    if let Some(Place { sequence, epoch }) = since {
-        command["since"] = json!({"sequence": sequence, "epoch": epoch});
+    if let Some(Place { offset, epoch }) = since {
+        command["since"] = json!({"offset": offset, "epoch": epoch});
     }
     command.to_string()
 }
 
-/// Publishes these numbers to a channel in this order, over one connection, each as `data`. They have
-/// one key, so that whatever may be conflated is.
+/// Publishes these numbers to a channel in this order, over one connection, each as `data`. They
+/// have one key, so that whatever may be conflated is.
 fn publish(publisher: &mut Ws, channel: &str, numbers: impl IntoIterator<Item = u64>) {
     for number in numbers {
         let command = json!({"type": "publish", "channel_id": channel, "data": number, "key": "k"});
@@ -91,7 +91,7 @@ fn published(throng: &Throng, publisher: &mut Ws, numbers: impl IntoIterator<Ite
     publish(publisher, "c", numbers);
     let channel = throng.get("/api/v1/channels/c").json();
     Place {
-        sequence: 0,
+        offset: 0,
         epoch: channel["epoch"].as_str().unwrap().to_owned(),
     }
 }
@@ -109,11 +109,11 @@ fn a_channel_that_is_forgotten_is_given_back_unasked() {
     let serving = runtime.spawn(serving);
     let _delivery = hub.publish("c", Message::text("x")).unwrap();
     let name = match told.recv_timeout(PATIENCE).unwrap() {
-        ChannelChange::Made(name) => name,
-        gone @ ChannelChange::Reclaimed(_) => panic!("{gone:?}"),
+        ChannelEvent::Created(name) => name,
+        gone @ ChannelEvent::Removed(_) => panic!("{gone:?}"),
     };
     // Nobody comes, publishes or looks.
     let gone = told.recv_timeout(PATIENCE).unwrap();
-    assert_eq!(gone, ChannelChange::Reclaimed(name));
+    assert_eq!(gone, ChannelEvent::Removed(name));
     serving.abort();
 }

@@ -1,5 +1,9 @@
 //! Going on from a place: what is given, what is told, and that it is whole.
 
+use std::thread;
+use std::time::Duration;
+use std::time::SystemTime;
+
 use serde_json::Value;
 use serde_json::json;
 
@@ -22,7 +26,7 @@ const POLICIES: [&str; 4] = ["drop-newest", "drop-oldest", "keep-latest", "disco
 fn messages(client: &mut Raw, count: usize) -> Vec<(String, u64)> {
     let next = |_| {
         let message = client.expect("message");
-        assert_eq!(message["sequence"], message["data"], "{message}");
+        assert_eq!(message["offset"], message["data"], "{message}");
         let channel = message["channel_id"].as_str().unwrap();
         (channel.to_owned(), message["data"].as_u64().unwrap())
     };
@@ -39,6 +43,29 @@ fn of(channel: &str, messages: &[(String, u64)]) -> Vec<u64> {
 fn resume(client: &mut Raw, place: &Place) -> Value {
     client.say(&subscribe("c", Some(place)));
     client.expect("joined")
+}
+
+#[test]
+fn a_replay_shows_the_time_of_the_publication_on_every_transport() {
+    let (throng, mut publisher) = remembering("", &[]);
+    let begin = published(&throng, &mut publisher, 1..=3);
+    let page = throng.get("/api/v1/channels/c/history").json();
+    let messages = page["messages"].as_array().unwrap();
+    let times: Vec<_> = messages.iter().map(|it| &it["published_at"]).collect();
+    let published = SystemTime::now();
+    while published.elapsed().unwrap_or_default() < Duration::from_millis(5) {
+        thread::yield_now();
+    }
+    let mut socket = Raw::open(throng.address, None);
+    resume(&mut socket, &begin);
+    let id = begin.event_id("c");
+    let (mut stream, _) = throng.sse(&format!("/sse?channels=c&last_event_id={id}"));
+    stream.expect("joined");
+    for time in times {
+        assert!(time.is_string(), "{page}");
+        assert_eq!(socket.expect("message")["published_at"], *time);
+        assert_eq!(stream.expect("message")["published_at"], *time);
+    }
 }
 
 #[test]
@@ -61,7 +88,7 @@ fn f16_a_socket_goes_on_in_several_channels_without_a_hole_or_a_double() {
     for (name, place) in names.iter().zip(&mut places) {
         let seen = of(name, &seen);
         assert_eq!(seen, (1..=seen.len() as u64).collect::<Vec<_>>());
-        place.sequence = seen.len() as u64;
+        place.offset = seen.len() as u64;
     }
     for name in names {
         publish(&mut publisher, name, 6..=60);
@@ -73,7 +100,7 @@ fn f16_a_socket_goes_on_in_several_channels_without_a_hole_or_a_double() {
         publish(&mut publisher, name, 61..=70);
     }
     let mut come = Vec::new();
-    let expected: u64 = places.iter().map(|place| 70 - place.sequence).sum();
+    let expected: u64 = places.iter().map(|place| 70 - place.offset).sum();
     let mut joined = 0;
     while come.len() as u64 != expected || joined != 3 {
         let push = match again.next() {
@@ -88,11 +115,11 @@ fn f16_a_socket_goes_on_in_several_channels_without_a_hole_or_a_double() {
             joined += 1;
         } else {
             assert_eq!(push["type"], "message");
-            come.push((name.to_owned(), push["sequence"].as_u64().unwrap()));
+            come.push((name.to_owned(), push["offset"].as_u64().unwrap()));
         }
     }
     for (name, place) in names.iter().zip(&places) {
-        let rest: Vec<_> = (place.sequence + 1..=70).collect();
+        let rest: Vec<_> = (place.offset + 1..=70).collect();
         assert_eq!(of(name, &come), rest, "{name}");
     }
 }
@@ -117,7 +144,7 @@ fn a_place_that_is_too_old_is_told_in_numbers() {
         let joined = resume(&mut client, &place);
         let told = (&joined["data"]["recovered"], &joined["data"]["start"]);
         assert_eq!(told, (&json!(recovered), &json!(start)), "{place:?}");
-        assert_eq!(joined["sequence"], 20);
+        assert_eq!(joined["offset"], 20);
         let missed = usize::try_from(20 - start).unwrap();
         let rest: Vec<_> = (start + 1..=20).collect();
         assert_eq!(of("c", &messages(&mut client, missed)), rest);
@@ -222,9 +249,9 @@ fn f16_a_stream_that_breaks_off_in_the_middle_of_a_replay_goes_on_from_there() {
         let id = place.event_id("c");
         let (mut stream, _) = throng.sse_with("/sse?channels=c", &[("last-event-id", &id)]);
         assert_eq!(stream.expect("joined")["data"]["recovered"], true);
-        let left = usize::try_from(3000 - place.sequence).unwrap();
+        let left = usize::try_from(3000 - place.offset).unwrap();
         come.extend(events(&mut stream, left.min(broken_off_after)));
-        place.sequence = *come.last().unwrap();
+        place.offset = *come.last().unwrap();
     }
     assert_eq!(come, (1..=3000).collect::<Vec<_>>());
 }

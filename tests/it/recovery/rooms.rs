@@ -7,7 +7,8 @@ use crate::binary::Sse;
 use crate::binary::Throng;
 
 fn start(more: &[&str]) -> Throng {
-    let throng = Throng::start(&[&["--authorize", "open", "--history", "news"], more].concat());
+    let throng =
+        Throng::start(&[&["--insecure-trust-query-user", "--history", "news"], more].concat());
     for room in ["den", "hall"] {
         let body = json!({"room_id": room, "name": room}).to_string();
         throng.post("/api/v1/rooms?actor=ada", "application/json", body);

@@ -122,7 +122,7 @@ impl Crowd {
             let farewell = loop {
                 match client.next() {
                     Came::Push(push) if push["type"] == "message" => {
-                        assert_eq!(push["sequence"], expected);
+                        assert_eq!(push["offset"], expected);
                         expected += 1;
                     }
                     Came::Push(push) => break push,
@@ -147,7 +147,7 @@ impl Crowd {
             while received + missed < published {
                 match next(client, last) {
                     Next::Gap(more) => missed += more,
-                    Next::Message(sequence) => (last, received) = (sequence, received + 1),
+                    Next::Message(offset) => (last, received) = (offset, received + 1),
                 }
             }
             assert_eq!(received + missed, published);
@@ -157,15 +157,15 @@ impl Crowd {
     /// All read on until the last message; the last ones, whose keys are all different, are there.
     pub(super) fn have_the_latest(&mut self, published: u64, keys: u64) {
         for client in self.slow() {
-            let mut sequences = vec![0];
-            while sequences.last() != Some(&published) {
-                match next(client, *sequences.last().unwrap()) {
+            let mut offsets = vec![0];
+            while offsets.last() != Some(&published) {
+                match next(client, *offsets.last().unwrap()) {
                     Next::Gap(missed) => panic!("missed {missed}"),
-                    Next::Message(sequence) => sequences.push(sequence),
+                    Next::Message(offset) => offsets.push(offset),
                 }
             }
             let latest: Vec<_> = (published - keys + 1..=published).collect();
-            assert!(sequences.ends_with(&latest), "{sequences:?}");
+            assert!(offsets.ends_with(&latest), "{offsets:?}");
         }
     }
 
@@ -201,9 +201,9 @@ fn next(client: &mut Raw, last: u64) -> Next {
     if push["type"] == "gap" {
         return Next::Gap(push["data"]["missed"].as_u64().unwrap());
     }
-    let sequence = push["sequence"].as_u64().unwrap();
-    assert!(sequence > last, "{sequence} after {last}");
-    Next::Message(sequence)
+    let offset = push["offset"].as_u64().unwrap();
+    assert!(offset > last, "{offset} after {last}");
+    Next::Message(offset)
 }
 
 fn joined(server: SocketAddr, receive_buffer: Option<usize>) -> Vec<Raw> {

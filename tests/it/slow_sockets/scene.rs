@@ -128,7 +128,7 @@ impl Scene {
         self.totals.add(&response.json());
         for client in &mut self.healthy {
             let message = client.expect("message");
-            assert_eq!(message["sequence"], self.published);
+            assert_eq!(message["offset"], self.published);
             assert!(message["text"] == text, "the text comes as it was sent");
         }
     }
@@ -162,7 +162,7 @@ impl Scene {
         let lossy: Vec<_> = lossy.collect();
         let ids: HashSet<_> = lossy
             .iter()
-            .map(|line| line["id"].as_str().unwrap().to_owned())
+            .map(|line| line["client_id"].as_str().unwrap().to_owned())
             .collect();
         assert_eq!(ids, *slow, "{list}");
         for line in lossy {

@@ -1,5 +1,6 @@
 //! Latencies, gathered in histograms.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -37,11 +38,36 @@ impl Latencies {
             p99_us: micros(0.99),
             p999_us: micros(0.999),
             max_us: nanos_to_micros(self.0.max()),
+            histogram: self.histogram(),
         })
+    }
+
+    /// The share of the samples by time in seconds, ten steps for each power of ten.
+    fn histogram(&self) -> Vec<(f64, f64)> {
+        let mut counts = BTreeMap::new();
+        for recorded in self.0.iter_recorded() {
+            let nanos = recorded.value_iterated_to().max(1);
+            let step = (nanos as f64).log10() * 10.0;
+            // At most 140, for a day.
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "from 0 to 140"
+            )]
+            let step = step as u32;
+            *counts.entry(step).or_insert(0) += recorded.count_since_last_iteration();
+        }
+        let all = self.0.len().max(1) as f64;
+        let point = |(step, count): (u32, u64)| {
+            let middle = 10.0_f64.powf((f64::from(step) + 0.5) / 10.0) / 1e9;
+            (middle, count as f64 / all)
+        };
+        counts.into_iter().map(point).collect()
     }
 }
 
-/// What is reported of [`Latencies`]: microseconds.
+/// What is reported of [`Latencies`]: microseconds in the fields, and milliseconds in the text
+/// where the median is at least one.
 #[derive(Serialize)]
 pub(super) struct Percentiles {
     samples: u64,
@@ -50,6 +76,23 @@ pub(super) struct Percentiles {
     pub(super) p99_us: f64,
     p999_us: f64,
     max_us: f64,
+    /// The share of the samples by time in seconds, for pictures.
+    #[serde(skip)]
+    pub(super) histogram: Vec<(f64, f64)>,
+}
+
+impl Percentiles {
+    /// The median, p90, p99, p99.9 and the greatest, in seconds.
+    pub(super) fn seconds(&self) -> [f64; 5] {
+        let all = [
+            self.p50_us,
+            self.p90_us,
+            self.p99_us,
+            self.p999_us,
+            self.max_us,
+        ];
+        all.map(|micros| micros / 1e6)
+    }
 }
 
 impl fmt::Display for Percentiles {
@@ -61,12 +104,23 @@ impl fmt::Display for Percentiles {
             p99_us,
             p999_us,
             max_us,
+            ..
         } = self;
-        write!(
-            f,
-            "p50 {p50_us:.1} us, p90 {p90_us:.1} us, p99 {p99_us:.1} us, p99.9 {p999_us:.1} us, \
-             max {max_us:.1} us ({samples} samples)"
-        )
+        // One unit for all, so that they can be compared at a glance.
+        let (unit, micros) = match *p50_us {
+            1_000.0.. => ("ms", 1_000.0),
+            _ => ("us", 1.0),
+        };
+        for (name, value) in [
+            ("p50", p50_us),
+            ("p90", p90_us),
+            ("p99", p99_us),
+            ("p99.9", p999_us),
+            ("max", max_us),
+        ] {
+            write!(f, "{name} {:.1} {unit}, ", value / micros)?;
+        }
+        write!(f, "{samples} samples")
     }
 }
 

@@ -1,7 +1,8 @@
 //! `throng bench table`: what `cargo bench` has measured, as a table.
 //!
 //! criterion leaves, for each bench, a folder with a `new/benchmark.json` that names it and a
-//! `new/estimates.json` with its times.
+//! `new/estimates.json` with its times. They say nothing of the machine: the line below the table
+//! is about the one that makes it, with the profile that `cargo bench` builds with.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,6 +14,7 @@ use clap::Args;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::environment::Environment;
 use super::failed::Failed;
 use super::marked;
 use super::marked::grouped;
@@ -38,11 +40,17 @@ pub(crate) struct Options {
 /// Prints the table of one group, or writes all that a file has a place for.
 pub(super) fn run(options: &Options) -> Result<(), Failed> {
     let groups = read_groups(&options.dir)?;
+    // The benches were built by `cargo bench`, on the machine that this runs on.
+    let environment = Environment::read().with_profile("bench");
+    let table = |name: &str| {
+        let table = find(&groups, name)?.markdown();
+        Ok(format!("{table}\nMeasured on {environment}.\n"))
+    };
     let Some(file) = &options.write else {
-        print!("{}", find(&groups, &options.group)?.markdown());
+        print!("{}", table(&options.group)?);
         return Ok(());
     };
-    marked::write(file, "bench", |name| Ok(find(&groups, name)?.markdown()))
+    marked::write(file, "bench", table)
 }
 
 type Groups = BTreeMap<String, Group>;

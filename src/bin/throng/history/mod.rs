@@ -26,7 +26,7 @@ pub(crate) struct HistoryFlags {
     #[arg(long)]
     no_room_history: bool,
 
-    /// Bytes that all channels may remember together: payloads, keys and metadata, and 640 for each
+    /// Bytes that all channels may remember together: payloads, keys and metadata, and 648 for each
     /// message besides.
     #[arg(long, value_name = "BYTES", default_value = "268435456")]
     pub(crate) max_history_bytes: NonZeroUsize,

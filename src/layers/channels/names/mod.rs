@@ -9,12 +9,15 @@ use std::ops::Bound::Excluded;
 use std::ops::Bound::Included;
 use std::ops::Bound::Unbounded;
 
+#[cfg(feature = "openapi")]
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 
 use crate::id::ChannelName;
 use crate::layers::channels::pattern::Pattern;
+use crate::layers::meter;
 use crate::layers::name::UserId;
 use crate::layers::timestamp::Timestamp;
 
@@ -43,6 +46,7 @@ pub(super) struct Declared {
 
 /// A channel as it is listed.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ChannelView {
     /// Its name.
@@ -71,11 +75,36 @@ pub(crate) enum Known {
     /// Of all: the server.
     All,
     /// Of the public ones, and of its own.
+    #[cfg_attr(not(feature = "ws"), allow(dead_code, reason = "for the session room"))]
     PublicAnd(BTreeSet<ChannelName>),
 }
 
-/// The most names that are looked at for one page.
-const MOST_LOOKED_AT: usize = 10_000;
+/// Which channels are wanted.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) known: &'a Known,
+    pub(super) pattern: Option<&'a Pattern>,
+    pub(super) declared_only: bool,
+}
+
+/// Where a page goes on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Cursor {
+    /// Behind a channel of which whoever asks may know.
+    After(String),
+    /// At a name that need not be a channel's: for the one who puts parts together.
+    At(String),
+}
+
+/// A part of a page.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) page: Vec<ChannelView>,
+    /// Where to go on, unless that is the end.
+    pub(super) next: Option<Cursor>,
+    /// Names that were looked at and may be known.
+    pub(super) looked_at: usize,
+}
 
 impl Names {
     pub(super) fn set_live(&mut self, name: &str, is_live: bool) {
@@ -125,42 +154,58 @@ impl Names {
         Some(view(name, entry))
     }
 
-    /// Channels in the order of their names, those that match a pattern or all, and after which to
-    /// go on: one that may be known, too.
+    /// Channels in the order of their names. It ends early when `most` have been looked at.
     pub(super) fn page(
         &self,
-        known: &Known,
-        pattern: Option<&Pattern>,
-        declared_only: bool,
-        after: Option<&str>,
+        wanted: &Wanted<'_>,
+        from: Option<&Cursor>,
         limit: usize,
-    ) -> (Vec<ChannelView>, Option<String>) {
-        let prefix = pattern.map_or("", Pattern::literal_prefix);
-        let from = match after {
-            Some(after) if after >= prefix => Excluded(after),
+        most: usize,
+    ) -> Part {
+        let prefix = wanted.pattern.map_or("", Pattern::literal_prefix);
+        let from = match from {
+            Some(Cursor::After(after)) if **after >= *prefix => Excluded(&**after),
+            Some(Cursor::At(at)) if **at >= *prefix => Included(&**at),
             _ => Included(prefix),
         };
-        let mut page = Vec::new();
+        let mut part = Part {
+            page: Vec::new(),
+            next: None,
+            looked_at: 0,
+        };
         let mut range = self.all.range::<str, _>((from, Unbounded));
-        let mut looked_at = 0;
+        let mut jumps = 0;
         while let Some((name, entry)) = range.next() {
             if !name.starts_with(prefix) {
-                return (page, None);
+                break;
             }
-            if let Some(next) = known.beyond(name) {
+            if let Some(next) = wanted.known.beyond(name) {
+                jumps += 1;
+                if jumps + part.looked_at >= most {
+                    part.next = Some(Cursor::At(next.to_owned()));
+                    break;
+                }
                 range = self.all.range::<str, _>((Included(next), Unbounded));
                 continue;
             }
-            let matches = pattern.is_none_or(|pattern| pattern.matches(name));
-            if matches && (entry.declared.is_some() || !declared_only) {
-                page.push(view(name, entry));
+            if wanted.admits(name, entry) {
+                part.page.push(view(name, entry));
             }
-            if page.len() == limit || looked_at == MOST_LOOKED_AT {
-                return (page, Some(name.to_string()));
+            part.looked_at += 1;
+            if part.page.len() >= limit || jumps + part.looked_at >= most {
+                part.next = Some(Cursor::After(name.to_string()));
+                break;
             }
-            looked_at += 1;
         }
-        (page, None)
+        meter::examined(jumps + part.looked_at);
+        part
+    }
+}
+
+impl Wanted<'_> {
+    fn admits(&self, name: &str, entry: &Entry) -> bool {
+        let matches = self.pattern.is_none_or(|pattern| pattern.matches(name));
+        matches && (entry.declared.is_some() || !self.declared_only)
     }
 }
 

@@ -1,5 +1,6 @@
 //! - A page is what a list gives that is filtered, and its `next` is one of which may be known.
 //! - However many are hidden, none of them is looked at but the first.
+//! - A part looks at no more names than it may, so that nobody waits for more of them.
 
 use proptest::prelude::*;
 
@@ -39,6 +40,7 @@ proptest! {
         all in proptest::collection::vec(name(), 0..30),
         own_ones in any::<u32>(),
         limit in 1..5usize,
+        most in 1..5usize,
         prefix in proptest::option::of(prop_oneof![Just("p"), Just("private-"), Just("private-a")]),
     ) {
         let names = names(&all);
@@ -52,13 +54,18 @@ proptest! {
         expected.dedup();
         let pattern = prefix.map(|prefix| Pattern::prefix(prefix).unwrap());
         let known = Known::PublicAnd(own);
-        let (mut found, mut after) = (Vec::new(), None::<String>);
+        let wanted = Wanted { known: &known, pattern: pattern.as_ref(), declared_only: false };
+        let (mut found, mut from) = (Vec::new(), None);
         loop {
-            let (page, next) = names.page(&known, pattern.as_ref(), false, after.as_deref(), limit);
-            found.extend(page.into_iter().map(|view| view.channel_id));
-            let Some(next) = next else { break };
-            prop_assert!(expected.contains(&next), "{next}");
-            after = Some(next);
+            let part = names.page(&wanted, from.as_ref(), limit, most);
+            prop_assert!(part.looked_at <= most && part.page.len() <= limit);
+            found.extend(part.page.into_iter().map(|view| view.channel_id));
+            if let Some(Cursor::After(name)) = &part.next {
+                prop_assert!(expected.contains(name), "{name}");
+            }
+            let Some(next) = part.next else { break };
+            prop_assert!(from.as_ref() != Some(&next), "it goes on");
+            from = Some(next);
         }
         prop_assert_eq!(found, expected);
     }
@@ -66,12 +73,17 @@ proptest! {
 
 #[test]
 fn what_is_hidden_ends_no_page_early() {
-    let mut all: Vec<_> = (0..MOST_LOOKED_AT + 10)
+    let mut all: Vec<_> = (0..10_010)
         .map(|number| format!("private-{number}"))
         .collect();
     all.push("quote".to_owned());
     let known = Known::PublicAnd(BTreeSet::new());
-    let (page, next) = names(&all).page(&known, None, false, None, 10);
-    let found: Vec<_> = page.iter().map(|view| &*view.channel_id).collect();
-    assert_eq!((found, next), (vec!["quote"], None));
+    let wanted = Wanted {
+        known: &known,
+        pattern: None,
+        declared_only: false,
+    };
+    let part = names(&all).page(&wanted, None, 10, 256);
+    let found: Vec<_> = part.page.iter().map(|view| &*view.channel_id).collect();
+    assert_eq!((found, part.next, part.looked_at), (vec!["quote"], None, 1));
 }

@@ -1,5 +1,7 @@
 //! Channels that say something about themselves.
 
+#[cfg(feature = "openapi")]
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
@@ -74,6 +76,7 @@ const MAX_METADATA: usize = 4096;
 
 /// What is counted of a channel.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct ChannelStatsView {
     /// Its name.
@@ -179,7 +182,7 @@ impl Channels {
         for id in self.subscribers(name) {
             if let Some(client) = self.shared.hub.client(id) {
                 // An error: it has left meanwhile.
-                let _left = client.expel(name, "deleted");
+                let _left = client.force_unsubscribe(name, "deleted");
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use parking_lot::RwLock;
 use serde_json::Value;
 
-use crate::hub::ChannelChange;
+use crate::hub::ChannelEvent;
 use crate::hub::Client;
 use crate::hub::Filter;
 use crate::hub::Hub;
@@ -25,8 +25,10 @@ use crate::layers::channels::error::ChannelsError;
 use crate::layers::channels::filter::Interned;
 use crate::layers::channels::filter::MetadataFilter;
 use crate::layers::channels::names::ChannelView;
+use crate::layers::channels::names::Cursor;
 use crate::layers::channels::names::Known;
 use crate::layers::channels::names::Names;
+use crate::layers::channels::names::Wanted;
 use crate::layers::channels::pattern::Pattern;
 use crate::layers::name::PATTERN_PREFIX;
 use crate::layers::name::is_reserved;
@@ -41,7 +43,7 @@ pub use self::declared::ChannelStatsView;
 ///
 /// ```
 /// use serde_json::json;
-/// use throng::{ConnectOptions, Hub, Message, Metadata, Stamp};
+/// use throng::{ConnectOptions, Hub, Message, Metadata, MessageHeader};
 /// use throng::channels::{Channels, ChannelsConfig, Pattern};
 ///
 /// let hub = Hub::new();
@@ -51,8 +53,8 @@ pub use self::declared::ChannelStatsView;
 ///
 /// for set in 1..=3 {
 ///     let metadata = Metadata::new(json!({ "set": set }).as_object().cloned().unwrap())?;
-///     let stamp = Stamp::new("message").metadata(Some(metadata));
-///     let _delivery = hub.publish("sport.tennis", stamp.on(Message::text("15:0")))?;
+///     let stamp = MessageHeader::new("message").metadata(Some(metadata));
+///     hub.publish("sport.tennis", stamp.attach_to(Message::text("15:0")))?;
 /// }
 /// assert_eq!(outbox.try_recv()?.channel().unwrap().as_str(), "sport.tennis");
 /// assert_eq!(outbox.len(), 1, "the third was not wanted");
@@ -94,8 +96,8 @@ impl Channels {
         let known = Arc::clone(&names);
         hub.on_channel(move |change| {
             let (name, is_live) = match change {
-                ChannelChange::Made(name) => (name, true),
-                ChannelChange::Reclaimed(name) => (name, false),
+                ChannelEvent::Created(name) => (name, true),
+                ChannelEvent::Removed(name) => (name, false),
             };
             if !is_reserved(name) {
                 known.write().set_live(name, is_live);
@@ -105,7 +107,7 @@ impl Channels {
             names.write().set_live(name, true);
         }
         let routes: Arc<Routes> = Arc::default();
-        hub.route_by(Arc::clone(&routes));
+        hub.set_router(Arc::clone(&routes));
         Self {
             shared: Arc::new(Shared {
                 hub: hub.clone(),
@@ -183,7 +185,7 @@ impl Channels {
         match checked {
             Ok(channel) => {
                 patterns.insert(pattern.clone(), filter.cloned());
-                self.shared.routes.add(pattern, channel);
+                self.shared.routes.add(pattern, &channel);
                 Ok(())
             }
             Err(error) => {
@@ -275,8 +277,29 @@ impl Channels {
         after: Option<&str>,
         limit: usize,
     ) -> (Vec<ChannelView>, Option<String>) {
-        let names = self.shared.names.read();
-        names.page(known, pattern, declared_only, after, limit)
+        let wanted = Wanted {
+            known,
+            pattern,
+            declared_only,
+        };
+        let (mut page, mut left) = (Vec::new(), MOST_LOOKED_AT);
+        let mut from = after.map(|after| Cursor::After(after.to_owned()));
+        loop {
+            // Whoever makes a channel waits for one part at most.
+            let some = limit.saturating_sub(page.len());
+            let names = self.shared.names.read();
+            let part = names.page(&wanted, from.as_ref(), some, left.min(PART));
+            drop(names);
+            page.extend(part.page);
+            left = left.saturating_sub(part.looked_at);
+            match part.next {
+                None => return (page, None),
+                Some(Cursor::After(name)) if page.len() >= limit || left == 0 => {
+                    return (page, Some(name));
+                }
+                next => from = next,
+            }
+        }
     }
 
     /// Whether clients may use a channel of this name.
@@ -291,6 +314,12 @@ impl Channels {
         Ok(())
     }
 }
+
+/// The most names that are looked at for one page.
+const MOST_LOOKED_AT: usize = 10_000;
+
+/// The most names that are looked at while the names are locked.
+const PART: usize = 256;
 
 fn channel_of(pattern: &Pattern) -> String {
     format!("{PATTERN_PREFIX}{pattern}")

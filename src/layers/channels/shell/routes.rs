@@ -13,6 +13,7 @@ use crate::id::ChannelKind;
 use crate::id::ChannelName;
 use crate::layers::channels::pattern::Index;
 use crate::layers::channels::pattern::Pattern;
+use crate::layers::name::ChannelTarget;
 use crate::layers::name::is_reserved;
 
 /// The patterns that somebody is subscribed to, and the channel of each.
@@ -33,13 +34,14 @@ impl Routes {
     }
 
     /// One more is subscribed to a pattern.
-    pub(super) fn add(&self, pattern: &Pattern, channel: Channel) {
+    pub(super) fn add(&self, pattern: &Pattern, channel: &Channel) {
         let mut index = self.index.write();
         match index.get_mut(pattern) {
             Some(route) => route.subscribers += 1,
             None => {
                 let route = Route {
-                    channel,
+                    // The routes belong to the hub, and must not keep it open.
+                    channel: channel.within(),
                     subscribers: 1,
                 };
                 index.insert(pattern, route);
@@ -86,6 +88,10 @@ impl Router for Arc<Routes> {
             index.each(channel, |route| routes.push(route.channel.clone()));
         }
         routes
+    }
+
+    fn is_target(&self, channel: &ChannelName) -> bool {
+        matches!(ChannelTarget::of(channel), ChannelTarget::Pattern(_))
     }
 }
 

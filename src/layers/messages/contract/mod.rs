@@ -48,6 +48,7 @@ macro_rules! contract {
                 a_limited_page_since_a_number_takes_the_oldest_unseen
                 a_page_ends_where_its_bytes_do
                 a_page_is_of_its_room_alone
+                a_page_may_be_of_one_event
                 a_search_ends_where_its_bytes_do
                 an_empty_page_leads_on_from_where_it_is
                 cursors_cover_all_once_the_newest_first
@@ -85,6 +86,7 @@ macro_rules! contract {
             searching {
                 a_search_goes_both_ways_with_cursors
                 a_search_is_of_its_rooms_and_its_user
+                a_search_may_be_of_one_event
                 deleted_and_former_texts_are_not_found
                 phrases_prefixes_and_exclusions_are_found
             }

@@ -2,7 +2,11 @@
 
 use super::support::answer;
 use super::support::by;
+use super::support::called;
+use super::support::delete;
+use super::support::edit;
 use super::support::get;
+use super::support::message;
 use super::support::numbers;
 use super::support::page;
 use super::support::react;
@@ -213,6 +217,46 @@ pub(in super::super) fn filters_hold_together(store: &dyn MessageStore) {
     assert_eq!(ask(of_ada(), None, true), [1]);
     assert_eq!(ask(of_ada(), Some("ada"), false), [3, 1]);
     assert_eq!(ask(of_ada(), Some("bob"), false), [0; 0]);
+}
+
+pub(in super::super) fn a_page_may_be_of_one_event(store: &dyn MessageStore) {
+    save(store, called("note", by("ada", text("a", "root", 1))));
+    save(store, called("task", by("ada", text("a", "task", 2))));
+    save(
+        store,
+        answer(1, called("note", by("bob", text("a", "answer", 3)))),
+    );
+    save(store, by("ada", text("a", "of none", 4)));
+    save(store, called("note", by("ada", text("b", "elsewhere", 5))));
+    let saved = save(store, called("Note", by("ada", text("a", "other case", 6))));
+    assert_eq!(saved.event.as_deref(), Some("Note"));
+    let ask = |scope, event: &str, roots| {
+        let mut query = Query::new(scope);
+        (query.event, query.roots) = (Some(event.parse().unwrap()), roots);
+        numbers(&page(store, &query))
+    };
+    let all = || Scope::Room(room("a"));
+    assert_eq!(ask(all(), "note", false), [3, 1]);
+    assert_eq!(ask(all(), "note", true), [1]);
+    assert_eq!(ask(all(), "task", false), [2]);
+    assert_eq!(ask(all(), "Note", false), [5]);
+    assert_eq!(ask(all(), "none", false), [0; 0]);
+    assert_eq!(ask(Scope::Thread(room("a"), 1), "note", false), [3]);
+    let of_ada = Scope::User(user("ada"), vec![room("a"), room("b")]);
+    assert_eq!(ask(of_ada, "note", false), [1, 1]);
+    let edited = message(write(store, edit("a", 1, "edited", 7)).unwrap());
+    assert_eq!(edited.event.as_deref(), Some("note"));
+    assert_eq!(
+        ask(all(), "note", false),
+        [3, 1],
+        "an edit changes no event"
+    );
+    write(store, delete("a", 3, 7)).unwrap();
+    assert_eq!(
+        ask(all(), "note", false),
+        [3, 1],
+        "deleted ones are among them"
+    );
 }
 
 /// One of the three scopes with rooms of its own, the ids of what is in it, between others that

@@ -1,6 +1,7 @@
 //! Searches: what is found, where, and page by page.
 
 use super::support::by;
+use super::support::called;
 use super::support::delete;
 use super::support::edit;
 use super::support::found;
@@ -72,6 +73,30 @@ pub(in super::super) fn a_search_is_of_its_rooms_and_its_user(store: &dyn Messag
     assert_eq!(ask(&["a", "b", "c"], Some("eve")), "");
     assert_eq!(ask(&[], None), "");
     assert_eq!(ask(&["nowhere"], None), "");
+}
+
+pub(in super::super) fn a_search_may_be_of_one_event(store: &dyn MessageStore) {
+    let events = ["order placed", "order", "placed", "ördér", "a\"b*"];
+    for event in events {
+        save(store, called(event, by("ada", text("a", "the word", 1))));
+        save(store, called(event, text("b", "the word", 1)));
+    }
+    save(store, by("ada", text("a", "the word", 1)));
+    let ask = |event: &str, name: Option<&str>| {
+        let mut search = search(store, "word", &["a", "b"]);
+        (search.event, search.user) = (Some(event.parse().unwrap()), name.map(user));
+        let found = store.search(&search).unwrap().messages;
+        let rows = found.iter().map(|it| format!("{}{}", it.room, it.sequence));
+        rows.collect::<Vec<_>>().join(" ")
+    };
+    for (index, event) in (1..).zip(events) {
+        assert_eq!(ask(event, None), format!("b{index} a{index}"), "{event}");
+        assert_eq!(ask(event, Some("ada")), format!("a{index}"), "{event}");
+    }
+    assert_eq!(ask("word", None), "");
+    assert_eq!(ask("u1", None), "");
+    write(store, edit("a", 2, "another word", 2)).unwrap();
+    assert_eq!(ask("order", None), "b2 a2", "an edit changes no event");
 }
 
 pub(in super::super) fn deleted_and_former_texts_are_not_found(store: &dyn MessageStore) {

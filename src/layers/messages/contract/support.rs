@@ -9,6 +9,7 @@ use crate::layers::messages::record::Stored;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::MessageStore;
 use crate::layers::messages::store::Written;
+use crate::layers::name::EventName;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::message::Format;
@@ -27,6 +28,11 @@ pub(in super::super) fn text(in_room: &str, says: &str, at: u64) -> Draft {
 
 pub(in super::super) fn by(name: &str, mut draft: Draft) -> Draft {
     draft.user = Some(user(name));
+    draft
+}
+
+pub(in super::super) fn called(event: &str, mut draft: Draft) -> Draft {
+    draft.event = Some(EventName::parse(event).unwrap());
     draft
 }
 

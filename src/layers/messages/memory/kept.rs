@@ -9,6 +9,7 @@ use crate::layers::messages::record::Draft;
 use crate::layers::messages::record::Edition;
 use crate::layers::messages::record::Replies;
 use crate::layers::metadata::Metadata;
+use crate::layers::name::EventName;
 use crate::layers::name::UserId;
 use crate::message::Format;
 
@@ -19,6 +20,7 @@ pub(super) struct Kept {
     pub(super) thread: Option<u64>,
     pub(super) payload: Bytes,
     pub(super) format: Format,
+    pub(super) event: Option<EventName>,
     pub(super) metadata: Option<Metadata>,
     pub(super) edited_at: Option<u64>,
     pub(super) edits: u32,
@@ -36,7 +38,8 @@ impl Kept {
 
     /// What a draft will take.
     pub(super) fn bytes_of(draft: &Draft) -> usize {
-        Self::BYTES + draft.payload.len() + weight(draft.metadata.as_ref())
+        let event = draft.event.as_ref().map_or(0, |event| event.len());
+        Self::BYTES + draft.payload.len() + event + weight(draft.metadata.as_ref())
     }
 
     /// Keeps a draft in that thread.
@@ -47,6 +50,7 @@ impl Kept {
             thread,
             payload: own(&draft.payload),
             format: draft.format,
+            event: draft.event,
             metadata: draft.metadata,
             edited_at: None,
             edits: 0,

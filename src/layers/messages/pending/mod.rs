@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 
 use crate::layers::messages::error::MessageError;
 use crate::layers::messages::error::StoreError;
+use crate::quiet::quietly;
 
 /// An answer that may come later: a future, and [something to wait for](Pending::wait).
 ///
@@ -23,7 +24,7 @@ use crate::layers::messages::error::StoreError;
 /// # Panics
 ///
 /// When it is polled, or waited for, after the answer was taken.
-#[must_use = "what was asked for is done, but nobody learns what came of it"]
+#[must_use = "the change is made, but its outcome is not told"]
 pub struct Pending<T>(Kind<T>);
 
 enum Kind<T> {
@@ -63,9 +64,16 @@ impl Unanswered for () {
     fn unanswered() -> Self {}
 }
 
+impl<T, E> Pending<Result<T, E>> {
+    /// Whether it has been refused at once.
+    pub(in crate::layers) fn is_refused(&self) -> bool {
+        matches!(&self.0, Kind::Ready(Some(Err(_))))
+    }
+}
+
 impl<T> Pending<T> {
     /// One that is there already.
-    pub(super) fn ready(answer: T) -> Self {
+    pub(in crate::layers) fn ready(answer: T) -> Self {
         Self(Kind::Ready(Some(answer)))
     }
 
@@ -140,7 +148,8 @@ impl<T> Slot<T> {
         let before = mem::replace(&mut *self.state.lock(), State::Given(answer));
         self.given.notify_all();
         if let State::Awaited(Some(waker)) = before {
-            waker.wake();
+            // The writer answers many callers: a waker that panics must not end its thread.
+            let _woken = quietly(|| waker.wake());
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::layers::messages::record::Stored;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::Written;
 use crate::layers::messages::view::MessageView;
+use crate::layers::messages::view::timestamp;
 use crate::layers::metadata::Metadata;
 use crate::layers::name::Actor;
 use crate::layers::name::RoomId;
@@ -23,8 +24,9 @@ use crate::layers::name::UserId;
 use crate::layers::rooms::Permission;
 use crate::layers::rooms::RoomError;
 use crate::layers::rooms::Rooms;
-use crate::layers::stamp::Stamp;
+use crate::layers::stamp::MessageHeader;
 use crate::message::Message;
+use crate::time::millis;
 
 use super::Inner;
 use super::Messages;
@@ -58,7 +60,7 @@ impl Messages {
         };
         let inner = &self.inner;
         let window = inner.config.edit_window;
-        let window = window.map(|window| u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
+        let window = window.map(millis);
         // What is decided by the message itself is decided where changes are made one after the
         // other, so that what comes first is done first.
         let change = Change::Edit {
@@ -119,8 +121,12 @@ impl Messages {
         let (giver, pending) = Pending::later();
         let (rooms, actor, room) = (inner.rooms.clone(), actor.clone(), room.clone());
         inner.change(change, giver, move |written| {
-            if matches!(written, Written::Message(_)) {
-                let data = json!({ "message_id": sequence.to_string() });
+            if let Written::Message(stored) = written {
+                let at = stored
+                    .deleted
+                    .as_ref()
+                    .map(|deletion| timestamp(deletion.at));
+                let data = json!({ "message_id": sequence.to_string(), "at": at });
                 rooms.retract(&room, |message| is_of(message, sequence));
                 rooms.announce(&room, "message.deleted", &actor, data);
             }
@@ -229,8 +235,8 @@ impl Messages {
 
     /// Removes everything that a user has sent, in all rooms, for good; gives how much that was.
     /// Nobody is told. For the server's side: who may ask for it, it knows. What is much goes in
-    /// parts of [`MessagesConfig::cleanup_most`](crate::messages::MessagesConfig::cleanup_most), and
-    /// others have their turn between them; when this answers, nothing of it can be read.
+    /// parts of [`MessagesConfig::cleanup_batch`](crate::messages::MessagesConfig::cleanup_batch),
+    /// and others have their turn between them; when this answers, nothing of it can be read.
     ///
     /// # Errors
     ///
@@ -269,24 +275,24 @@ struct Told<'a> {
 
 impl<'a> Told<'a> {
     fn of(message: &'a Message) -> Option<Self> {
-        let is_edit = Stamp::of(message).is_some_and(|stamp| stamp.kind == EDITED);
-        serde_json::from_slice(message.payload())
-            .ok()
-            .filter(|_| is_edit)
+        // Looked at first: of all others, nothing is to be read.
+        MessageHeader::of(message).filter(|stamp| stamp.kind == EDITED)?;
+        serde_json::from_slice(message.payload()).ok()
     }
 }
 
 /// Whether this is the message of this number, or tells what it says now.
 fn is_of(message: &Message, sequence: u64) -> bool {
     let id = sequence.to_string();
-    Stamp::of(message).is_some_and(|stamp| stamp.id == Some(sequence))
+    MessageHeader::of(message).is_some_and(|stamp| stamp.message_id == Some(sequence))
         || Told::of(message).is_some_and(|told| told.message_id == id)
 }
 
 /// Whether this is a message of a user, or tells what one says now.
 fn is_by(message: &Message, user: &UserId) -> bool {
-    let is_own = |stamp: &Stamp| stamp.id.is_some() && stamp.user.as_ref() == Some(user);
-    Stamp::of(message).is_some_and(is_own)
+    let is_own =
+        |stamp: &MessageHeader| stamp.message_id.is_some() && stamp.user.as_ref() == Some(user);
+    MessageHeader::of(message).is_some_and(is_own)
         || Told::of(message).is_some_and(|told| told.user_id.as_deref() == Some(user.as_str()))
 }
 
@@ -335,7 +341,7 @@ impl Inner {
         loop {
             let part = self
                 .store
-                .forget_part(user, self.config.cleanup_most.max(1));
+                .forget_part(user, self.config.cleanup_batch.max(1));
             let part = part.map_err(MessageError::Store)?;
             removed += part.messages;
             if !part.more {

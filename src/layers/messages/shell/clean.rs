@@ -55,7 +55,7 @@ impl Messages {
             return;
         }
         let _tidying = self.keep_up(|inner: &Arc<Inner>, giver| {
-            let tidied = inner.store.tidy(inner.config.cleanup_most);
+            let tidied = inner.store.tidy(inner.config.cleanup_batch);
             if !matches!(tidied, Ok(false)) {
                 inner.removals.tidy_later();
             }
@@ -68,7 +68,7 @@ impl Inner {
     fn clean(&self) -> Result<Cleaned, MessageError> {
         // By the clock that messages are stamped by, or all of them could be taken for old.
         let now = self.rooms.now_for_removal();
-        let most = self.config.cleanup_most;
+        let most = self.config.cleanup_batch;
         let cleaned = self.store.clean(now, &self.config.retention, most);
         cleaned.map_err(MessageError::Store)
     }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::layers::messages::error::StoreError;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::MessageStore;
 use crate::layers::messages::writer::Then;
 use crate::layers::messages::writer::Writes;
+use crate::layers::messages::writer::silent;
 use crate::layers::rooms::Asked;
 
 /// The way of changes to the store. Dropping it waits for nothing, so those may have one who hold
@@ -25,8 +25,7 @@ impl Line {
         match self {
             Self::Here(store) => {
                 let mut answers = store.write(vec![change]);
-                let silent = || Err(StoreError::Failed("it did not answer".into()));
-                then(answers.pop().unwrap_or_else(silent));
+                then(answers.pop().unwrap_or_else(|| Err(silent())));
             }
             Self::There(writes) => writes.write(change, needs, then),
         }

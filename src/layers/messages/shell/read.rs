@@ -56,10 +56,10 @@ impl Messages {
         self.ask(stays, move |inner| inner.known(&room, sequence))
     }
 
-    /// Some messages: see [`Query`]. Of a [user's](Scope::User), those in rooms that the actor is in:
-    /// other rooms are left out, named or not, and are no error. A page has no
-    /// more bytes than [`MessagesConfig::max_page_bytes`](crate::messages::MessagesConfig::max_page_bytes),
-    /// however many messages are asked for.
+    /// Some messages: see [`Query`]. Of a [user's](Scope::User), those in rooms that the actor is
+    /// in: other rooms are left out, named or not, and are no error. A page has no more bytes than
+    /// [`MessagesConfig::max_page_bytes`](crate::messages::MessagesConfig::max_page_bytes), however
+    /// many messages are asked for.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl Messages {
         }
         query.max_bytes = query.max_bytes.min(self.inner.config.max_page_bytes);
         // Whatever a second filter keeps out is walked past, however many that are.
-        let is_filtered = query.user.is_some();
+        let is_filtered = query.user.is_some() || query.event.is_some();
         let read = move |inner: &Inner| inner.store.page(&query).map_err(MessageError::Store);
         if is_filtered {
             self.look_for(stays, read)
@@ -116,7 +116,7 @@ impl Messages {
             }
         }
         search.max_bytes = search.max_bytes.min(self.inner.config.max_page_bytes);
-        let limits = [search.time_limit, self.inner.config.search_limit];
+        let limits = [search.time_limit, self.inner.config.search_timeout];
         search.time_limit = limits.into_iter().flatten().min();
         let stays = self.stays(&search.rooms);
         self.look_for(stays, move |inner| {

@@ -241,7 +241,7 @@ impl Messages {
             }
             *save_at = now.checked_add(config.save_interval);
         }
-        let saved = self.save_some(config.save_sent_interval);
+        let saved = self.save_some(config.read_marker_save_interval);
         // There may be more: others have their turn, and the thread that writes as well.
         let next = match saved {
             Saved::All(_) => return,

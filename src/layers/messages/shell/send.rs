@@ -1,5 +1,7 @@
 //! Messages on their way into rooms.
 
+use std::time::Duration;
+
 use crate::hub::Channel;
 use crate::hub::Delivery;
 use crate::id::ClientId;
@@ -16,7 +18,7 @@ use crate::layers::name::RoomId;
 use crate::layers::rooms::Accepted;
 use crate::layers::rooms::Sent;
 use crate::layers::rooms::stamped;
-use crate::layers::stamp::Stamp;
+use crate::layers::stamp::MessageHeader;
 use crate::message::Message;
 
 use super::Messages;
@@ -32,7 +34,7 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// A message to everybody in the room. What is attached to it is replaced by a
-    /// [`Stamp`]; one that is a stamp already keeps its metadata.
+    /// [`MessageHeader`]; one that is a stamp already keeps its event and its metadata.
     pub fn new(message: Message) -> Self {
         Self {
             message,
@@ -53,6 +55,16 @@ impl Outgoing {
         self
     }
 
+    /// The message, and the connection that it does not go to.
+    pub(in crate::layers) fn into_parts(self) -> (Message, Option<ClientId>) {
+        (self.message, self.except)
+    }
+
+    /// Whether it is an answer in a thread.
+    pub(in crate::layers) fn is_answer(&self) -> bool {
+        self.thread.is_some()
+    }
+
     fn draft(&self, actor: &Actor, accepted: &Accepted<'_>) -> Draft {
         let mut draft = Draft::text(
             accepted.room.clone(),
@@ -62,6 +74,7 @@ impl Outgoing {
         draft.user = actor.user().cloned();
         draft.thread = self.thread;
         draft.format = self.message.format();
+        draft.event = MessageHeader::of(&self.message).and_then(|header| header.event.clone());
         draft.metadata = Metadata::of(&self.message).cloned();
         draft.sequence = Some(accepted.id);
         draft
@@ -70,7 +83,8 @@ impl Outgoing {
 
 impl Messages {
     /// Sends a message to a room, as [`Rooms::send`](crate::rooms::Rooms::send) does, once it is
-    /// kept.
+    /// kept. It ends no typing: [`Layers::send`](crate::Layers::send) does all that a message
+    /// takes.
     ///
     /// # Errors
     ///
@@ -121,7 +135,7 @@ impl Messages {
             giver.give(match written {
                 Ok(written) => Ok(Sent {
                     id,
-                    delivery: publish(&channel, in_thread(message, &written), except),
+                    delivery: publish(&channel, as_stored(message, &written), except),
                 }),
                 Err(error) => Err(MessageError::Store(error)),
             });
@@ -131,22 +145,21 @@ impl Messages {
     }
 }
 
-/// The message with the thread that it is in: that of what it answers, if that is an answer.
-fn in_thread(message: Message, written: &Written) -> Message {
+/// Returns the message with the time that the store has for it, and with the thread that it is in:
+/// that of what it answers, if that is an answer.
+fn as_stored(message: Message, written: &Written) -> Message {
     let Written::Message(stored) = written else {
         return message;
     };
-    match (stored.thread, Stamp::of(&message)) {
-        (Some(thread), Some(stamp)) => stamp.clone().thread(thread).on(message),
+    let message = message.published_at(Duration::from_millis(stored.at));
+    match (stored.thread, MessageHeader::of(&message)) {
+        (Some(thread), Some(stamp)) => stamp.clone().thread(thread).attach_to(message),
         _ => message,
     }
 }
 
 /// Publishes what is kept. Where the hub refuses it, it can still be read.
 fn publish(channel: &Channel, message: Message, except: Option<ClientId>) -> Delivery {
-    let delivery = match except {
-        Some(client) => channel.publish_except(message, client),
-        None => channel.publish(message),
-    };
+    let delivery = channel.prepare(message).except(except).publish();
     delivery.unwrap_or_default()
 }

@@ -9,10 +9,10 @@ use rusqlite::Connection;
 use rusqlite::OpenFlags;
 use rusqlite::OptionalExtension;
 
-use crate::layers::messages::sqlite::options::Sync;
+use crate::layers::messages::sqlite::options::Durability;
 
 /// What the file says, without its log; `None` if it says nothing that we know.
-pub(super) fn recorded(path: &Path) -> Option<Sync> {
+pub(super) fn recorded(path: &Path) -> Option<Durability> {
     // As if nobody could change it, which has the log left alone.
     let uri = format!("file:{}?immutable=1", escaped(path));
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
@@ -23,17 +23,17 @@ pub(super) fn recorded(path: &Path) -> Option<Sync> {
     // A file that cannot be read is looked at more closely by others.
     let value: Option<String> = value.ok()?;
     match value.as_deref()? {
-        "full" => Some(Sync::Full),
-        "normal" => Some(Sync::Normal),
+        "full" => Some(Durability::Full),
+        "normal" => Some(Durability::Normal),
         _ => None,
     }
 }
 
 /// Has the file say how its log is written from now on. There is nothing in the log then.
-pub(super) fn record(writer: &Connection, sync: Sync) -> rusqlite::Result<()> {
+pub(super) fn record(writer: &Connection, sync: Durability) -> rusqlite::Result<()> {
     let value = match sync {
-        Sync::Full => "full",
-        Sync::Normal => "normal",
+        Durability::Full => "full",
+        Durability::Normal => "normal",
     };
     writer.execute(SET, [value])?;
     let is_busy: bool =

@@ -13,7 +13,7 @@ use rusqlite::types::FromSql;
 pub(super) const APPLICATION_ID: i32 = 0x7468_7267;
 
 /// The steps from an empty file to the newest schema.
-pub(super) const STEPS: &[&str] = &[V1, V2];
+pub(super) const STEPS: &[&str] = &[V1, V2, V3];
 
 /// Whose a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,4 +158,11 @@ CREATE TABLE settings (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// The names that senders give to what their messages are. In `words`, the token of an event (`e`
+/// and its name in hexadecimal) stands beside that of the user.
+const V3: &str = "
+ALTER TABLE messages ADD COLUMN event TEXT;
+CREATE INDEX messages_by_event ON messages (room, event) WHERE event IS NOT NULL;
 ";

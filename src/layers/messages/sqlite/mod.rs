@@ -24,8 +24,8 @@ mod write;
 mod tests;
 
 pub use self::error::OpenError;
+pub use self::options::Durability;
 pub use self::options::SqliteOptions;
-pub use self::options::Sync;
 
 use std::fmt;
 use std::fs::File;
@@ -70,17 +70,17 @@ const AT_ONCE: usize = 256;
 ///
 /// # Durability
 ///
-/// What was reported as made survives the end of the process, and with [`Sync::Full`] that of the
-/// power. Whenever it ends, the next [`open`](Self::open) finds the changes of each `write` all
+/// What was reported as made survives the end of the process, and with [`Durability::Full`] that of
+/// the power. Whenever it ends, the next [`open`](Self::open) finds the changes of each `write` all
 /// or none; there is nothing to repair by hand.
 ///
 /// # Damage
 ///
 /// A file in which bits have changed is refused where what it is built of, or what messages are
-/// found by, is no more what it was ([`SqliteOptions::check`]); where that happens later, what cannot
-/// be read is answered with [`StoreError::Failed`]. What a message says has no checksum: a bit that
-/// has changed in a text, in what is said about it, in how often it was edited, or in the numbers that
-/// a room counts with goes unnoticed.
+/// found by, is no more what it was ([`SqliteOptions::check`]); where that happens later, what
+/// cannot be read is answered with [`StoreError::Failed`]. What a message says has no checksum: a
+/// bit that has changed in a text, in what is said about it, in how often it was edited, or in the
+/// numbers that a room counts with goes unnoticed.
 ///
 /// # Sharing
 ///

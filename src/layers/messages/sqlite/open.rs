@@ -18,8 +18,8 @@ use crate::layers::messages::sqlite::kept;
 use crate::layers::messages::sqlite::migrations;
 use crate::layers::messages::sqlite::migrations::Owner;
 use crate::layers::messages::sqlite::migrations::STEPS;
+use crate::layers::messages::sqlite::options::Durability;
 use crate::layers::messages::sqlite::options::SqliteOptions;
-use crate::layers::messages::sqlite::options::Sync;
 use crate::layers::messages::sqlite::wal;
 
 /// The file, in its directory.
@@ -51,7 +51,7 @@ pub(super) fn open(dir: &Path, options: SqliteOptions) -> Result<Opened, OpenErr
     let mut writer = connect(&path, options).map_err(failed)?;
     let done = accept(&path, &writer, options)?;
     prepare(&mut writer, done).map_err(failed)?;
-    if recorded != Some(options.sync) {
+    if recorded != Some(options.durability) {
         switch(&writer, options).map_err(failed)?;
     }
     let reader = || {
@@ -97,13 +97,13 @@ fn connect(path: &Path, options: SqliteOptions) -> rusqlite::Result<Connection> 
     set("mmap_size", 0)?;
     set("trusted_schema", 0)?;
     set("cell_size_check", 1)?;
-    survive(&connection, options.sync)?;
+    survive(&connection, options.durability)?;
     Ok(connection)
 }
 
-fn survive(connection: &Connection, sync: Sync) -> rusqlite::Result<()> {
+fn survive(connection: &Connection, sync: Durability) -> rusqlite::Result<()> {
     let set = |name, value: i64| connection.pragma_update(None, name, value);
-    let is_full = sync == Sync::Full;
+    let is_full = sync == Durability::Full;
     set("synchronous", if is_full { FULL } else { NORMAL })?;
     // Where a sync alone leaves it in the memory of the drive.
     set("fullfsync", i64::from(is_full))?;
@@ -112,14 +112,14 @@ fn survive(connection: &Connection, sync: Sync) -> rusqlite::Result<()> {
 
 /// Has the log written in another way from now on, and the file say so before.
 fn switch(writer: &Connection, options: SqliteOptions) -> rusqlite::Result<()> {
-    survive(writer, Sync::Full)?;
-    match kept::record(writer, options.sync) {
+    survive(writer, Durability::Full)?;
+    match kept::record(writer, options.durability) {
         // Whoever does not look for damage takes what there is.
         Err(error)
             if !options.check && error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {}
         recorded => recorded?,
     }
-    survive(writer, options.sync)
+    survive(writer, options.durability)
 }
 
 /// How many steps the file has been through, if it is ours, whole, and not newer than we are.
@@ -152,9 +152,9 @@ fn check_log(
     path: &Path,
     log: &Path,
     options: SqliteOptions,
-    recorded: Option<Sync>,
+    recorded: Option<Durability>,
 ) -> Result<(), OpenError> {
-    if !options.check || recorded.unwrap_or(options.sync) != Sync::Full {
+    if !options.check || recorded.unwrap_or(options.durability) != Durability::Full {
         return Ok(());
     }
     match wal::damage(log).map_err(|error| io_error(log, error))? {

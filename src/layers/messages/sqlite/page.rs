@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 use rusqlite::params_from_iter;
+use rusqlite::types::Value;
 
 use crate::layers::messages::query::Page;
 use crate::layers::messages::query::Query;
@@ -46,17 +47,20 @@ pub(super) fn length(walk: &Walk) -> i64 {
 struct Runs {
     rooms: Vec<i64>,
     user: Option<i64>,
+    event: Option<String>,
     shape: Shape,
 }
 
 impl Runs {
     /// What the shape of a run is filled with.
-    fn values(&self, room: i64, bounds: &RangeInclusive<i64>, length: i64) -> Vec<i64> {
+    fn values(&self, room: i64, bounds: &RangeInclusive<i64>, length: i64) -> Vec<Value> {
         let mut values = vec![room, *bounds.start(), *bounds.end(), length];
         values.extend(self.user);
         if let Threads::One(thread) = self.shape.threads {
             values.push(thread);
         }
+        let mut values: Vec<_> = values.into_iter().map(Value::from).collect();
+        values.extend(self.event.clone().map(Value::from));
         values
     }
 }
@@ -87,11 +91,18 @@ fn runs(db: &Connection, query: &Query) -> rusqlite::Result<Option<Runs>> {
     };
     let shape = Shape {
         by_user: user.is_some(),
+        by_event: query.event.is_some(),
         threads,
         way: Walk::of_page(query).way(),
     };
     let rooms = room_ids(db, rooms)?;
-    Ok(Some(Runs { rooms, user, shape }))
+    let event = query.event.as_ref().map(ToString::to_string);
+    Ok(Some(Runs {
+        rooms,
+        user,
+        event,
+        shape,
+    }))
 }
 
 /// The ids of those rooms that are known, each once.
@@ -170,6 +181,7 @@ fn within(
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
     pub(super) by_user: bool,
+    pub(super) by_event: bool,
     pub(super) threads: Threads,
     pub(super) way: Way,
 }
@@ -183,10 +195,11 @@ pub(super) enum Threads {
 }
 
 impl Shape {
-    /// `?1` the room, `?2` and `?3` the first and the last id, `?4` how many, `?5` the user if
-    /// there is one, and last the thread if there is one.
+    /// `?1` the room, `?2` and `?3` the first and the last id, `?4` how many, and from `?5` on the
+    /// user, the thread and the event, as far as there are.
     pub(super) fn sql(self) -> String {
         let index = match (self.threads, self.by_user) {
+            _ if self.by_event => "messages_by_event",
             (Threads::One(_), _) | (Threads::Roots, false) => "messages_by_thread",
             (Threads::All | Threads::Roots, true) => "messages_by_user",
             (Threads::All, false) => "messages_by_room",
@@ -198,13 +211,19 @@ impl Shape {
             (Threads::One(_), true) => "AND thread = ?6",
             (Threads::Roots, _) => "AND thread IS NULL",
         };
+        let before =
+            usize::from(self.by_user) + usize::from(matches!(self.threads, Threads::One(_)));
+        let event = match self.by_event {
+            true => format!("AND event = ?{}", 5 + before),
+            false => String::new(),
+        };
         let order = match self.way {
             Way::Newer => "ASC",
             Way::Older => "DESC",
         };
         format!(
             "SELECT id FROM messages INDEXED BY {index} WHERE room = ?1 AND id BETWEEN ?2 AND ?3 \
-             {user} {thread} ORDER BY id {order} LIMIT ?4"
+             {user} {thread} {event} ORDER BY id {order} LIMIT ?4"
         )
     }
 }

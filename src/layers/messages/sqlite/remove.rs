@@ -10,6 +10,7 @@ use crate::layers::messages::store::Retention;
 use crate::layers::messages::store::Written;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
+use crate::time::millis;
 
 impl Work<'_> {
     pub(super) fn keep_room(&mut self, name: &RoomId, snapshot: &[u8]) -> Result<Written, Fault> {
@@ -128,7 +129,7 @@ pub(super) fn too_old(
     let Some(age) = retention.max_age else {
         return Ok(Vec::new());
     };
-    let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    let age = millis(age);
     // Nothing is from before 1970.
     let since = row::int(now.saturating_sub(age));
     let mut found = Vec::new();

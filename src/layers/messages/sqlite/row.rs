@@ -15,6 +15,7 @@ use crate::layers::messages::record::Replies;
 use crate::layers::messages::record::Stored;
 use crate::layers::messages::walk::Budget;
 use crate::layers::metadata::Metadata;
+use crate::layers::name::EventName;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::message::Format;
@@ -22,7 +23,8 @@ use crate::message::Format;
 /// A message by its id.
 pub(super) const MESSAGE: &str = "
     SELECT m.id, r.name, m.sequence, u.name, m.thread, m.at, m.edited_at, m.edits, m.deleted_at,
-        d.name, m.replies, m.last_reply_at, m.tallies, m.format, m.metadata, m.payload
+        d.name, m.replies, m.last_reply_at, m.tallies, m.format, m.metadata, m.payload,
+        m.event
     FROM messages m JOIN rooms r ON r.id = m.room
     LEFT JOIN users u ON u.id = m.user LEFT JOIN users d ON d.id = m.deleted_by
     WHERE m.id = ?1";
@@ -93,6 +95,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Stored> {
         thread: row.get::<_, Option<_>>(4)?.map(nat),
         payload: Bytes::from(row.get::<_, Vec<u8>>(15)?),
         format: format(row, 13)?,
+        event: event(row, 16)?,
         metadata: metadata(row, 14)?,
         at: nat(row.get(5)?),
         edited_at: row.get::<_, Option<_>>(6)?.map(nat),
@@ -167,6 +170,12 @@ pub(super) fn editions(
 fn user(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<UserId>> {
     let name: Option<String> = row.get(column)?;
     name.map(|name| UserId::parse(&name).map_err(|error| invalid(column, error)))
+        .transpose()
+}
+
+fn event(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<EventName>> {
+    let name: Option<String> = row.get(column)?;
+    name.map(|name| EventName::parse(&name).map_err(|error| invalid(column, error)))
         .transpose()
 }
 

@@ -37,6 +37,7 @@ impl Work<'_> {
             thread: thread.map(row::nat),
             payload: draft.payload,
             format: draft.format,
+            event: draft.event,
             metadata: draft.metadata,
             at: room.last_at,
             edited_at: None,
@@ -68,12 +69,13 @@ impl Work<'_> {
         let format = row::kept(draft.format);
         let metadata = text(draft.metadata.as_ref())?;
         let payload: &[u8] = &draft.payload;
+        let event = draft.event.as_deref();
         let values = (
-            room.id, sequence, user, thread, at, format, metadata, payload,
+            room.id, sequence, user, thread, at, format, metadata, payload, event,
         );
         self.execute(INSERT, values)?;
         let id = self.db.last_insert_rowid();
-        self.index(id, room.id, user, (payload, draft.format))?;
+        self.index(id, room.id, (user, event), (payload, draft.format))?;
         self.execute(COUNT, (room.id, sequence, at))?;
         if let Some(thread) = thread {
             self.execute(ANSWERED, (room.id, thread, at))?;
@@ -95,7 +97,8 @@ impl Work<'_> {
         let values = (target.id, at, row::kept(format), text(metadata)?, payload);
         self.execute(EDIT, values)?;
         self.unindex(target.id)?;
-        self.index(target.id, target.room, target.user, (payload, format))?;
+        let marks = (target.user, target.event.as_deref());
+        self.index(target.id, target.room, marks, (payload, format))?;
         self.changed(target.id)
     }
 
@@ -146,8 +149,8 @@ pub(super) const ROOT: &str = "
     WHERE m.room = ?1 AND m.sequence = ?2 AND m.deleted_at IS NULL AND root.deleted_at IS NULL";
 
 const INSERT: &str = "
-    INSERT INTO messages (room, sequence, user, thread, at, format, metadata, payload)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    INSERT INTO messages (room, sequence, user, thread, at, format, metadata, payload, event)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 pub(super) const COUNT: &str =
     "UPDATE rooms SET last_sequence = ?2, last_at = ?3, messages = messages + 1 WHERE id = ?1";

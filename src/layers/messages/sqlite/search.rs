@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use crate::layers::messages::query::Page;
 use crate::layers::messages::query::Search;
 use crate::layers::messages::sqlite::page;
+use crate::layers::messages::sqlite::write::event_token;
 use crate::layers::messages::terms::Term;
 use crate::layers::messages::terms::Terms;
 use crate::layers::messages::walk::Walk;
@@ -36,6 +37,9 @@ fn expression(db: &Connection, search: &Search, rooms: &[i64]) -> rusqlite::Resu
             return Ok(None);
         };
         parts.push(format!("user : u{user}"));
+    }
+    if let Some(event) = &search.event {
+        parts.push(format!("user : {}", event_token(event)));
     }
     parts.push(format!("text : {}", text(&search.terms)));
     Ok(Some(parts.join(" AND ")))

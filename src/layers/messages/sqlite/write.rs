@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use data_encoding::HEXLOWER;
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 use rusqlite::TransactionBehavior;
@@ -94,6 +95,7 @@ pub(super) struct Target {
     pub(super) id: i64,
     pub(super) room: i64,
     pub(super) user: Option<i64>,
+    pub(super) event: Option<String>,
     pub(super) thread: Option<i64>,
     pub(super) at: u64,
     pub(super) is_deleted: bool,
@@ -103,7 +105,8 @@ pub(super) struct Target {
 
 /// A message that is to be changed.
 pub(super) const TARGET: &str = "
-    SELECT m.id, m.room, m.user, m.thread, m.at, m.deleted_at IS NOT NULL, m.edits, m.tallies
+    SELECT m.id, m.room, m.user, m.thread, m.at, m.deleted_at IS NOT NULL, m.edits, m.tallies,
+        m.event
     FROM rooms r JOIN messages m INDEXED BY messages_by_sequence
     ON m.room = r.id AND m.sequence = ?2 WHERE r.name = ?1";
 
@@ -190,6 +193,7 @@ impl Work<'_> {
                 is_deleted: row.get(5)?,
                 edits: row::nat(row.get(6)?),
                 tallies: row::nat(row.get(7)?),
+                event: row.get(8)?,
             })
         });
         found
@@ -217,12 +221,12 @@ impl Work<'_> {
         Ok(Written::Message(Box::new(message)))
     }
 
-    /// Lets a message be found by its words.
+    /// Lets a message be found by its words, among those by its user and of its event.
     pub(super) fn index(
         &self,
         id: i64,
         room: i64,
-        user: Option<i64>,
+        (user, event): (Option<i64>, Option<&str>),
         (payload, format): (&[u8], Format),
     ) -> rusqlite::Result<()> {
         let words = terms::words_of(payload, format);
@@ -231,7 +235,9 @@ impl Work<'_> {
         }
         let room = format!("r{room}");
         let user = user.map(|user| format!("u{user}"));
-        self.execute(INDEX, (id, room, user, words.join(" ")))?;
+        let marks: Vec<_> = user.into_iter().chain(event.map(event_token)).collect();
+        let marks = (!marks.is_empty()).then(|| marks.join(" "));
+        self.execute(INDEX, (id, room, marks, words.join(" ")))?;
         Ok(())
     }
 
@@ -249,6 +255,11 @@ impl Work<'_> {
     ) -> rusqlite::Result<usize> {
         self.db.prepare_cached(sql)?.execute(values)
     }
+}
+
+/// The token of an event: no character of its name separates tokens any more.
+pub(super) fn event_token(event: &str) -> String {
+    format!("e{}", HEXLOWER.encode(event.as_bytes()))
 }
 
 fn check_editable(target: &Target, since: Option<u64>, most: usize) -> Result<(), StoreError> {

@@ -176,7 +176,8 @@ enum Done {
     Refused(Then),
 }
 
-fn silent() -> StoreError {
+/// What a change is answered that the store did not answer.
+pub(super) fn silent() -> StoreError {
     StoreError::Failed("it did not answer".into())
 }
 

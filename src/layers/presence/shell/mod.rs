@@ -22,6 +22,7 @@ use crate::layers::presence::config::PresenceConfig;
 use crate::layers::presence::error::PresenceError;
 use crate::layers::presence::figures::Figures;
 use crate::layers::presence::state::Change;
+#[cfg(feature = "ws")]
 use crate::layers::presence::state::Record;
 use crate::layers::presence::state::Rules;
 use crate::layers::presence::state::State;
@@ -37,7 +38,7 @@ use self::publish::Observers;
 use self::publish::Rooms;
 
 pub use self::publish::ObserverId;
-pub use self::read::ManyPresences;
+pub use self::read::PresenceBatch;
 
 /// Who is there: the presence of all users on one hub. A cheap clone.
 ///
@@ -102,6 +103,7 @@ struct Shared {
 
 /// When something was last said about a user, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug)]
+#[cfg(feature = "ws")]
 pub(crate) struct Said {
     /// As far as anything is known about it.
     pub(crate) ever: Option<u64>,
@@ -133,7 +135,7 @@ impl Presence {
             timeout: config.timeout,
             remember: config.remember,
             history: config.history,
-            max_remembered: config.max_remembered.div_ceil(shards),
+            max_offline_users: config.max_offline_users.div_ceil(shards),
         };
         let shard = |_| {
             Mutex::new(Shard {
@@ -219,11 +221,13 @@ impl Presence {
     }
 
     /// The time, in milliseconds since 1970; it never goes back, nor with what is [`Said`].
+    #[cfg(feature = "ws")]
     pub(crate) fn millis(&self) -> u64 {
         self.shared.dates.of(self.shared.clock.now()).millis()
     }
 
     /// When something was last said about a user.
+    #[cfg(feature = "ws")]
     pub(crate) fn said(&self, user: &UserId) -> Said {
         let shard = self.shard(user).lock();
         let said = shard.state.get(user).map(Record::said);

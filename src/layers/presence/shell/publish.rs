@@ -13,7 +13,7 @@ use crate::layers::presence::shell::Presence;
 use crate::layers::presence::shell::Shard;
 use crate::layers::presence::state::Change;
 use crate::layers::presence::view::StatusChange;
-use crate::layers::stamp::Stamp;
+use crate::layers::stamp::MessageHeader;
 use crate::message::Message;
 
 /// What is called with a change.
@@ -106,9 +106,9 @@ impl Presence {
         }
         let channel = channel(&user);
         let event = Message::text(json).key(format!("presence:{user}"));
-        let stamp = Stamp::new("presence").user(user).ephemeral();
+        let stamp = MessageHeader::new("presence").user(user).ephemeral();
         // Of this channel there is one publication at a time, so it has no backlog to be full.
-        let _published = self.shared.hub.publish(&channel, stamp.on(event));
+        let _published = self.shared.hub.publish(&channel, stamp.attach_to(event));
         let observers = self.shared.observers.read().list.clone();
         let change = StatusChange { from, to, presence };
         for (_, observer) in observers {

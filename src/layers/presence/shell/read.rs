@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::layers::meter;
 use crate::layers::name::Actor;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
@@ -21,13 +22,13 @@ use crate::layers::presence::state::Record;
 use crate::layers::presence::status::Status;
 use crate::layers::presence::view::DeviceView;
 use crate::layers::presence::view::PresenceCounts;
-use crate::layers::presence::view::StatusSince;
+use crate::layers::presence::view::StatusEntry;
 use crate::layers::presence::view::UserPresence;
 
 /// The presence of several users.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct ManyPresences {
+pub struct PresenceBatch {
     /// Those that may be seen, in the order in which they were asked for.
     pub presences: Vec<UserPresence>,
     /// The others.
@@ -60,12 +61,12 @@ impl Presence {
 
     /// The presence of several users; one about whom nothing is known is offline.
     #[must_use]
-    pub fn get_many(&self, actor: &Actor, users: &[UserId]) -> ManyPresences {
+    pub fn get_many(&self, actor: &Actor, users: &[UserId]) -> PresenceBatch {
         let sight = self.sight(actor);
         let (seen, denied) = users
             .iter()
             .partition::<Vec<_>, _>(|user| sight.reaches(user));
-        ManyPresences {
+        PresenceBatch {
             presences: seen
                 .into_iter()
                 .map(|user| self.look(actor, user))
@@ -130,6 +131,7 @@ impl Presence {
         let is_plain = sight.is_everybody() && query.filter.is_everybody() && query.ago.is_none();
         let most = if is_plain { limit } else { limit.max(EXAMINED) };
         let candidates = self.candidates(places(actor, query), before.as_ref(), most + 1);
+        meter::examined(candidates.len());
         let now = self.shared.clock.now();
         let oldest = query.changed_within.and_then(|time| now.checked_sub(time));
         let mut items = Vec::new();
@@ -183,11 +185,11 @@ impl Presence {
     /// # Errors
     ///
     /// As [`Presence::get`].
-    pub fn history(&self, actor: &Actor, user: &UserId) -> Result<Vec<StatusSince>, PresenceError> {
+    pub fn history(&self, actor: &Actor, user: &UserId) -> Result<Vec<StatusEntry>, PresenceError> {
         let dates = self.shared.dates;
         let mut changes = self.read(actor, user, |record| spans(record, sees_all(actor, user)))?;
         changes.reverse();
-        let dated = changes.into_iter().map(|(since, status)| StatusSince {
+        let dated = changes.into_iter().map(|(since, status)| StatusEntry {
             status,
             since: dates.of(since),
         });

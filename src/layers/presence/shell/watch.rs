@@ -103,18 +103,18 @@ impl Presence {
             let around = self.shared.watches.lock().around(&user);
             for (watcher, through, user) in around {
                 if !self.may_see(&Actor::User(watcher.clone()), &user) {
-                    self.expel(&watcher, through, &user);
+                    self.force_unsubscribe(&watcher, through, &user);
                 }
             }
         }
     }
 
-    fn expel(&self, watcher: &UserId, through: ClientId, user: &UserId) {
+    fn force_unsubscribe(&self, watcher: &UserId, through: ClientId, user: &UserId) {
         let mut watches = self.shared.watches.lock();
         watches.remove(watcher, through, user);
         drop(watches);
         if let Some(client) = self.shared.hub.client(through) {
-            let _expelled = client.expel(&channel(user), "presence_denied");
+            let _expelled = client.force_unsubscribe(&channel(user), "presence_denied");
             let _as_it_was = self.bring_about(watcher, &client, user);
         }
     }

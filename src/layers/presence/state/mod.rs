@@ -8,8 +8,8 @@
 //!       └──────────── `remember` ────────────  gone  ◀──────────────────────┘ `grace`
 //! ```
 //!
-//! A user that is there is what it has chosen to be, *online* unless it says otherwise. Activity and
-//! further connections never change that; being gone does.
+//! A user that is there is what it has chosen to be, *online* unless it says otherwise. Activity
+//! and further connections never change that; being gone does.
 
 mod index;
 mod record;
@@ -44,7 +44,7 @@ pub(super) struct Rules {
     pub(super) timeout: Duration,
     pub(super) remember: Duration,
     pub(super) history: usize,
-    pub(super) max_remembered: usize,
+    pub(super) max_offline_users: usize,
 }
 
 /// What others saw before, and what they see now; never the same.
@@ -212,7 +212,7 @@ impl State {
             self.index.insert(record.place(), position);
         }
         arm(&mut self.timers, now, user, record, &self.rules);
-        if self.index.count(Place::Gone) > self.rules.max_remembered {
+        if self.index.count(Place::Gone) > self.rules.max_offline_users {
             let oldest = self.index.oldest(Place::Gone).cloned();
             oldest.inspect(|user| self.forget(user));
         }

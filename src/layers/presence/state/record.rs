@@ -293,6 +293,7 @@ impl Record {
     }
 
     /// When somebody has last said something about the user, and when since it came.
+    #[cfg(feature = "ws")]
     pub(in crate::layers::presence) fn said(&self) -> (Option<Instant>, Option<Instant>) {
         (self.said, self.said_here)
     }

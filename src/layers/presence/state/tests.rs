@@ -40,7 +40,7 @@ fn rules() -> Rules {
         timeout: Duration::from_millis(TIMEOUT),
         remember: Duration::from_millis(REMEMBER),
         history: HISTORY,
-        max_remembered: usize::MAX,
+        max_offline_users: usize::MAX,
     }
 }
 
@@ -546,7 +546,7 @@ fn beyond_the_limit_the_one_that_is_gone_the_longest_is_forgotten() {
         start,
         Rules {
             grace: Duration::ZERO,
-            max_remembered: 2,
+            max_offline_users: 2,
             ..rules()
         },
     );

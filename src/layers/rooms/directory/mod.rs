@@ -15,6 +15,7 @@ use ahash::RandomState;
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::layers::meter;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 
@@ -181,8 +182,15 @@ fn has_word(text: &str, word: &str) -> bool {
     words(text).any(|own| own.starts_with(word))
 }
 
-/// The most rooms that are looked at for one page.
-const MOST_LOOKED_AT: usize = 10_000;
+/// A part of a page.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) rooms: Vec<RoomId>,
+    /// The number before which to go on, unless that is the end.
+    pub(super) next: Option<u64>,
+    /// Rooms that were looked at.
+    pub(super) looked_at: usize,
+}
 
 impl Directory {
     /// Notes what a room says about itself, in place of what it said before.
@@ -229,36 +237,44 @@ impl Directory {
     }
 
     /// The rooms that a query wants and that are visible, the newest first, and the number after
-    /// which to go on. A page ends early when many had to be looked at.
+    /// which to go on. It ends early when `most` have been looked at.
     pub(super) fn list(
         &self,
         query: &RoomQuery,
         before: Option<u64>,
         limit: usize,
+        most: usize,
         visible: impl Fn(&RoomId, &Facts) -> bool,
-    ) -> (Vec<RoomId>, Option<u64>) {
+    ) -> Part {
+        let mut part = Part {
+            rooms: Vec::new(),
+            next: None,
+            looked_at: 0,
+        };
         let mut smallest = &self.all;
         for term in query.terms() {
             match self.terms.get(&term) {
                 Some(numbers) if numbers.len() < smallest.len() => smallest = numbers,
                 Some(_) => {}
-                None => return (Vec::new(), None),
+                None => return part,
             }
         }
-        let mut page = Vec::new();
         let before = before.unwrap_or(u64::MAX);
-        for (looked_at, number) in smallest.range(..before).rev().enumerate() {
-            let Some(room) = self.rooms.get(number) else {
-                continue;
-            };
-            if query.wants(room) && visible(&room.id, &room.facts) {
-                page.push(room.id.clone());
+        for number in smallest.range(..before).rev() {
+            part.looked_at += 1;
+            meter::examined(1);
+            if let Some(room) = self.rooms.get(number)
+                && query.wants(room)
+                && visible(&room.id, &room.facts)
+            {
+                part.rooms.push(room.id.clone());
             }
-            if page.len() == limit || looked_at == MOST_LOOKED_AT {
-                return (page, Some(*number));
+            if part.rooms.len() >= limit || part.looked_at >= most {
+                part.next = Some(*number);
+                break;
             }
         }
-        (page, None)
+        part
     }
 }
 

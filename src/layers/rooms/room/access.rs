@@ -12,7 +12,7 @@ use super::Room;
 
 /// That a user may come in, and as what; nothing has changed yet.
 #[derive(Debug)]
-#[must_use = "nobody has come in yet"]
+#[must_use = "no user has joined yet"]
 pub(in crate::layers::rooms) struct Admission {
     role: Role,
     /// The invite that is used up by it.

@@ -25,6 +25,7 @@ use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::layers::meter;
 use crate::layers::name::Actor;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
@@ -36,6 +37,7 @@ use crate::layers::rooms::options::RoomPatch;
 use crate::layers::rooms::role::Permission;
 use crate::layers::rooms::role::Permissions;
 use crate::layers::rooms::role::Role;
+use crate::time::millis;
 
 use self::recent::Recent;
 
@@ -383,6 +385,7 @@ impl Room {
         }
         let mut page = Vec::new();
         for (looked_at, (user, member)) in range_after(&self.members, after).enumerate() {
+            meter::examined(1);
             if member.role == Role::Member {
                 page.push((user, member));
             }
@@ -485,10 +488,6 @@ fn beyond(after: Option<&UserId>) -> Bound<UserId> {
 
 fn boxed(texts: Vec<String>) -> Vec<Box<str>> {
     texts.into_iter().map(Into::into).collect()
-}
-
-pub(super) fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::hub::SubscribeError;
 use crate::hub::SubscribeOptions;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
-use crate::layers::stamp::Stamp;
+use crate::layers::stamp::MessageHeader;
 use crate::message::Message;
 
 use super::Rooms;
@@ -50,7 +50,7 @@ impl Rooms {
     pub(super) fn detach_all(&self, user: &UserId, room: &RoomId, reason: &'static str) {
         for client in self.inner.connections.of(user) {
             // An error: it was not subscribed, having more subscriptions than it may.
-            let _absent = client.expel(&room.channel(), reason);
+            let _absent = client.force_unsubscribe(&room.channel(), reason);
         }
     }
 }
@@ -63,9 +63,9 @@ fn subscribe(client: &Client, room: &RoomId, since: Option<StreamPosition>) {
         Ok(()) | Err(SubscribeError::AlreadySubscribed | SubscribeError::Closed(_)) => {}
         Err(error) => {
             // Not silently: it would take the room for quiet.
-            let stamp = Stamp::new("room.unattached").room(room.clone());
+            let stamp = MessageHeader::new("room.unattached").room(room.clone());
             let why = json!({ "message": error.to_string() }).to_string();
-            let _full = client.send(stamp.on(Message::text(why)));
+            let _full = client.send(stamp.attach_to(Message::text(why)));
         }
     }
 }

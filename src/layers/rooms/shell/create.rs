@@ -25,6 +25,7 @@ use super::Stay;
 use super::changes::Known;
 use super::changes::Watched;
 use super::direct::is_direct;
+use super::told::signed;
 
 impl Rooms {
     /// Makes a room. A user that makes one is its owner and its first member; a room that the
@@ -98,11 +99,16 @@ impl Rooms {
 
     pub(super) fn remove(&self, cell: &Cell, state: &mut State, actor: Option<&Actor>) {
         let id = state.room.id.clone();
-        self.tell(cell, state, "room.deleted", actor, json!({}));
-        state.is_gone = true;
+        let data = signed(actor, json!({}));
+        // Members are told alone: what is queued of a channel does not reach who has left it.
         for user in state.room.members() {
             self.inner.users.leave(user, &id);
             self.detach_all(user, &id, "deleted");
+        }
+        self.tell_json(cell, state, "room.deleted", data.to_string());
+        state.is_gone = true;
+        for user in state.room.members() {
+            self.tell_user(user, "room.deleted", &id, &data);
             self.observed(&RoomChange::Left(id.clone(), user.clone()));
         }
         self.inner.changes.deleted(&id);

@@ -118,8 +118,8 @@ impl Rooms {
         });
     }
 
-    /// Tells the members of a room, if it is still there, what has happened: `json`, or where the hub
-    /// takes no message of that size, `instead`.
+    /// Tells the members of a room, if it is still there, what has happened: `json`, or where the
+    /// hub takes no message of that size, `instead`.
     pub(crate) fn announce_json(
         &self,
         room: &RoomId,

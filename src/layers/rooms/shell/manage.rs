@@ -11,8 +11,8 @@ use crate::layers::rooms::error::RoomError;
 use crate::layers::rooms::options::RoomPatch;
 use crate::layers::rooms::role::Permission;
 use crate::layers::rooms::role::Role;
-use crate::layers::rooms::room::millis;
 use crate::layers::rooms::view::RoomView;
+use crate::time::millis;
 
 use super::RoomChange;
 use super::Rooms;

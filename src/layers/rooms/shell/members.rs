@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use data_encoding::BASE32_NOPAD;
+use serde_json::Value;
 use serde_json::json;
 
 use crate::layers::name::Actor;
@@ -13,9 +14,9 @@ use crate::layers::rooms::options::InviteOptions;
 use crate::layers::rooms::role::Role;
 use crate::layers::rooms::room::Admission;
 use crate::layers::rooms::room::Departure;
-use crate::layers::rooms::room::millis;
 use crate::layers::rooms::view::InviteView;
 use crate::layers::rooms::view::RoomView;
+use crate::time::millis;
 
 use super::Cell;
 use super::JoinRequest;
@@ -23,6 +24,7 @@ use super::RoomChange;
 use super::Rooms;
 use super::State;
 use super::create::random_text;
+use super::told::signed;
 
 /// The most bytes in the reason of a kick, a ban or a mute.
 const MAX_REASON: usize = 512;
@@ -135,9 +137,8 @@ impl Rooms {
         check_reason(reason)?;
         self.with(room, |cell, state, now| {
             state.room.kick(actor, user, reason, now)?;
-            let data = json!({ "user_id": user, "reason": reason });
-            self.tell(cell, state, "room.member_kicked", Some(actor), data);
-            self.gone(cell, state, user, "kicked");
+            let data = signed(Some(actor), json!({ "user_id": user, "reason": reason }));
+            self.expel(cell, state, user, ("room.member_kicked", "kicked"), &data);
             Ok(())
         })
     }
@@ -166,9 +167,11 @@ impl Rooms {
                 "reason": reason,
                 "duration_ms": lasting.map(millis),
             });
-            self.tell(cell, state, "room.member_banned", Some(actor), data);
+            let data = signed(Some(actor), data);
             if was_member {
-                self.gone(cell, state, user, "banned");
+                self.expel(cell, state, user, ("room.member_banned", "banned"), &data);
+            } else {
+                self.tell_json(cell, state, "room.member_banned", data.to_string());
             }
             if let Some(lasting) = lasting {
                 self.purged_after(state, lasting);
@@ -320,10 +323,32 @@ impl Rooms {
     }
 
     fn gone(&self, cell: &Cell, state: &mut State, user: &UserId, reason: &'static str) {
-        let room = state.room.id.clone();
-        self.inner.users.leave(user, &room);
-        self.detach_all(user, &room, reason);
+        self.part(state, user, reason);
         self.tell_left(cell, state, user, reason);
+    }
+
+    /// Takes a user out, and tells the others and the user of it: as which event, and for which
+    /// reason.
+    fn expel(
+        &self,
+        cell: &Cell,
+        state: &mut State,
+        user: &UserId,
+        (event, reason): (&'static str, &'static str),
+        data: &Value,
+    ) {
+        self.part(state, user, reason);
+        self.tell_json(cell, state, event, data.to_string());
+        self.tell_user(user, event, &state.room.id, data);
+        self.tell_left(cell, state, user, reason);
+    }
+
+    /// Takes a user off the room's channel. What is queued of the room does not reach it any more,
+    /// so what it is to know of its going is sent to it alone, after this.
+    fn part(&self, state: &State, user: &UserId, reason: &'static str) {
+        let room = &state.room.id;
+        self.inner.users.leave(user, room);
+        self.detach_all(user, room, reason);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::layers::name::UserId;
 use crate::layers::rooms::error::RoomError;
 use crate::layers::rooms::role::Role;
 use crate::layers::rooms::view::ReadView;
-use crate::layers::stamp::Stamp;
+use crate::layers::stamp::MessageHeader;
 use crate::message::Message;
 
 use super::Rooms;
@@ -26,10 +26,12 @@ pub struct Sent {
 }
 
 impl Rooms {
-    /// Sends a message to a room, to all connections of all members but `except`.
+    /// Sends a message to a room, to all connections of all members but `except`. It is not stored,
+    /// and ends no typing: [`Layers::send`](crate::Layers::send) does all that a message takes.
     ///
-    /// What is attached to the message is replaced by a [`Stamp`] with the room, the sender and the
-    /// message's id; one that is a stamp already keeps its metadata.
+    /// What is attached to the message is replaced by a [`MessageHeader`] with the room, the sender
+    /// and the message's id; one that is a stamp already keeps its event and
+    /// its metadata.
     ///
     /// # Errors
     ///
@@ -53,15 +55,13 @@ impl Rooms {
             (id, state.room.id.clone())
         };
         let message = stamped(message, actor, room, Some(id));
-        let delivery = match except {
-            Some(client) => cell.channel.publish_except(message, client)?,
-            None => cell.channel.publish(message)?,
-        };
+        let delivery = cell.channel.prepare(message).except(except).publish()?;
         Ok(Sent { id, delivery })
     }
 
     /// Sends a message to those members that have a role; gives how many connections have taken
-    /// it. It is not kept, and has no number: it is none of the messages of the room. Costs a look at each member when the role is [`Role::Member`].
+    /// it. It is not kept, and has no number: it is none of the messages of the room. Costs a look
+    /// at each member when the role is [`Role::Member`].
     ///
     /// # Errors
     ///
@@ -175,9 +175,12 @@ impl Rooms {
 
 /// The message with what the server says about it.
 pub(crate) fn stamped(message: Message, actor: &Actor, room: RoomId, id: Option<u64>) -> Message {
-    let mut stamp = Stamp::new("message").room(room);
-    stamp.id = id;
-    stamp.metadata = Stamp::of(&message).and_then(|stamp| stamp.metadata.clone());
+    let mut stamp = MessageHeader::new("message").room(room);
+    stamp.message_id = id;
+    if let Some(given) = MessageHeader::of(&message) {
+        stamp.event.clone_from(&given.event);
+        stamp.metadata.clone_from(&given.metadata);
+    }
     stamp.user = actor.user().cloned();
-    stamp.on(message)
+    stamp.attach_to(message)
 }

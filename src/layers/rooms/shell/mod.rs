@@ -40,10 +40,10 @@ use crate::layers::rooms::config::RoomsConfig;
 use crate::layers::rooms::connections::Connections;
 use crate::layers::rooms::directory::Directory;
 use crate::layers::rooms::error::RoomError;
-use crate::layers::rooms::room::millis;
 use crate::layers::wheel::Wheel;
 use crate::time::Clock;
 use crate::time::SystemClock;
+use crate::time::millis;
 
 use self::changes::Changes;
 use self::changes::Known;
@@ -209,7 +209,7 @@ impl Rooms {
         connections: impl Connections,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let since = clock.since_1970();
+        let since = clock.unix_time();
         let since = since.unwrap_or_else(|| SystemClock::new().since_unix_epoch());
         let start = (clock.now(), since);
         let tick = (config.batch_window / 4).clamp(SHORTEST_TICK, LONGEST_TICK);
@@ -276,7 +276,7 @@ impl Rooms {
         // Relaxed: it only grows, and whoever sees an older one looks at the time of day itself.
         let ahead = self.inner.ahead.load(Ordering::Relaxed);
         let now = steady.saturating_add(ahead);
-        match self.inner.clock.since_1970().map(millis) {
+        match self.inner.clock.unix_time().map(millis) {
             Some(wall) if wall > now.saturating_add(FAR_MS) => {
                 // Relaxed: as above.
                 self.inner.ahead.fetch_max(wall - steady, Ordering::Relaxed);
@@ -290,7 +290,7 @@ impl Rooms {
     /// day and that of messages differ, so that nothing goes too early.
     pub(crate) fn now_for_removal(&self) -> u64 {
         let now = self.now();
-        let wall = self.inner.clock.since_1970().map(millis);
+        let wall = self.inner.clock.unix_time().map(millis);
         wall.map_or(now, |wall| wall.min(now))
     }
 

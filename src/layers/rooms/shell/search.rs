@@ -9,6 +9,12 @@ use crate::layers::rooms::view::RoomView;
 
 use super::Rooms;
 
+/// The most rooms that are looked at for one page.
+const MOST_LOOKED_AT: usize = 10_000;
+
+/// The most rooms that are looked at while the directory is locked.
+const PART: usize = 256;
+
 impl Rooms {
     /// The rooms that a query wants, the newest first, at most `limit`, those before `before`; and
     /// before what to go on. A user is shown public rooms and those it is in. Direct rooms are in
@@ -28,9 +34,20 @@ impl Rooms {
             Some(own) => !facts.private || own.contains(id),
             None => true,
         };
-        let directory = self.inner.directory.read();
-        let (ids, next) = directory.list(query, before, limit, visible);
-        drop(directory);
+        let (mut ids, mut before, mut left) = (Vec::new(), before, MOST_LOOKED_AT);
+        let next = loop {
+            // Whoever changes a room, whom those wait for who join it, waits for one part at most.
+            let wanted = limit.saturating_sub(ids.len());
+            let directory = self.inner.directory.read();
+            let part = directory.list(query, before, wanted, left.min(PART), visible);
+            drop(directory);
+            ids.extend(part.rooms);
+            left = left.saturating_sub(part.looked_at);
+            before = part.next;
+            if before.is_none() || ids.len() >= limit || left == 0 {
+                break before;
+            }
+        };
         let rooms = ids.iter();
         // One that has gone or become private meanwhile is left out.
         let rooms = rooms.filter_map(|id| {

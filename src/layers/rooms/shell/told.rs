@@ -12,7 +12,7 @@ use crate::layers::name::Actor;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::layers::rooms::role::Role;
-use crate::layers::stamp::Stamp;
+use crate::layers::stamp::MessageHeader;
 use crate::message::Message;
 
 use super::Cell;
@@ -55,7 +55,7 @@ impl Rooms {
 
     /// Has a change of a user's presence told to a room that it is in, together with what else
     /// happens there: `entry` is the presence as JSON.
-    pub fn note_presence(&self, room: &RoomId, user: &UserId, entry: &str) {
+    pub fn publish_presence(&self, room: &RoomId, user: &UserId, entry: &str) {
         let Ok(entry) = RawValue::from_string(entry.to_owned()) else {
             return;
         };
@@ -120,7 +120,7 @@ impl Rooms {
             let Ok(json) = serde_json::to_string(&event) else {
                 return;
             };
-            let stamp = Stamp::new("room.members").room(state.room.id.clone());
+            let stamp = MessageHeader::new("room.members").room(state.room.id.clone());
             publish(cell, stamp.ephemeral(), json);
         }
     }
@@ -168,12 +168,9 @@ impl Rooms {
         state: &mut State,
         kind: &'static str,
         by: Option<&Actor>,
-        mut data: Value,
+        data: Value,
     ) {
-        if let (Some(user), Some(data)) = (by.and_then(Actor::user), data.as_object_mut()) {
-            data.insert("by".to_owned(), user.as_str().into());
-        }
-        self.tell_json(cell, state, kind, data.to_string());
+        self.tell_json(cell, state, kind, signed(by, data).to_string());
     }
 
     /// Tells the members of a room that something has happened: what and by whom, as JSON.
@@ -188,14 +185,14 @@ impl Rooms {
         if !state.batch.is_awaited {
             self.tell_batch(cell, state);
         }
-        let stamp = Stamp::new(kind).room(state.room.id.clone());
+        let stamp = MessageHeader::new(kind).room(state.room.id.clone());
         publish(cell, stamp, json);
     }
 
     /// Tells one user something, over all of its connections.
     pub(super) fn tell_user(&self, user: &UserId, kind: &'static str, room: &RoomId, data: &Value) {
-        let stamp = Stamp::new(kind).room(room.clone());
-        let message = stamp.on(Message::text(data.to_string()));
+        let stamp = MessageHeader::new(kind).room(room.clone());
+        let message = stamp.attach_to(Message::text(data.to_string()));
         for client in self.inner.connections.of(user) {
             // One whose outbox is full learns of it by what it does not receive.
             let _sent = client.send(message.clone());
@@ -210,8 +207,16 @@ impl Rooms {
     }
 }
 
+/// Returns `data` with the name of the user that has done it.
+pub(super) fn signed(by: Option<&Actor>, mut data: Value) -> Value {
+    if let (Some(user), Some(data)) = (by.and_then(Actor::user), data.as_object_mut()) {
+        data.insert("by".to_owned(), user.as_str().into());
+    }
+    data
+}
+
 /// Publishes an event. An error means that too many wait or that the hub is closed: what is
 /// missed then can be asked for.
-fn publish(cell: &Cell, stamp: Stamp, json: String) {
-    let _delivery = cell.channel.publish(stamp.on(Message::text(json)));
+fn publish(cell: &Cell, stamp: MessageHeader, json: String) {
+    let _delivery = cell.channel.publish(stamp.attach_to(Message::text(json)));
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::time::Instant;
 
 use ahash::RandomState;
@@ -12,6 +13,7 @@ use crate::code::ErrorCode;
 use crate::id::ClientId;
 use crate::layers::name::UserId;
 use crate::layers::sessions::config::SessionsConfig;
+use crate::pairs::Pairs;
 
 /// Something that a client has asked for, and is to have again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +32,19 @@ impl Note {
 }
 
 /// Sessions, open and kept.
+///
+/// # Memory
+///
+/// Some 120 bytes for a session and one block for all of its notes.
 #[derive(Debug)]
 pub(super) struct State {
     config: SessionsConfig,
-    sessions: HashMap<Box<str>, Kept, RandomState>,
+    /// Boxed, because a table is up to half empty.
+    sessions: HashMap<Id, Box<Kept>, RandomState>,
     /// Those without a connection, by when they were lost. One that was resumed is not there any
     /// more, or is another by now: `lost` tells.
-    queue: VecDeque<(u64, Box<str>)>,
-    next: u64,
+    queue: VecDeque<Lost>,
+    next: NonZeroU64,
     kept: usize,
     kept_bytes: usize,
 }
@@ -45,16 +52,32 @@ pub(super) struct State {
 /// Places in the queue of sessions that are gone, beside as many as there are sessions in it.
 const QUEUE_SLACK: usize = 64;
 
+/// The id of a session.
+pub(super) type Id = [u8; ID_BYTES];
+
+/// Random bytes of an id: nobody guesses one of 128 bits.
+pub(super) const ID_BYTES: usize = 16;
+
+/// A session without a connection.
+#[derive(Debug)]
+struct Lost {
+    /// Its place in the queue, which no other has.
+    place: NonZeroU64,
+    due: Instant,
+    id: Id,
+}
+
 #[derive(Debug)]
 struct Kept {
     owner: Option<UserId>,
     client: ClientId,
-    notes: Vec<Note>,
+    /// The key and the text of each.
+    notes: Pairs,
     bytes: usize,
     /// There was no room for a note.
     incomplete: bool,
-    /// Which place it has in the queue, and until when it is kept; none while it is open.
-    lost: Option<(u64, Instant)>,
+    /// Which place it has in the queue; none while it is open.
+    lost: Option<NonZeroU64>,
 }
 
 /// What a resumed session was.
@@ -107,26 +130,26 @@ impl State {
             config,
             sessions: HashMap::default(),
             queue: VecDeque::new(),
-            next: 0,
+            next: NonZeroU64::MIN,
             kept: 0,
             kept_bytes: 0,
         }
     }
 
-    pub(super) fn open(&mut self, id: &str, owner: Option<UserId>, client: ClientId) {
+    pub(super) fn open(&mut self, id: Id, owner: Option<UserId>, client: ClientId) {
         let session = Kept {
             owner,
             client,
-            notes: Vec::new(),
+            notes: Pairs::default(),
             bytes: 0,
             incomplete: false,
             lost: None,
         };
-        self.sessions.insert(id.into(), session);
+        self.sessions.insert(id, Box::new(session));
     }
 
     /// Notes something in an open session; says whether there was room for it.
-    pub(super) fn note(&mut self, id: &str, note: Note) -> bool {
+    pub(super) fn note(&mut self, id: &Id, note: &Note) -> bool {
         let max = self.config.max_bytes;
         let Some(session) = self.opened(id) else {
             return false;
@@ -137,47 +160,50 @@ impl State {
             return false;
         }
         session.bytes += note.bytes();
-        session.notes.push(note);
+        session.notes.push(&note.key, &note.text);
         true
     }
 
     /// Notes in an open session what another has left.
-    pub(super) fn take_over(&mut self, id: &str, resumed: &Resumed) {
+    pub(super) fn take_over(&mut self, id: &Id, resumed: &Resumed) {
         for note in &resumed.notes {
             // One that there is no room for makes it incomplete.
-            let _noted = self.note(id, note.clone());
+            let _noted = self.note(id, note);
         }
         if let Some(session) = self.opened(id) {
             session.incomplete |= resumed.incomplete;
         }
     }
 
-    pub(super) fn forget(&mut self, id: &str, key: &str) {
+    pub(super) fn forget(&mut self, id: &Id, key: &str) {
         if let Some(session) = self.opened(id) {
             session.forget(key);
         }
     }
 
-    fn opened(&mut self, id: &str) -> Option<&mut Kept> {
+    fn opened(&mut self, id: &Id) -> Option<&mut Kept> {
         let session = self.sessions.get_mut(id);
-        session.filter(|session| session.lost.is_none())
+        session
+            .map(|session| &mut **session)
+            .filter(|session| session.lost.is_none())
     }
 
     /// The connection of a session is lost: from now on it is kept for a while.
-    pub(super) fn lose(&mut self, id: &str, now: Instant) {
-        let Some(session) = self.sessions.get_mut(id) else {
-            return;
-        };
+    pub(super) fn lose(&mut self, id: &Id, now: Instant) {
         if self.config.ttl.is_zero() {
             self.sessions.remove(id);
             return;
         }
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
         let place = self.next;
-        self.next += 1;
-        session.lost = Some((place, now + self.config.ttl));
+        self.next = place.saturating_add(1);
+        session.lost = Some(place);
         self.kept += 1;
         self.kept_bytes += session.bytes;
-        self.queue.push_back((place, id.into()));
+        let (due, id) = (now + self.config.ttl, *id);
+        self.queue.push_back(Lost { place, due, id });
         self.forget_resumed();
         while self.kept > self.config.max_sessions || self.kept_bytes > self.config.max_total_bytes
         {
@@ -185,11 +211,12 @@ impl State {
                 break;
             }
         }
-        self.expire(now);
+        // Twice as many as come are forgotten, the others by the tick.
+        self.expire(now, 2);
     }
 
     /// The connection that has a session of this owner's.
-    pub(super) fn connected(&self, id: &str, owner: Option<&UserId>) -> Option<ClientId> {
+    pub(super) fn connected(&self, id: &Id, owner: Option<&UserId>) -> Option<ClientId> {
         let session = self.sessions.get(id)?;
         let is_open = session.lost.is_none() && session.owner.as_ref() == owner;
         is_open.then_some(session.client)
@@ -198,12 +225,16 @@ impl State {
     /// Gives a session to its owner, once.
     pub(super) fn resume(
         &mut self,
-        id: &str,
+        id: &Id,
         owner: Option<&UserId>,
         now: Instant,
     ) -> Result<Resumed, ResumeError> {
-        self.expire(now);
+        self.expire(now, 2);
         let session = self.sessions.get(id).ok_or(ResumeError::Unknown)?;
+        if session.lost.is_some_and(|place| self.is_due(place, now)) {
+            // Kept long enough, and not yet forgotten.
+            return Err(ResumeError::Unknown);
+        }
         if session.owner.as_ref() != owner {
             return Err(ResumeError::NotOwned);
         }
@@ -211,25 +242,36 @@ impl State {
         Ok(Resumed {
             connected: session.lost.is_none().then_some(session.client),
             incomplete: session.incomplete,
-            notes: session.notes,
+            notes: session.noted(),
         })
     }
 
-    /// Forgets those that were kept long enough.
-    pub(super) fn expire(&mut self, now: Instant) {
-        while self.first_due().is_some_and(|due| due <= now) {
+    /// Forgets at most so many of those that were kept long enough; says whether there may be more.
+    pub(super) fn expire(&mut self, now: Instant, most: usize) -> bool {
+        for _ in 0..most {
+            if self.first_due().is_none_or(|due| due > now) {
+                return false;
+            }
             self.drop_oldest();
         }
+        true
+    }
+
+    /// Whether what has this place in the queue was kept long enough.
+    fn is_due(&self, place: NonZeroU64, now: Instant) -> bool {
+        // Places are given in order.
+        let found = self.queue.binary_search_by_key(&place, |lost| lost.place);
+        let lost = found.ok().and_then(|index| self.queue.get(index));
+        lost.is_none_or(|lost| lost.due <= now)
     }
 
     /// When the next one is to be forgotten.
     pub(super) fn first_due(&mut self) -> Option<Instant> {
-        while let Some((place, id)) = self.queue.front() {
-            let lost = self.sessions.get(id).and_then(|session| session.lost);
-            match lost {
-                Some((at, due)) if at == *place => return Some(due),
-                _ => self.queue.pop_front(),
-            };
+        while let Some(lost) = self.queue.front() {
+            if lost.is_in(&self.sessions) {
+                return Some(lost.due);
+            }
+            self.queue.pop_front();
         }
         None
     }
@@ -240,23 +282,20 @@ impl State {
             return;
         }
         let sessions = &self.sessions;
-        self.queue.retain(|(place, id)| {
-            let lost = sessions.get(id).and_then(|session| session.lost);
-            lost.is_some_and(|(at, _)| at == *place)
-        });
+        self.queue.retain(|lost| lost.is_in(sessions));
     }
 
     fn drop_oldest(&mut self) -> bool {
         if self.first_due().is_none() {
             return false;
         }
-        let Some((_, id)) = self.queue.pop_front() else {
+        let Some(Lost { id, .. }) = self.queue.pop_front() else {
             return false;
         };
         self.remove(&id).is_some()
     }
 
-    fn remove(&mut self, id: &str) -> Option<Kept> {
+    fn remove(&mut self, id: &Id) -> Option<Box<Kept>> {
         let session = self.sessions.remove(id)?;
         if session.lost.is_some() {
             self.kept -= 1;
@@ -271,12 +310,31 @@ impl State {
     }
 }
 
+impl Lost {
+    /// Whether the session is still without a connection since then.
+    fn is_in(&self, sessions: &HashMap<Id, Box<Kept>, RandomState>) -> bool {
+        let session = sessions.get(&self.id);
+        session.is_some_and(|session| session.lost == Some(self.place))
+    }
+}
+
 impl Kept {
     fn forget(&mut self, key: &str) {
-        let noted = self.notes.iter().position(|note| *note.key == *key);
-        if let Some(noted) = noted {
-            self.bytes -= self.notes.remove(noted).bytes();
+        let noted = self.notes.iter().find(|(noted, _)| *noted == key);
+        if let Some((_, text)) = noted {
+            self.bytes -= key.len() + text.len();
+            let others = self.notes.iter().filter(|(noted, _)| *noted != key);
+            self.notes = others.collect();
         }
+    }
+
+    /// Returns the notes, the oldest first.
+    fn noted(&self) -> Vec<Note> {
+        let notes = self.notes.iter().map(|(key, text)| Note {
+            key: key.into(),
+            text: text.into(),
+        });
+        notes.collect()
     }
 }
 

@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use proptest::prelude::*;
 
+use super::ID_BYTES;
+use super::Id;
 use super::Note;
 use super::ResumeError;
 use super::State;
@@ -15,6 +17,13 @@ use crate::layers::sessions::config::SessionsConfig;
 
 fn user(name: &str) -> UserId {
     UserId::parse(name).unwrap()
+}
+
+/// An id that stands for this name.
+fn id_of(name: &str) -> Id {
+    let mut id = [0; ID_BYTES];
+    id[..name.len()].copy_from_slice(name.as_bytes());
+    id
 }
 
 fn note(key: &str, text: &str) -> Note {
@@ -30,24 +39,27 @@ const TTL: Duration = Duration::from_secs(30);
 fn a_session_is_resumed_once_by_its_owner() {
     let now = Instant::now();
     let mut state = State::new(SessionsConfig::new());
-    state.open("s", Some(user("ada")), ClientId::new(1));
-    assert!(state.note("s", note("a", "1")));
-    assert!(state.note("s", note("b", "2")));
-    assert!(state.note("s", note("a", "3")));
-    state.forget("s", "b");
-    state.lose("s", now);
-    assert_eq!(state.resume("s", None, now), Err(ResumeError::NotOwned));
+    state.open(id_of("s"), Some(user("ada")), ClientId::new(1));
+    assert!(state.note(&id_of("s"), &note("a", "1")));
+    assert!(state.note(&id_of("s"), &note("b", "2")));
+    assert!(state.note(&id_of("s"), &note("a", "3")));
+    state.forget(&id_of("s"), "b");
+    state.lose(&id_of("s"), now);
     assert_eq!(
-        state.resume("s", Some(&user("bob")), now),
+        state.resume(&id_of("s"), None, now),
         Err(ResumeError::NotOwned)
     );
-    let resumed = state.resume("s", Some(&user("ada")), now).unwrap();
+    assert_eq!(
+        state.resume(&id_of("s"), Some(&user("bob")), now),
+        Err(ResumeError::NotOwned)
+    );
+    let resumed = state.resume(&id_of("s"), Some(&user("ada")), now).unwrap();
     assert_eq!(
         (resumed.notes, resumed.incomplete, resumed.connected),
         (vec![note("a", "3")], false, None)
     );
     assert_eq!(
-        state.resume("s", Some(&user("ada")), now),
+        state.resume(&id_of("s"), Some(&user("ada")), now),
         Err(ResumeError::Unknown)
     );
     assert_eq!((state.len(), state.kept_bytes), ((0, 0), 0));
@@ -57,12 +69,12 @@ fn a_session_is_resumed_once_by_its_owner() {
 fn one_that_is_still_connected_is_taken_over() {
     let now = Instant::now();
     let mut state = State::new(SessionsConfig::new());
-    state.open("s", None, ClientId::new(7));
-    let resumed = state.resume("s", None, now).unwrap();
+    state.open(id_of("s"), None, ClientId::new(7));
+    let resumed = state.resume(&id_of("s"), None, now).unwrap();
     assert_eq!(resumed.connected, Some(ClientId::new(7)));
     // The old connection ends later: nothing is left of it.
-    assert!(!state.note("s", note("a", "1")));
-    state.lose("s", now);
+    assert!(!state.note(&id_of("s"), &note("a", "1")));
+    state.lose(&id_of("s"), now);
     assert_eq!(state.len(), (0, 0));
 }
 
@@ -70,13 +82,13 @@ fn one_that_is_still_connected_is_taken_over() {
 fn it_is_forgotten_after_the_ttl() {
     let now = Instant::now();
     let mut state = State::new(SessionsConfig::new().ttl(TTL));
-    state.open("s", None, ClientId::new(1));
-    state.lose("s", now);
+    state.open(id_of("s"), None, ClientId::new(1));
+    state.lose(&id_of("s"), now);
     assert_eq!(state.first_due(), Some(now + TTL));
-    state.expire(now + TTL - Duration::from_millis(1));
+    state.expire(now + TTL - Duration::from_millis(1), usize::MAX);
     assert_eq!(state.len(), (1, 1));
     assert_eq!(
-        state.resume("s", None, now + TTL),
+        state.resume(&id_of("s"), None, now + TTL),
         Err(ResumeError::Unknown)
     );
     assert_eq!(state.len(), (0, 0));
@@ -91,41 +103,44 @@ fn every_bound_holds() {
         .max_total_bytes(6);
     let mut state = State::new(config);
     for id in ["a", "b", "c"] {
-        state.open(id, None, ClientId::new(1));
-        assert!(state.note(id, note("k", "1")));
-        assert!(!state.note(id, note("m", "1234")), "more than one may note");
-        state.lose(id, now);
+        state.open(id_of(id), None, ClientId::new(1));
+        assert!(state.note(&id_of(id), &note("k", "1")));
+        assert!(
+            !state.note(&id_of(id), &note("m", "1234")),
+            "more than one may note"
+        );
+        state.lose(&id_of(id), now);
     }
     assert_eq!(state.len(), (2, 2));
     assert_eq!(
-        state.resume("a", None, now),
+        state.resume(&id_of("a"), None, now),
         Err(ResumeError::Unknown),
         "the oldest"
     );
-    assert!(state.resume("b", None, now).unwrap().incomplete);
+    assert!(state.resume(&id_of("b"), None, now).unwrap().incomplete);
     for id in ["d", "e"] {
-        state.open(id, None, ClientId::new(1));
-        assert!(state.note(id, note("k", "123")));
-        state.lose(id, now);
+        state.open(id_of(id), None, ClientId::new(1));
+        assert!(state.note(&id_of(id), &note("k", "123")));
+        state.lose(&id_of(id), now);
         assert!(state.kept_bytes <= 6);
     }
-    assert!(state.resume("e", None, now).is_ok());
+    assert!(state.resume(&id_of("e"), None, now).is_ok());
 }
 
 #[test]
 fn one_that_is_lost_and_resumed_for_ever_takes_no_room() {
     let now = Instant::now();
     let mut state = State::new(SessionsConfig::new());
-    state.open("kept", None, ClientId::new(1));
-    state.lose("kept", now);
+    state.open(id_of("kept"), None, ClientId::new(1));
+    state.lose(&id_of("kept"), now);
     for round in 0..1000 {
         let id = round.to_string();
-        state.open(&id, None, ClientId::new(1));
-        state.lose(&id, now);
-        assert!(state.resume(&id, None, now).is_ok());
+        state.open(id_of(&id), None, ClientId::new(1));
+        state.lose(&id_of(&id), now);
+        assert!(state.resume(&id_of(&id), None, now).is_ok());
         assert!(state.queue.len() < 100, "{}", state.queue.len());
     }
-    assert!(state.resume("kept", None, now).is_ok());
+    assert!(state.resume(&id_of("kept"), None, now).is_ok());
 }
 
 #[derive(Clone, Debug)]
@@ -164,11 +179,11 @@ proptest! {
                         // Ids are never given twice.
                         continue;
                     }
-                    state.open(&id.to_string(), owner(of), ClientId::new(1));
+                    state.open(id_of(&id.to_string()), owner(of), ClientId::new(1));
                     model.insert(id, (of, Vec::new(), None));
                 }
                 Step::Note(id, key) => {
-                    let noted = state.note(&id.to_string(), note(&key.to_string(), ""));
+                    let noted = state.note(&id_of(&id.to_string()), &note(&key.to_string(), ""));
                     let open = model.get_mut(&id).filter(|(_, _, lost)| lost.is_none());
                     prop_assert_eq!(noted, open.is_some());
                     if let Some((_, notes, _)) = open {
@@ -179,10 +194,10 @@ proptest! {
                 Step::Lose(id) => {
                     let Some((_, _, lost @ None)) = model.get_mut(&id) else { continue };
                     *lost = Some(now + TTL);
-                    state.lose(&id.to_string(), now);
+                    state.lose(&id_of(&id.to_string()), now);
                 }
                 Step::Resume(id, by) => {
-                    let resumed = state.resume(&id.to_string(), owner(by).as_ref(), now);
+                    let resumed = state.resume(&id_of(&id.to_string()), owner(by).as_ref(), now);
                     match model.get(&id) {
                         None => prop_assert_eq!(resumed, Err(ResumeError::Unknown)),
                         Some((of, ..)) if *of != by => {
@@ -199,7 +214,7 @@ proptest! {
                 }
                 Step::Wait(seconds) => {
                     now += Duration::from_secs(seconds.into());
-                    state.expire(now);
+                    while state.expire(now, 1) {}
                     model.retain(|_, (_, _, lost)| lost.is_none_or(|due| due > now));
                 }
             }

@@ -20,7 +20,7 @@ use crate::hub::Hub;
 use crate::id::ClientId;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
-use crate::layers::stamp::Stamp;
+use crate::layers::stamp::MessageHeader;
 use crate::layers::typing::config::TypingConfig;
 use crate::layers::typing::error::TypingError;
 use crate::layers::typing::state::Change;
@@ -257,18 +257,15 @@ impl Typing {
         let channel = room.channel();
         let json = json!({ "user_id": user, "typing": is_typing });
         let event = Message::text(json.to_string()).key(format!("typing:{user}"));
-        let event = Stamp::new("typing")
+        let event = MessageHeader::new("typing")
             .room(room)
             .user(user)
             .ephemeral()
-            .on(event);
+            .attach_to(event);
         let hub = &self.shared.hub;
         // A room without a channel has nobody to tell, and one with a full backlog has news of
         // more weight.
-        let _published = match from {
-            Some(from) => hub.publish_except(&channel, event, from),
-            None => hub.publish(&channel, event),
-        };
+        let _published = hub.prepare(&channel, event).except(from).publish();
     }
 
     fn shard(&self, room: &RoomId) -> &Mutex<Shard> {

@@ -13,7 +13,7 @@ use crate::hub::Hub;
 use crate::hub::Outbox;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
-use crate::layers::stamp::Stamp;
+use crate::layers::stamp::MessageHeader;
 use crate::layers::typing::config::TypingConfig;
 use crate::layers::typing::error::TypingError;
 use crate::limits::OutboxLimits;
@@ -56,7 +56,7 @@ impl Scene {
         let mut told = Vec::new();
         while let Ok(frame) = self.outbox.try_recv() {
             let message = frame.message().unwrap();
-            let stamp = Stamp::of(message).unwrap();
+            let stamp = MessageHeader::of(message).unwrap();
             assert!(stamp.kind == "typing" && stamp.ephemeral && stamp.room == Some(den()));
             told.push(String::from_utf8(message.payload().to_vec()).unwrap());
         }

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::Owner;
+use super::Names;
 use super::Owners;
 use super::Refused;
 use crate::id::ClientId;
@@ -46,8 +46,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn owner(user: usize) -> Owner {
-    Owner::User(UserId::parse(USERS[user]).unwrap())
+fn user_id(user: usize) -> UserId {
+    UserId::parse(USERS[user]).unwrap()
 }
 
 impl Model {
@@ -64,16 +64,16 @@ impl Model {
         match *step {
             Step::Reserve(user) => {
                 let is_free = self.users[user].0 + self.users[user].1.len() < MOST;
-                assert_eq!(owners.reserve(&owner(user), Some(MOST)), is_free);
+                assert_eq!(owners.reserve(&user_id(user), Some(MOST)), is_free);
                 self.users[user].0 += usize::from(is_free);
             }
             Step::Cancel(user) if self.users[user].0 > 0 => {
-                owners.cancel(&owner(user));
+                owners.cancel(&user_id(user));
                 self.users[user].0 -= 1;
             }
             Step::Enter(user) if self.users[user].0 > 0 => {
                 self.given += 1;
-                let is_first = owners.enter(&owner(user), ClientId::new(self.given), self.given);
+                let is_first = owners.enter(&user_id(user), ClientId::new(self.given), self.given);
                 assert_eq!(is_first, self.users[user].1.is_empty());
                 self.users[user].0 -= 1;
                 self.users[user].1.push((self.given, Vec::new()));
@@ -81,15 +81,18 @@ impl Model {
             Step::Leave(user, at) if at < self.users[user].1.len() => {
                 let (id, _) = self.users[user].1.remove(at);
                 let is_last = self.users[user].1.is_empty();
-                assert_eq!(owners.leave(&owner(user), ClientId::new(id)), Some(is_last));
-                assert_eq!(owners.leave(&owner(user), ClientId::new(id)), None);
+                assert_eq!(
+                    owners.leave(&user_id(user), ClientId::new(id)),
+                    Some(is_last)
+                );
+                assert_eq!(owners.leave(&user_id(user), ClientId::new(id)), None);
             }
             Step::Hold(user, at, name) if at < self.users[user].1.len() => {
                 let name = NAMES[name];
                 let held = self.channels(user);
                 let fits = held.contains(&name) || held.len() < MOST_CHANNELS;
                 let (id, names) = &mut self.users[user].1[at];
-                let outcome = owners.hold(&owner(user), ClientId::new(*id), name, MOST_CHANNELS);
+                let outcome = owners.hold(&user_id(user), ClientId::new(*id), name, MOST_CHANNELS);
                 assert_eq!(outcome, if fits { Ok(()) } else { Err(Refused::Full) });
                 if fits && !names.contains(&name) {
                     names.push(name);
@@ -99,7 +102,10 @@ impl Model {
                 let name = NAMES[name];
                 let (id, names) = &mut self.users[user].1[at];
                 let had = names.contains(&name);
-                assert_eq!(owners.release(&owner(user), ClientId::new(*id), name), had);
+                assert_eq!(
+                    owners.release(&user_id(user), ClientId::new(*id), name),
+                    had
+                );
                 names.retain(|held| *held != name);
             }
             _ => {}
@@ -109,13 +115,13 @@ impl Model {
     fn agrees(&self, owners: &Owners<u64>) {
         let mut listed = Vec::new();
         for (user, (reserved, connections)) in self.users.iter().enumerate() {
-            let owner = owner(user);
+            let of = user_id(user);
             let ids: Vec<_> = connections.iter().map(|(id, _)| *id).collect();
-            assert_eq!(owners.handles(&owner).copied().collect::<Vec<_>>(), ids);
-            assert_eq!(owners.count(&owner), ids.len());
-            assert_eq!(owners.channels(&owner), self.channels(user).len());
+            assert_eq!(owners.handles(&of).copied().collect::<Vec<_>>(), ids);
+            assert_eq!(owners.count(&of), ids.len());
+            assert_eq!(owners.channels(&of), self.channels(user).len());
             let is_kept = *reserved > 0 || !ids.is_empty();
-            assert_eq!(owners.records.contains_key(&owner), is_kept);
+            assert_eq!(owners.users.contains_key(&of), is_kept);
             if !ids.is_empty() {
                 listed.push((USERS[user].to_owned(), ids.len()));
             }
@@ -141,16 +147,12 @@ proptest! {
 }
 
 #[test]
-fn who_is_nobody_takes_up_channels_by_itself_and_is_no_user() {
-    let mut owners = Owners::new();
-    for id in [1, 2] {
-        owners.enter(&Owner::Nobody(ClientId::new(id)), ClientId::new(id), ());
-    }
-    let [one, other] = [1, 2].map(|id| (Owner::Nobody(ClientId::new(id)), ClientId::new(id)));
-    assert_eq!(owners.hold(&one.0, one.1, "a", 1), Ok(()));
-    assert_eq!(owners.hold(&one.0, one.1, "b", 1), Err(Refused::Full));
-    assert_eq!(owners.hold(&other.0, other.1, "b", 1), Ok(()));
-    assert_eq!(owners.users(None).count(), 0);
-    assert_eq!(owners.leave(&one.0, one.1), Some(true));
-    assert_eq!(owners.hold(&one.0, one.1, "a", 1), Err(Refused::Unknown));
+fn an_anonymous_connection_takes_up_channels_by_itself() {
+    let mut names = Names::new();
+    assert_eq!(names.hold("a", 1), Ok(()));
+    assert_eq!(names.hold("a", 1), Ok(()), "it has it");
+    assert_eq!(names.hold("b", 1), Err(Refused::Full));
+    assert!(!names.release("b"));
+    assert!(names.release("a"));
+    assert_eq!(names.hold("b", 1), Ok(()));
 }

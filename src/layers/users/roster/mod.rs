@@ -5,6 +5,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::num::NonZeroU64;
 use std::ops::Bound;
 
 use crate::id::ClientId;
@@ -32,7 +33,7 @@ pub(super) struct Roster<T> {
 #[derive(Debug)]
 struct Slot<T> {
     handle: T,
-    noted: Option<u64>,
+    noted: Option<NonZeroU64>,
 }
 
 /// What a look at the idle has found.
@@ -73,16 +74,15 @@ impl<T: Active + Clone> Roster<T> {
     }
 
     pub(super) fn insert(&mut self, id: ClientId, handle: T) {
-        let at = handle.last_active();
-        let noted = Some(at);
-        self.order.insert((at, id));
+        let noted = NonZeroU64::new(handle.last_active());
+        self.order.extend(noted.map(|at| (at.get(), id)));
         self.slots.insert(id, Slot { handle, noted });
     }
 
     pub(super) fn remove(&mut self, id: ClientId) -> Option<T> {
         let slot = self.slots.remove(&id)?;
         if let Some(noted) = slot.noted {
-            self.order.remove(&(noted, id));
+            self.order.remove(&(noted.get(), id));
         }
         Some(slot.handle)
     }
@@ -128,7 +128,7 @@ impl<T: Active + Clone> Roster<T> {
     pub(super) fn dismiss(&mut self, id: ClientId) {
         let noted = self.slots.get_mut(&id).and_then(|slot| slot.noted.take());
         if let Some(noted) = noted {
-            self.order.remove(&(noted, id));
+            self.order.remove(&(noted.get(), id));
         }
     }
 
@@ -150,7 +150,7 @@ impl<T: Active + Clone> Roster<T> {
         if active <= noted {
             return Some(slot.handle.clone());
         }
-        slot.noted = Some(active);
+        slot.noted = NonZeroU64::new(active);
         self.order.remove(&place);
         self.order.insert((active, id));
         None

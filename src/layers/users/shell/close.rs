@@ -9,7 +9,7 @@ use crate::disconnect::InvalidDisconnect;
 use crate::hub::Client;
 use crate::id::ClientId;
 use crate::layers::name::UserId;
-use crate::layers::users::connection::ConnectionInfo;
+use crate::layers::users::connection::ClientInfo;
 use crate::layers::users::connection::Entry;
 use crate::layers::users::error::UserError;
 use crate::layers::users::page::Page;
@@ -20,20 +20,20 @@ use crate::layers::users::roster::Place;
 use crate::layers::users::roster::START;
 use crate::layers::users::roster::merged;
 use crate::layers::users::shell::Users;
-use crate::layers::users::shell::narrow;
+use crate::time::millis;
 
 impl Users {
     /// Disconnects a connection for good, with [`Disconnect::KICKED`] and this reason.
     ///
     /// # Errors
     ///
-    /// [`UserError::UnknownConnection`], also for one that was closed already, and
+    /// [`UserError::UnknownClient`], also for one that was closed already, and
     /// [`UserError::ReasonTooLong`].
     pub fn kick(&self, client: ClientId, reason: &str) -> Result<(), UserError> {
         let why = kicked(reason)?;
-        let entry = self.entry(client).ok_or(UserError::UnknownConnection)?;
+        let entry = self.entry(client).ok_or(UserError::UnknownClient)?;
         if entry.client.is_closed() {
-            return Err(UserError::UnknownConnection);
+            return Err(UserError::UnknownClient);
         }
         entry.client.close(why);
         Ok(())
@@ -78,7 +78,7 @@ impl Users {
         longer_than: Duration,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Page<ConnectionInfo>, UserError> {
+    ) -> Result<Page<ClientInfo>, UserError> {
         let after = after.map_or(Ok(START), place)?;
         let until = self.idle_since(self.shared.clock.now(), longer_than);
         let idle = self.look(after, until, limit);
@@ -164,7 +164,7 @@ impl Users {
 
     /// Who was active last at this time or before is idle for so long.
     fn idle_since(&self, now: Instant, longer_than: Duration) -> u64 {
-        self.millis_of(now).saturating_sub(narrow(longer_than))
+        self.millis_of(now).saturating_sub(millis(longer_than))
     }
 }
 

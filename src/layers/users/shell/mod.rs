@@ -12,7 +12,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 use std::time::Instant;
 
 use ahash::RandomState;
@@ -24,13 +23,14 @@ use crate::id::ClientId;
 use crate::layers::name::UserId;
 use crate::layers::users::config::UsersConfig;
 use crate::layers::users::connection::Entry;
+use crate::layers::users::connection::Owner;
 use crate::layers::users::error::UserError;
-use crate::layers::users::owners::Owner;
 use crate::layers::users::owners::Owners;
 use crate::layers::users::owners::Refused;
 use crate::layers::users::roster::Roster;
 use crate::time::Clock;
 use crate::time::SystemClock;
+use crate::time::millis;
 
 pub use self::read::UserEntry;
 pub use self::send::Sent;
@@ -57,7 +57,7 @@ pub use self::send::Sent;
 ///
 /// let left = connection.leave();
 /// assert!(left.last);
-/// assert_eq!(users.connections_of(&ada), 0);
+/// assert_eq!(users.client_count_of(&ada), 0);
 /// # let _ = client;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -69,8 +69,8 @@ pub use self::send::Sent;
 ///
 /// # Memory
 ///
-/// About 500 bytes for each connection, and 50 with the name for each channel that it is counted
-/// in.
+/// Some 250 bytes for each connection, 200 more for each user, and 50 with the name for each
+/// channel that a connection is counted in.
 #[derive(Clone)]
 pub struct Users {
     shared: Arc<Shared>,
@@ -135,22 +135,30 @@ impl Users {
     /// [`UserError::TooManyChannels`] if its user is in as many others as it may be, over all of
     /// its connections.
     pub fn reserve_channel(&self, client: ClientId, name: &str) -> Result<(), UserError> {
-        let entry = self.entry(client).ok_or(UserError::UnknownConnection)?;
+        let entry = self.entry(client).ok_or(UserError::UnknownClient)?;
         let limit = self.shared.config.max_channels;
-        let mut owners = self.owners(&entry.owner).lock();
-        let held = owners.hold(&entry.owner, client, name, limit);
+        let held = match &entry.owner {
+            Owner::User(user) => {
+                let mut owners = self.owners(user).lock();
+                owners.hold(user, client, name, limit)
+            }
+            Owner::Nobody(names) => names.lock().hold(name, limit),
+        };
         held.map_err(|refused| match refused {
             Refused::Full => UserError::TooManyChannels { limit },
-            Refused::Unknown => UserError::UnknownConnection,
+            Refused::Unknown => UserError::UnknownClient,
         })
     }
 
     /// Counts a channel no more for a connection, if it did.
     pub fn release_channel(&self, client: ClientId, name: &str) {
-        if let Some(entry) = self.entry(client) {
-            let mut owners = self.owners(&entry.owner).lock();
-            owners.release(&entry.owner, client, name);
-        }
+        let Some(entry) = self.entry(client) else {
+            return;
+        };
+        match &entry.owner {
+            Owner::User(user) => self.owners(user).lock().release(user, client, name),
+            Owner::Nobody(names) => names.lock().release(name),
+        };
     }
 
     /// A connection, if it is there, has done something just now. [`Connection::touch`] does the
@@ -170,7 +178,7 @@ impl Users {
 
     fn millis_of(&self, time: Instant) -> u64 {
         let elapsed = time.saturating_duration_since(self.shared.start);
-        narrow(elapsed).saturating_add(1)
+        millis(elapsed).saturating_add(1)
     }
 
     fn entry(&self, client: ClientId) -> Option<Arc<Entry>> {
@@ -178,14 +186,13 @@ impl Users {
     }
 
     fn clients(&self, user: &UserId) -> Vec<Client> {
-        let owner = Owner::User(user.clone());
-        let owners = self.owners(&owner).lock();
-        let clients = owners.handles(&owner).map(|entry| entry.client.clone());
+        let owners = self.owners(user).lock();
+        let clients = owners.handles(user).map(|entry| entry.client.clone());
         clients.collect()
     }
 
-    fn owners(&self, owner: &Owner) -> &Mutex<Owners<Arc<Entry>>> {
-        let hash = self.shared.hasher.hash_one(owner);
+    fn owners(&self, user: &UserId) -> &Mutex<Owners<Arc<Entry>>> {
+        let hash = self.shared.hasher.hash_one(user);
         &self.shared.owners[shard(hash)]
     }
 
@@ -205,10 +212,6 @@ impl fmt::Debug for Users {
 
 fn shard(hash: u64) -> usize {
     usize::try_from(hash % SHARDS as u64).unwrap_or_default()
-}
-
-fn narrow(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn load(count: &AtomicUsize) -> usize {

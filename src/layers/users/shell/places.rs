@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::hub::Client;
 use crate::hub::ConnectOptions;
@@ -11,9 +14,10 @@ use crate::hub::Outbox;
 use crate::layers::name::UserId;
 use crate::layers::users::connection::Connection;
 use crate::layers::users::connection::Entry;
+use crate::layers::users::connection::Owner;
+use crate::layers::users::error::ConnectionLimit;
 use crate::layers::users::error::UserError;
-use crate::layers::users::error::Whose;
-use crate::layers::users::owners::Owner;
+use crate::layers::users::owners::Names;
 use crate::layers::users::shell::Users;
 use crate::time::SystemClock;
 
@@ -32,7 +36,7 @@ impl Users {
         options: ConnectOptions,
         transport: &'static str,
     ) -> Result<(Client, Outbox, Connection), UserError> {
-        let user = options.for_user().map(UserId::parse).transpose();
+        let user = options.user_id().map(UserId::parse).transpose();
         let user = user.map_err(UserError::InvalidUser)?;
         let places = Places::reserve(self, user)?;
         let connected = self.shared.hub.connect(options);
@@ -43,23 +47,29 @@ impl Users {
 
     fn enter(&self, places: Places<'_>, client: &Client, transport: &'static str) -> Connection {
         let now = self.millis();
-        let owner = places.take(client);
+        let owner = places.take();
         let entry = Arc::new(Entry {
             client: client.clone(),
             owner,
             transport,
-            since: SystemClock::new().since_unix_epoch(),
+            since: nanos(SystemClock::new().since_unix_epoch()),
             began: now,
             last_active: AtomicU64::new(now),
         });
         let id = client.id();
-        let mut owners = self.owners(&entry.owner).lock();
-        let is_first = owners.enter(&entry.owner, id, Arc::clone(&entry));
-        self.roster(id).lock().insert(id, Arc::clone(&entry));
-        if is_first && entry.user().is_some() {
-            add(&self.shared.counts.users);
+        let insert = || self.roster(id).lock().insert(id, Arc::clone(&entry));
+        let mut is_first = true;
+        match entry.user() {
+            None => insert(),
+            Some(user) => {
+                let mut owners = self.owners(user).lock();
+                is_first = owners.enter(user, id, Arc::clone(&entry));
+                insert();
+                if is_first {
+                    add(&self.shared.counts.users);
+                }
+            }
         }
-        drop(owners);
         Connection::new(self.clone(), entry, is_first)
     }
 
@@ -67,15 +77,22 @@ impl Users {
     pub(in crate::layers::users) fn release(&self, entry: &Entry) -> bool {
         let id = entry.client.id();
         let counts = &self.shared.counts;
-        let mut owners = self.owners(&entry.owner).lock();
-        self.roster(id).lock().remove(id);
-        let Some(is_last) = owners.leave(&entry.owner, id) else {
+        let remove = || self.roster(id).lock().remove(id);
+        let Some(user) = entry.user() else {
+            if remove().is_none() {
+                return false;
+            }
+            subtract(&counts.nobodys);
+            subtract(&counts.connections);
+            return true;
+        };
+        let mut owners = self.owners(user).lock();
+        remove();
+        let Some(is_last) = owners.leave(user, id) else {
             return false;
         };
-        match entry.user() {
-            None => subtract(&counts.nobodys),
-            Some(_) if is_last => subtract(&counts.users),
-            Some(_) => {}
+        if is_last {
+            subtract(&counts.users);
         }
         subtract(&counts.connections);
         is_last
@@ -93,9 +110,17 @@ impl<'a> Places<'a> {
     fn reserve(users: &'a Users, user: Option<UserId>) -> Result<Self, UserError> {
         let config = &users.shared.config;
         let counts = &users.shared.counts;
-        reserve(&counts.connections, config.max_total, Whose::Everybody)?;
+        reserve(
+            &counts.connections,
+            config.max_total,
+            ConnectionLimit::Total,
+        )?;
         let own = match &user {
-            None => reserve(&counts.nobodys, config.max_anonymous, Whose::Nobody),
+            None => reserve(
+                &counts.nobodys,
+                config.max_anonymous,
+                ConnectionLimit::Anonymous,
+            ),
             Some(user) => users.reserve_for(user),
         };
         if let Err(error) = own {
@@ -109,25 +134,24 @@ impl<'a> Places<'a> {
         })
     }
 
-    /// The owner of the places, now that the client is known.
-    fn take(mut self, client: &Client) -> Owner {
+    /// The owner of the places.
+    fn take(mut self) -> Owner {
         self.taken = true;
         match self.user.take() {
             Some(user) => Owner::User(user),
-            None => Owner::Nobody(client.id()),
+            None => Owner::Nobody(Mutex::new(Names::new())),
         }
     }
 }
 
 impl Users {
     fn reserve_for(&self, user: &UserId) -> Result<(), UserError> {
-        let owner = Owner::User(user.clone());
         let max = self.shared.config.max_per_user;
-        if self.owners(&owner).lock().reserve(&owner, max) {
+        if self.owners(user).lock().reserve(user, max) {
             return Ok(());
         }
-        let (of, limit) = (Whose::User, max.unwrap_or(usize::MAX));
-        Err(UserError::TooManyConnections { of, limit })
+        let (scope, limit) = (ConnectionLimit::PerUser, max.unwrap_or(usize::MAX));
+        Err(UserError::TooManyConnections { scope, limit })
     }
 }
 
@@ -140,15 +164,18 @@ impl Drop for Places<'_> {
         match self.user.take() {
             None => subtract(&counts.nobodys),
             Some(user) => {
-                let owner = Owner::User(user);
-                self.users.owners(&owner).lock().cancel(&owner);
+                self.users.owners(&user).lock().cancel(&user);
             }
         }
         subtract(&counts.connections);
     }
 }
 
-fn reserve(count: &AtomicUsize, max: Option<usize>, of: Whose) -> Result<(), UserError> {
+fn reserve(
+    count: &AtomicUsize,
+    max: Option<usize>,
+    scope: ConnectionLimit,
+) -> Result<(), UserError> {
     let Some(limit) = max else {
         add(count);
         return Ok(());
@@ -158,7 +185,7 @@ fn reserve(count: &AtomicUsize, max: Option<usize>, of: Whose) -> Result<(), Use
     let reserved = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
     reserved
         .map(|_| ())
-        .map_err(|_| UserError::TooManyConnections { of, limit })
+        .map_err(|_| UserError::TooManyConnections { scope, limit })
 }
 
 fn add(count: &AtomicUsize) {
@@ -169,4 +196,8 @@ fn add(count: &AtomicUsize) {
 fn subtract(count: &AtomicUsize) {
     // Relaxed: the count is all that is agreed on.
     count.fetch_sub(1, Ordering::Relaxed);
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

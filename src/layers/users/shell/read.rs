@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "openapi")]
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::hub::Client;
 use crate::id::ClientId;
 use crate::layers::name::UserId;
-use crate::layers::users::connection::ConnectionInfo;
+use crate::layers::users::connection::ClientInfo;
 use crate::layers::users::connection::Entry;
 use crate::layers::users::error::UserError;
-use crate::layers::users::owners::Owner;
 use crate::layers::users::page::Page;
 use crate::layers::users::page::connection;
 use crate::layers::users::shell::Users;
@@ -18,19 +19,20 @@ use crate::layers::users::shell::load;
 
 /// A user that has connections, in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct UserEntry {
     /// Who it is.
     #[serde(rename = "user_id")]
     pub user: UserId,
     /// How many connections it has.
-    pub connections: usize,
+    pub clients: usize,
 }
 
 impl Users {
     /// The clients of a user, oldest first, but for those that were closed.
     #[must_use]
-    pub fn of(&self, user: &UserId) -> Vec<Client> {
+    pub fn clients_of(&self, user: &UserId) -> Vec<Client> {
         let mut clients = self.clients(user);
         clients.retain(|client| !client.is_closed());
         clients
@@ -38,21 +40,19 @@ impl Users {
 
     /// How many connections a user has.
     #[must_use]
-    pub fn connections_of(&self, user: &UserId) -> usize {
-        let owner = Owner::User(user.clone());
-        self.owners(&owner).lock().count(&owner)
+    pub fn client_count_of(&self, user: &UserId) -> usize {
+        self.owners(user).lock().count(user)
     }
 
     /// How many channels are counted for a user.
     #[must_use]
     pub fn channels_of(&self, user: &UserId) -> usize {
-        let owner = Owner::User(user.clone());
-        self.owners(&owner).lock().channels(&owner)
+        self.owners(user).lock().channels(user)
     }
 
     /// How many connections there are, or are about to be.
     #[must_use]
-    pub fn connection_count(&self) -> usize {
+    pub fn client_count(&self) -> usize {
         load(&self.shared.counts.connections)
     }
 
@@ -70,16 +70,15 @@ impl Users {
 
     /// What is known about a connection, if it is there.
     #[must_use]
-    pub fn info(&self, client: ClientId) -> Option<ConnectionInfo> {
+    pub fn client_info(&self, client: ClientId) -> Option<ClientInfo> {
         self.entry(client).map(|entry| entry.info())
     }
 
     /// What is known about each connection of a user, oldest first.
     #[must_use]
-    pub fn infos_of(&self, user: &UserId) -> Vec<ConnectionInfo> {
-        let owner = Owner::User(user.clone());
-        let owners = self.owners(&owner).lock();
-        let entries: Vec<_> = owners.handles(&owner).map(Arc::clone).collect();
+    pub fn client_infos_of(&self, user: &UserId) -> Vec<ClientInfo> {
+        let owners = self.owners(user).lock();
+        let entries: Vec<_> = owners.handles(user).map(Arc::clone).collect();
         drop(owners);
         entries.iter().map(|entry| entry.info()).collect()
     }
@@ -89,16 +88,15 @@ impl Users {
     /// # Errors
     ///
     /// [`UserError::InvalidCursor`] if `after` is not the `next` of an earlier page.
-    pub fn connections_page_of(
+    pub fn list_clients_of(
         &self,
         user: &UserId,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Page<ConnectionInfo>, UserError> {
+    ) -> Result<Page<ClientInfo>, UserError> {
         let after = connection(after)?;
-        let owner = Owner::User(user.clone());
-        let owners = self.owners(&owner).lock();
-        let some = owners.handles_after(&owner, after);
+        let owners = self.owners(user).lock();
+        let some = owners.handles_after(user, after);
         let entries: Vec<_> = some.take(limit.saturating_add(1)).map(Arc::clone).collect();
         drop(owners);
         Ok(page_of(&entries, limit))
@@ -117,9 +115,9 @@ impl Users {
         for owners in &self.shared.owners {
             let owners = owners.lock();
             let users = owners.users(after.as_ref()).take(limit.saturating_add(1));
-            items.extend(users.map(|(user, connections)| UserEntry {
+            items.extend(users.map(|(user, clients)| UserEntry {
                 user: user.clone(),
-                connections,
+                clients,
             }));
         }
         items.sort_unstable_by(|a, b| a.user.cmp(&b.user));
@@ -132,11 +130,11 @@ impl Users {
     /// # Errors
     ///
     /// [`UserError::InvalidCursor`] if `after` is not the `next` of an earlier page.
-    pub fn connections(
+    pub fn list_clients(
         &self,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Page<ConnectionInfo>, UserError> {
+    ) -> Result<Page<ClientInfo>, UserError> {
         let after = connection(after)?;
         let mut entries = Vec::new();
         for roster in &self.shared.rosters {
@@ -150,7 +148,7 @@ impl Users {
     }
 }
 
-fn page_of(entries: &[Arc<Entry>], limit: usize) -> Page<ConnectionInfo> {
+fn page_of(entries: &[Arc<Entry>], limit: usize) -> Page<ClientInfo> {
     let items = entries.iter().map(|entry| entry.info()).collect();
-    Page::of(items, limit, |info: &ConnectionInfo| info.id.to_string())
+    Page::of(items, limit, |info: &ClientInfo| info.client_id.to_string())
 }

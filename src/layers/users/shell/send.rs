@@ -5,6 +5,8 @@ use std::ops::Add;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+#[cfg(feature = "openapi")]
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::hub::Client;
@@ -17,6 +19,7 @@ use crate::message::Message;
 
 /// What became of a message to users: `delivered + dropped = addressed`, in connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
 pub struct Sent {
     /// Connections that it was meant for.
@@ -31,7 +34,7 @@ impl Users {
     /// Sends a message to all connections of a user. To a user that has none, it reaches nobody.
     /// Never waits.
     pub fn send_to_user(&self, user: &UserId, message: &Message) -> Sent {
-        send(&self.of(user), message)
+        send(&self.clients_of(user), message)
     }
 
     /// [`Users::send_to_user`] for several. Who is named twice gets it once.

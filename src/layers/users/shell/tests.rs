@@ -17,8 +17,8 @@ use crate::layers::name::UserId;
 use crate::layers::users::AGENT;
 use crate::layers::users::config::UsersConfig;
 use crate::layers::users::connection::Connection;
+use crate::layers::users::error::ConnectionLimit;
 use crate::layers::users::error::UserError;
-use crate::layers::users::error::Whose;
 use crate::message::Message;
 use crate::time::Clock;
 use crate::time::ManualClock;
@@ -62,7 +62,7 @@ fn crowd(users: &Users, options: impl Fn() -> ConnectOptions + Sync) -> usize {
             });
         }
     });
-    assert_eq!(users.connection_count(), 0, "every place is given back");
+    assert_eq!(users.client_count(), 0, "every place is given back");
     assert_eq!(users.anonymous_count(), 0);
     assert_eq!(users.user_count(), 0);
     most.into_inner()
@@ -97,7 +97,7 @@ fn first_and_last_alternate_under_many_threads() {
         }
     });
     assert_eq!(firsts.into_inner(), lasts.into_inner());
-    assert_eq!(users.connections_of(&id("ada")), 0);
+    assert_eq!(users.client_count_of(&id("ada")), 0);
 }
 
 #[test]
@@ -105,15 +105,18 @@ fn each_limit_says_whose_it_is() {
     let config = UsersConfig::new().max_per_user(Some(1)).max_total(Some(2));
     let users = users(config.max_anonymous(Some(0)));
     let refusal = |options| match users.connect(options, "test") {
-        Err(UserError::TooManyConnections { of, limit }) => (of, limit),
+        Err(UserError::TooManyConnections { scope, limit }) => (scope, limit),
         other => panic!("{other:?}"),
     };
     let _ada = join(&users, "ada");
-    assert_eq!(refusal(named("ada")), (Whose::User, 1));
-    assert_eq!(refusal(ConnectOptions::new()), (Whose::Nobody, 0));
+    assert_eq!(refusal(named("ada")), (ConnectionLimit::PerUser, 1));
+    assert_eq!(
+        refusal(ConnectOptions::new()),
+        (ConnectionLimit::Anonymous, 0)
+    );
     let _bob = join(&users, "bob");
-    assert_eq!(refusal(named("eve")), (Whose::Everybody, 2));
-    assert_eq!(users.connection_count(), 2, "who is refused takes no place");
+    assert_eq!(refusal(named("eve")), (ConnectionLimit::Total, 2));
+    assert_eq!(users.client_count(), 2, "who is refused takes no place");
 }
 
 #[test]
@@ -125,7 +128,7 @@ fn what_the_hub_refuses_takes_no_place() {
         let refused = users.connect(options, "test");
         assert!(matches!(refused, Err(UserError::Connect(_))));
     }
-    assert_eq!(users.connection_count() + users.anonymous_count(), 0);
+    assert_eq!(users.client_count() + users.anonymous_count(), 0);
     assert_eq!(users.list(None, 10).unwrap().items, []);
 }
 
@@ -168,13 +171,10 @@ fn a_kick_has_its_reason_and_a_length() {
     users.kick(client.id(), "spam").unwrap();
     let why = client.close_reason().unwrap();
     assert_eq!((why.code(), why.reason()), (3503, "spam"));
-    assert_eq!(
-        users.kick(client.id(), ""),
-        Err(UserError::UnknownConnection)
-    );
+    assert_eq!(users.kick(client.id(), ""), Err(UserError::UnknownClient));
     assert_eq!(users.kick_user(&id("ada"), ""), Err(UserError::UnknownUser));
-    assert!(users.of(&id("ada")).is_empty());
-    assert_eq!(users.connections_of(&id("ada")), 1, "until it leaves");
+    assert!(users.clients_of(&id("ada")).is_empty());
+    assert_eq!(users.client_count_of(&id("ada")), 1, "until it leaves");
     assert!(connection.leave().last);
 }
 
@@ -186,7 +186,7 @@ fn what_is_known_is_when_and_from_where() {
         .metadata(AGENT, "curl")
         .metadata("plan", "free");
     let (client, _outbox, connection) = users.connect(options, "websocket").unwrap();
-    let before = users.info(client.id()).unwrap();
+    let before = users.client_info(client.id()).unwrap();
     assert_eq!(before.last_active, before.connected_at);
     assert_eq!(before.agent.as_deref(), Some("curl"));
     assert_eq!(
@@ -195,7 +195,7 @@ fn what_is_known_is_when_and_from_where() {
     );
     clock.advance(Duration::from_secs(5));
     connection.touch();
-    let after = users.info(client.id()).unwrap();
+    let after = users.client_info(client.id()).unwrap();
     assert_eq!(after.connected_at, before.connected_at);
     assert!(after.last_active > before.last_active);
 }
@@ -241,7 +241,7 @@ fn the_idle_are_listed_and_closed_longest_first() {
     let (mut listed, mut after) = (Vec::new(), None);
     loop {
         let page = users.idle(ten, after.as_deref(), 7).unwrap();
-        listed.extend(page.items.iter().map(|info| info.id));
+        listed.extend(page.items.iter().map(|info| info.client_id));
         after = page.next;
         if after.is_none() {
             break;
@@ -276,14 +276,14 @@ fn the_pages_of_users_and_connections_hold_each_once() {
     }
     let wanted: Vec<_> = (0..100).map(|name| format!("user-{name:03}")).collect();
     assert_eq!(names, wanted);
-    let first = users.connections(None, 100).unwrap();
-    let rest = users.connections(first.next.as_deref(), 100).unwrap();
+    let first = users.list_clients(None, 100).unwrap();
+    let rest = users.list_clients(first.next.as_deref(), 100).unwrap();
     assert_eq!(
         (first.items.len(), rest.items.len(), rest.next),
         (100, 1, None)
     );
     assert_eq!(
-        users.connections(Some("x"), 1),
+        users.list_clients(Some("x"), 1),
         Err(UserError::InvalidCursor)
     );
 }
@@ -309,6 +309,6 @@ fn a_user_shares_its_channels_over_its_connections_and_gives_them_back() {
     assert_eq!(users.channels_of(&id("ada")), 1);
     assert_eq!(
         users.reserve_channel(other.id(), "b"),
-        Err(UserError::UnknownConnection)
+        Err(UserError::UnknownClient)
     );
 }

@@ -1,7 +1,7 @@
 //! One connection from its first frame to its last.
 //!
 //! ```text
-//!   hub wakes the outbox ──► Connection::wake ──► a flusher's list ──► flush   (many per task)
+//!   hub wakes the outbox ──► row of a flusher's bell ──► flush                  (many per task)
 //!   socket, timers, authorizer ──► the connection's own task ──► poll           (one per task)
 //!                                         both lock the State
 //! ```
@@ -14,19 +14,19 @@ mod serve;
 mod state;
 
 use std::sync::Arc;
-use std::task::Wake;
-use std::task::Waker;
 use std::time::Duration;
 
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 
 use crate::hub::Client;
+use crate::raw::bell::Row;
 use crate::raw::relay::Relay;
+use crate::transport::flusher::Flush;
+use crate::transport::flusher::Flusher;
+use crate::transport::flusher::Scratch;
+use crate::transport::gateway::Probe;
 use crate::transport::ws::connection::state::State;
-use crate::transport::ws::flusher::Flush;
-use crate::transport::ws::flusher::Flusher;
-use crate::transport::ws::flusher::Scratch;
 
 pub(super) use self::serve::Hold;
 
@@ -35,6 +35,8 @@ pub(super) struct Connection<IO> {
     /// `None` when it has ended.
     state: Relay<Option<State<IO>>>,
     flusher: Flusher,
+    /// The row that the outbox wakes.
+    row: Row,
     client: Client,
     delay: Duration,
 }
@@ -44,47 +46,46 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
         flusher: Flusher,
         client: Client,
         delay: Duration,
-        make: impl FnOnce(Waker) -> State<IO>,
+        make: impl FnOnce(&Row) -> State<IO>,
     ) -> Arc<Self> {
         let connection = Arc::new(Self {
             state: Relay::default(),
+            row: flusher.row(),
             flusher,
             client,
             delay,
         });
-        // The state has the connection as its waker; `end` cuts the circle.
-        let state = make(Waker::from(Arc::clone(&connection)));
+        let flush = Arc::clone(&connection);
+        connection.flusher.add(&connection.row, flush);
+        let state = make(&connection.row);
         connection.state.enter(|slot| *slot = Some(state));
         connection
     }
 
     /// Does something with the state, as the task; `None` when the connection has ended.
-    fn with<T>(self: &Arc<Self>, f: impl FnOnce(&mut State<IO>) -> T) -> Option<T> {
+    fn with<T>(&self, f: impl FnOnce(&mut State<IO>) -> T) -> Option<T> {
         let (done, missed) = self.state.enter(|state| state.as_mut().map(f));
         if missed {
-            self.wake_by_ref();
+            self.row.wake();
         }
         done
     }
 
     /// Takes the state out, and with it the socket and the client.
     fn end(&self) -> Option<State<IO>> {
-        self.state.enter(Option::take).0
+        let state = self.state.enter(Option::take).0;
+        self.flusher.remove(&self.row);
+        state
     }
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wake for Connection<IO> {
-    fn wake(self: Arc<Self>) {
-        if self.state.ask() {
-            let flusher = self.flusher.clone();
-            flusher.push(self);
+impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Probe for Connection<IO> {
+    fn unsent(self: Arc<Self>) -> Option<u64> {
+        let (unsent, missed) = self.state.try_enter(|state| state.as_ref()?.unsent())?;
+        if missed {
+            self.row.wake();
         }
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.state.ask() {
-            self.flusher.push(Arc::clone(self) as Arc<dyn Flush>);
-        }
+        unsent
     }
 }
 
@@ -93,12 +94,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Flush for Connection<I
         self.delay
     }
 
+    fn is_half_full(&self) -> bool {
+        self.client.is_half_full()
+    }
+
     fn prefetch(&self) {
         self.client.prefetch();
     }
 
     fn flush(&self, scratch: &mut Scratch) {
-        // If the task has the state, it is told, and puts the connection back on the list.
+        scratch.ws.flushed += 1;
+        // If the task has the state, it learns of the missed visit, and wakes the row again.
         self.state.visit(|state| {
             if let Some(state) = state {
                 state.flush(scratch);

@@ -19,12 +19,12 @@ use tokio::time::Sleep;
 
 use crate::disconnect::Disconnect;
 use crate::hub::ConnectOptions;
+use crate::session::fault::refusal;
 use crate::time::Clock;
 use crate::time::SystemClock;
-use crate::transport::fault::refusal;
 use crate::transport::gateway::Gateway;
 use crate::transport::stats::Transport;
-use crate::transport::ws::Accepted;
+use crate::transport::ws::Negotiated;
 use crate::transport::ws::WsConfig;
 use crate::transport::ws::connection::Connection;
 use crate::transport::ws::connection::state::Memory;
@@ -48,17 +48,21 @@ impl Gateway {
     /// The client is connected when this returns. When the future is dropped early, the client is
     /// disconnected from the hub and the socket closed without a close frame. Nothing is left
     /// behind.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "one handshake is for one connection"
+    )]
     pub fn serve_ws<IO>(
         &self,
         io: IO,
         buffered: &[u8],
-        accepted: Accepted,
+        accepted: Negotiated,
         options: ConnectOptions,
     ) -> impl Future<Output = ()> + Send + use<IO>
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        self.serve_held(io, buffered, accepted, options, None)
+        self.serve_held(io, buffered, &accepted, options, None)
     }
 
     /// [`Self::serve_ws`], which drops `hold` at the end.
@@ -66,7 +70,7 @@ impl Gateway {
         &self,
         io: IO,
         buffered: &[u8],
-        accepted: Accepted,
+        accepted: &Negotiated,
         options: ConnectOptions,
         hold: Hold,
     ) -> Serving<IO>
@@ -79,11 +83,14 @@ impl Gateway {
         }
         match self.enter(options, Transport::Ws, !accepted.resumes()) {
             Ok((client, outbox, registration)) => {
-                let flusher = self.flushers().pick(self, client.id().get());
+                let number = client.id();
+                let flusher = self.flushers().pick(self, number.get());
                 let delay = client.flush_delay().unwrap_or(config.flush_delay);
-                let connection = Connection::new(flusher, client.clone(), delay, |waker| {
-                    State::new(io, buffered, accepted, client, outbox, registration, waker)
+                let connection = Connection::new(flusher, client.clone(), delay, |row| {
+                    State::new(io, buffered, accepted, client, outbox, registration, row)
                 });
+                let probe = Arc::downgrade(&connection);
+                self.watch(number, probe);
                 Serving::Connected {
                     connection: Ended(connection),
                     timer: time::sleep_until(SystemClock::new().now().into()),

@@ -4,7 +4,6 @@ use std::mem;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
-use std::task::Waker;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -15,46 +14,45 @@ use tokio::time::Sleep;
 
 use crate::disconnect::Disconnect;
 use crate::hub::Client;
-use crate::hub::Frame;
+use crate::hub::Closed;
 use crate::hub::Outbox;
+use crate::message::Message;
+use crate::protocol::Heard;
+use crate::protocol::Spoken;
+use crate::raw::bell::Row;
+use crate::session::Dialogue;
+use crate::session::Replies;
 use crate::time::Clock;
 use crate::time::SystemClock;
-use crate::transport::dialogue::Dialogue;
-use crate::transport::dialogue::Replies;
-use crate::transport::dialogue::Rules;
+use crate::transport::flusher::Scratch;
 use crate::transport::gateway::Registration;
-use crate::transport::ws::Accepted;
+use crate::transport::output::Written;
+use crate::transport::ws::Negotiated;
 use crate::transport::ws::WsConfig;
-use crate::transport::ws::flusher::Scratch;
 use crate::transport::ws::framing;
-use crate::transport::ws::framing::Encoding;
-use crate::transport::ws::output::Output;
-use crate::transport::ws::output::Written;
 use crate::transport::ws::reader::Reader;
 use crate::transport::ws::reader::ReaderLimits;
 use crate::transport::ws::reader::Received;
+use crate::transport::ws::replies::Replying;
 use crate::transport::ws::timing::Due;
 use crate::transport::ws::timing::Timing;
 
 pub(super) struct State<IO> {
-    output: Output<IO>,
+    output: Replying<IO>,
     outbox: Outbox,
     /// Whether the outbox will wake the flusher when something comes.
     is_parked: bool,
     dialogue: Dialogue,
     reader: Reader,
     /// What was read from the socket and not looked at, as a command has to wait.
-    unread: Vec<u8>,
+    unread: Box<[u8]>,
     /// Whether the task has stopped reading.
     is_paused: bool,
-    encoding: Encoding,
     phase: Phase,
     timing: Timing,
-    /// Wakes the flusher.
-    waker: Waker,
     registration: Registration,
     /// The last frame of one who is leaving.
-    last: Option<(u16, Bytes)>,
+    last: Option<Box<(u16, Bytes)>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,27 +89,23 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
     pub(super) fn new(
         io: IO,
         buffered: &[u8],
-        accepted: Accepted,
+        accepted: &Negotiated,
         client: Client,
-        outbox: Outbox,
+        mut outbox: Outbox,
         registration: Registration,
-        waker: Waker,
+        row: &Row,
     ) -> Self {
+        outbox.set_row(row);
         let config = registration.gateway().ws_config();
-        let rules = Rules {
-            client_publish: config.client_publish,
-            max_commands: config.max_commands,
-            max_refused: config.max_refused,
-        };
         let limits = ReaderLimits {
             max_frame: config.max_frame,
             max_message: config.max_message,
         };
         let timing = Timing::new(config, client.id(), now());
-        let dialogue = Dialogue::new(
-            registration.gateway(),
+        let mut output = Replying::new(io, accepted.encoding());
+        let mut dialogue = Dialogue::new(
+            registration.gateway().entrance(),
             client,
-            rules,
             registration.session(),
             accepted.resumes(),
         );
@@ -119,21 +113,27 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
             config.max_message,
             config.ping_interval,
             config.pong_timeout,
+            |push| output.encode(push),
         );
-        let mut output = Output::new(io);
         output.push(greeting);
+        match accepted.opening() {
+            Ok(requests) => {
+                for request in requests {
+                    dialogue.request(Ok(request), 0, &mut output);
+                }
+            }
+            Err(why) => dialogue.client().close(why),
+        }
         Self {
             output,
             outbox,
             is_parked: false,
             dialogue,
             reader: Reader::new(limits, accepted.inflate()),
-            unread: buffered.to_vec(),
+            unread: buffered.into(),
             is_paused: false,
-            encoding: accepted.encoding(),
             phase: Phase::Open,
             timing,
-            waker,
             registration,
             last: None,
         }
@@ -159,6 +159,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
         }
     }
 
+    /// Bytes that the kernel has not sent; `None` where that is not known.
+    pub(super) fn unsent(&self) -> Option<u64> {
+        self.output.unsent()
+    }
+
     /// Takes nothing more and gives nothing more.
     pub(super) fn give_up(&mut self) {
         self.phase = Phase::Broken;
@@ -175,6 +180,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
         if !self.output.task().will_wake(cx.waker()) {
             self.output.set_task(cx.waker());
         }
+        self.dialogue.begin_turn();
         while self.phase != Phase::Broken && timer.as_mut().poll(cx).is_ready() {
             self.tick();
             timer.as_mut().reset(self.timing.deadline().into());
@@ -186,7 +192,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
         self.count(scratch);
         self.registration
             .totals()
-            .add(&mem::take(&mut scratch.tally));
+            .add(&mem::take(&mut scratch.ws.tally));
         if polled.is_pending() {
             self.arm(timer);
         }
@@ -196,6 +202,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
     /// Writes and reads in turn until neither can be done; ready when the connection has ended.
     fn converse(&mut self, cx: &mut Context<'_>, memory: &mut Memory) -> Poll<()> {
         for _ in 0..MAX_TURNS {
+            self.end_dialect();
             self.write(&mut memory.scratch);
             if self.has_ended(cx, memory).is_ready() {
                 return Poll::Ready(());
@@ -204,6 +211,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
                 continue;
             }
             self.is_paused = !self.reads();
+            if self.dialogue.is_spent() {
+                break;
+            }
             if self.is_paused || self.read(cx, &mut memory.read).is_pending() {
                 return Poll::Pending;
             }
@@ -214,7 +224,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
     }
 
     /// Goes on with the command that a frame just written may have let begin, and with the replies
-    /// that there was no room for: nobody else polls for those. Says whether there is more to write.
+    /// that there was no room for: nobody else polls for those. Says whether there is more to
+    /// write.
     fn answers_more(&mut self, cx: &mut Context<'_>) -> bool {
         if !self.dialogue.is_due(&self.output) {
             return false;
@@ -244,52 +255,63 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
     fn drain(&mut self, scratch: &mut Scratch) {
         let mut turns = 0;
         while self.phase <= Phase::Leaving {
-            let before = scratch.batch.len();
-            let cx = &mut Context::from_waker(&self.waker);
-            match self
-                .outbox
-                .poll_recv_batch(cx, &mut scratch.batch, MAX_BATCH)
-            {
+            let written = match self.hand_out(scratch) {
                 Poll::Pending => {
                     self.is_parked = true;
                     return;
                 }
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(closed)) => self.say_farewell(closed.disconnect()),
-            }
-            let written = if self.dialogue.is_joining() || !self.output.is_empty() {
-                self.write_personally(&scratch.batch.as_slice()[before..])
-            } else {
-                let frames = &scratch.batch.as_slice()[before..];
-                self.output
-                    .write_frames(frames, self.encoding, &mut scratch.copies)
+                Poll::Ready(Ok(written)) => written,
+                Poll::Ready(Err(closed)) => {
+                    self.say_farewell(closed.disconnect());
+                    self.output.write_waiting()
+                }
             };
             if scratch.batch.len() > MAX_KEPT {
                 scratch.batch.clear();
             }
             match written {
                 Written::All => {}
-                Written::Blocked => return,
+                Written::Blocked => {
+                    self.outbox.rest();
+                    return;
+                }
                 Written::Broken => self.phase = Phase::Broken,
             }
             turns += 1;
             if turns == MAX_TURNS {
                 // Others have their turn.
-                self.waker.wake_by_ref();
+                self.outbox.wake_row();
                 return;
             }
         }
     }
 
-    /// Writes frames one of which may be the answer to the client's own subscribe.
-    fn write_personally(&mut self, frames: &[Frame]) -> Written {
-        for frame in frames {
-            let personal = self.dialogue.personal(frame);
-            let bytes = personal.unwrap_or_else(|| self.encoding.of(frame).clone());
-            self.output.push(bytes);
-        }
-        self.dialogue.settle(&mut self.output);
-        self.output.write_waiting()
+    /// Writes what is in the outbox, as far as the socket takes it: the rest stays there.
+    fn hand_out(&mut self, scratch: &mut Scratch) -> Poll<Result<Written, Closed>> {
+        let Self {
+            dialogue,
+            outbox,
+            output,
+            ..
+        } = self;
+        let encoding = output.encoding();
+        let Scratch { batch, copies, .. } = scratch;
+        let mut written = Written::All;
+        let handed = outbox.poll_hand_out(None, batch, MAX_BATCH, |frames, control| {
+            if control > 0 && dialogue.is_joining() {
+                let frames = &frames[..control];
+                written = output.write_personally(frames, dialogue);
+                return control;
+            }
+            let begun;
+            (written, begun) = output.write_frames(frames, encoding, copies);
+            let control = frames.get(begun..control).unwrap_or_default();
+            for frame in control {
+                output.push(encoding.of(frame).clone());
+            }
+            begun + control.len()
+        });
+        handed.map_ok(|_| written)
     }
 
     /// Whether the connection has ended; carries out the end.
@@ -328,7 +350,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
 
     /// Whether commands are taken.
     fn reads(&self) -> bool {
-        self.phase == Phase::Open && self.dialogue.is_ready() && self.output.has_room()
+        self.phase == Phase::Open
+            && self.dialogue.is_ready()
+            && !self.dialogue.is_spent()
+            && self.output.has_room()
     }
 
     /// Reads what is there and carries out the commands in it; pending when nothing is there.
@@ -366,11 +391,23 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
             match received {
                 Received::Text(text) => {
                     self.hear();
-                    self.dialogue.command(&text, &mut self.output);
+                    match self.output.encoding().dialect() {
+                        None => self.dialogue.command(&text, &mut self.output),
+                        Some(dialect) => {
+                            let message = Message::text(String::from(&*text));
+                            self.translate(dialect, message);
+                        }
+                    }
                 }
-                Received::Binary(_) => {
+                Received::Binary(bytes) => {
                     self.hear();
-                    self.dialogue.binary(&mut self.output);
+                    match self.output.encoding().dialect() {
+                        None => self.dialogue.binary(&mut self.output),
+                        Some(dialect) => {
+                            let message = Message::binary(Vec::from(&*bytes));
+                            self.translate(dialect, message);
+                        }
+                    }
                 }
                 Received::Ping(payload) => self.output.give(framing::pong(&payload)),
                 Received::Pong(_) => {}
@@ -383,7 +420,32 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
                 }
             }
         }
-        self.unread = bytes.to_vec();
+        self.unread = (&*bytes).into();
+    }
+
+    /// Does what a message of the client means in its dialect.
+    fn translate(&mut self, dialect: Spoken, message: Message) {
+        let bytes = message.payload().len();
+        let request = match dialect.hear(message) {
+            Heard::Request(request) => Ok(request),
+            Heard::Refused(fault) => Err(fault),
+            Heard::Answered(message) => return self.output.give(framing::data(&message)),
+            Heard::Nothing => return,
+            Heard::Close(why) => {
+                let (code, frame) = (why.code(), framing::close(&why));
+                return self.leave(why, code, frame);
+            }
+        };
+        self.dialogue.request(request, bytes, &mut self.output);
+    }
+
+    /// Closes the client if its dialect has ended the connection.
+    fn end_dialect(&mut self) {
+        if let Some(why) = self.output.take_end() {
+            self.dialogue.client().close(why);
+            // The outbox has more to say now.
+            self.is_parked = false;
+        }
     }
 
     fn hear(&mut self) {
@@ -398,7 +460,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
     /// before the last frame.
     fn leave(&mut self, why: Disconnect, code: u16, last: Bytes) {
         self.phase = Phase::Leaving;
-        self.last = Some((code, last));
+        self.last = Some(Box::new((code, last)));
         self.dialogue.client().close(why);
         // The outbox has more to say now.
         self.is_parked = false;
@@ -406,14 +468,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
 
     /// Tells the client why the hub has closed it.
     fn say_farewell(&mut self, why: &Disconnect) {
-        if let Some((code, last)) = self.last.take() {
+        if let Some(last) = self.last.take() {
+            let (code, last) = *last;
             return self.close(code, last);
         }
         let retry_after = self
             .registration
             .gateway()
             .retry_after(self.dialogue.client().id());
-        self.output.push(Dialogue::farewell(why, retry_after));
+        let farewell = Dialogue::farewell(why, retry_after);
+        let farewell = self.output.encode(farewell);
+        self.output.push(farewell);
         self.close(why.code(), framing::close(why));
     }
 
@@ -458,7 +523,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
     fn count(&mut self, scratch: &mut Scratch) {
         let tally = self.output.take_tally();
         self.registration.counters().add(&tally);
-        scratch.tally.merge(&tally);
+        scratch.ws.tally.merge(&tally);
     }
 }
 

@@ -21,8 +21,8 @@ use crate::hub::ConnectOptions;
 use crate::transport::gateway::Gateway;
 use crate::transport::problem::Problem;
 use crate::transport::ws;
-use crate::transport::ws::Accepted;
-use crate::transport::ws::Refusal;
+use crate::transport::ws::Negotiated;
+use crate::transport::ws::UpgradeError;
 use crate::transport::ws::connection::Hold;
 
 impl Gateway {
@@ -44,15 +44,16 @@ impl Gateway {
     /// Outside a tokio runtime whose time driver is enabled.
     pub fn websocket<B>(&self, request: Request<B>) -> Result<Response<()>, Problem> {
         if self.is_draining() {
-            return Err(Problem::draining(self.reconnect_within()));
+            return Err(Problem::draining(self.reconnect_window()));
         }
         let (mut parts, _) = request.into_parts();
         let on_upgrade = parts.extensions.remove::<OnUpgrade>();
         let carrier = parts.extensions.remove::<Carrier>().unwrap_or_default();
         let request = Request::from_parts(parts, ());
-        let (response, accepted) = ws::upgrade(&request, self.origins(), self.ws_config())?;
+        let (response, accepted) =
+            ws::negotiate(&request, self.origins(), self.ws_config(), self.dialects())?;
         let options = self.authenticate(&request.into_parts().0)?;
-        let on_upgrade = on_upgrade.ok_or(Refusal::NotWebSocket)?;
+        let on_upgrade = on_upgrade.ok_or(UpgradeError::NotWebSocket)?;
         let gateway = self.clone();
         tokio::spawn(async move {
             // An error: the client has gone before it was answered.
@@ -114,7 +115,7 @@ impl fmt::Debug for Carrier {
 /// A connection between HTTP and WebSocket.
 pub(crate) struct Handover {
     gateway: Gateway,
-    accepted: Accepted,
+    accepted: Negotiated,
     options: ConnectOptions,
     hold: Hold,
 }
@@ -131,7 +132,7 @@ impl Handover {
             options,
             hold,
         } = self;
-        tokio::spawn(gateway.serve_held(io, buffered, accepted, options, hold));
+        tokio::spawn(gateway.serve_held(io, buffered, &accepted, options, hold));
     }
 }
 

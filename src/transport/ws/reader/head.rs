@@ -15,6 +15,11 @@ pub(super) struct Heads {
 }
 
 impl Heads {
+    /// Whether no part of a head has come.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Takes a head off the front of `input`, and says how long the payload is that follows.
     /// After `None` all of `input` is taken.
     pub(super) fn next(

@@ -16,10 +16,10 @@
 //!
 //! # Memory
 //!
-//! Nothing is on the heap but what arrived of an unfinished message and of an unfinished control
-//! frame. What a frame announces is checked against [`ReaderLimits`] first, but never reserved;
-//! a message in parts takes at most twice what arrived of it, and at most
-//! [`ReaderLimits::max_message`].
+//! Between two messages nothing is on the heap. While a frame or a message is incomplete, there are
+//! some 110 bytes of state and what arrived of the message or of the control frame. What a frame
+//! announces is checked against [`ReaderLimits`] first, but never reserved; a message in parts
+//! takes at most twice what arrived of it, and at most [`ReaderLimits::max_message`].
 
 mod frame;
 mod head;
@@ -36,11 +36,23 @@ use crate::transport::ws::reader::frame::Frame;
 use crate::transport::ws::reader::head::Heads;
 use crate::transport::ws::reader::message::Message;
 
-/// The receiving half of the WebSocket protocol, of a server. It takes 128 bytes.
+/// The receiving half of the WebSocket protocol, of a server.
+///
+/// # Memory
+///
+/// 32 bytes. Only while a frame or a message is incomplete, one allocation more and the bytes
+/// received of the message.
 #[derive(Debug)]
 pub(super) struct Reader {
     limits: ReaderLimits,
     inflate: Option<Inflate>,
+    /// `None` between two messages.
+    partial: Option<Box<Partial>>,
+}
+
+/// The parts received of a frame and of a message.
+#[derive(Debug, Default)]
+struct Partial {
     heads: Heads,
     /// The frame whose payload is still to come.
     frame: Option<Frame>,
@@ -90,10 +102,7 @@ impl Reader {
         Self {
             limits,
             inflate,
-            heads: Heads::default(),
-            frame: None,
-            message: None,
-            control: Vec::new(),
+            partial: None,
         }
     }
 
@@ -109,7 +118,39 @@ impl Reader {
         &mut self,
         input: &mut &'a mut [u8],
     ) -> Result<Option<Received<'a>>, Violation> {
-        while let Some(mut frame) = self.frame(input)? {
+        let mut boxed = self.partial.take();
+        let mut own = Partial::default();
+        let partial = boxed.as_deref_mut().unwrap_or(&mut own);
+        let received = partial.next(input, self.limits, self.inflate)?;
+        if !partial.is_empty() {
+            self.partial = boxed.or_else(|| Some(Box::new(own)));
+        }
+        Ok(received)
+    }
+
+    /// Returns the bytes on the heap that hold what was received.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn held(&self) -> usize {
+        let partial = self.partial.as_ref();
+        partial.map_or(0, |partial| partial.held())
+    }
+}
+
+impl Partial {
+    fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+            && self.frame.is_none()
+            && self.message.is_none()
+            && self.control.is_empty()
+    }
+
+    fn next<'a>(
+        &mut self,
+        input: &mut &'a mut [u8],
+        limits: ReaderLimits,
+        inflate: Option<Inflate>,
+    ) -> Result<Option<Received<'a>>, Violation> {
+        while let Some(mut frame) = self.frame(input, limits, inflate)? {
             let payload = frame.take(input);
             let is_whole = frame.is_whole();
             let opcode = frame.opcode();
@@ -119,7 +160,7 @@ impl Reader {
             }
             let received = match opcode {
                 OpCode::Control(control) => self.control(control, payload, is_whole)?,
-                OpCode::Data(_) => self.data(payload, is_last)?,
+                OpCode::Data(_) => self.data(payload, is_last, limits)?,
             };
             if received.is_some() {
                 return Ok(received);
@@ -131,14 +172,18 @@ impl Reader {
         Ok(None)
     }
 
-    /// How many bytes it holds on the heap.
     #[cfg(any(test, fuzzing))]
-    pub(super) fn held(&self) -> usize {
+    fn held(&self) -> usize {
         self.control.capacity() + self.message.as_ref().map_or(0, Message::capacity)
     }
 
     /// The frame that the input goes on with, if its head is there.
-    fn frame(&mut self, input: &mut &mut [u8]) -> Result<Option<Frame>, Violation> {
+    fn frame(
+        &mut self,
+        input: &mut &mut [u8],
+        limits: ReaderLimits,
+        inflate: Option<Inflate>,
+    ) -> Result<Option<Frame>, Violation> {
         if let Some(frame) = self.frame.take() {
             return Ok(Some(frame));
         }
@@ -147,8 +192,8 @@ impl Reader {
         };
         let frame = Frame::new(&head, length)?;
         if let OpCode::Data(kind) = head.opcode {
-            let message = Message::of(kind, &head, self.message.take(), self.inflate)?;
-            message.check_room(length, self.limits)?;
+            let message = Message::of(kind, &head, self.message.take(), inflate)?;
+            message.check_room(length, limits)?;
             self.message = Some(message);
         }
         Ok(Some(frame))
@@ -182,15 +227,16 @@ impl Reader {
         &mut self,
         payload: &'a [u8],
         is_last: bool,
+        limits: ReaderLimits,
     ) -> Result<Option<Received<'a>>, Violation> {
         let Some(mut message) = self.message.take() else {
             return Err(Violation::NO_MESSAGE);
         };
         if is_last {
-            let whole = message.end(payload, self.limits)?;
+            let whole = message.end(payload, limits)?;
             return Ok(Some(whole));
         }
-        message.push(payload, self.limits)?;
+        message.push(payload, limits)?;
         self.message = Some(message);
         Ok(None)
     }

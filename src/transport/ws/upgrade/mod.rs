@@ -15,8 +15,12 @@ use hyper::header::HeaderName;
 use hyper::header::HeaderValue;
 use tungstenite::handshake::derive_accept_key;
 
+use crate::disconnect::Disconnect;
 use crate::layers::sessions::ID_LEN;
+use crate::protocol;
+use crate::protocol::DIALECTS;
 use crate::protocol::SUBPROTOCOL;
+use crate::protocol::Spoken;
 use crate::transport::ws::Origins;
 use crate::transport::ws::WsConfig;
 use crate::transport::ws::extension::Params;
@@ -25,7 +29,8 @@ use crate::transport::ws::reader::Inflate;
 
 /// The response that switches a request to WebSocket, and what was agreed on.
 ///
-/// The sub-protocol [`SUBPROTOCOL`] is chosen when the client offers it. A client that offers
+/// The sub-protocol [`SUBPROTOCOL`] is chosen when the client offers it, or a dialect that every
+/// gateway speaks, whichever comes first in its list. A client that offers
 /// none speaks it too; one that offers only others gets none chosen, and should hang up.
 /// Compression is agreed on when `config` has it and the client offers it.
 ///
@@ -36,27 +41,51 @@ pub fn upgrade<T>(
     request: &Request<T>,
     origins: &Origins,
     config: &WsConfig,
-) -> Result<(Response<()>, Accepted), Refusal> {
+) -> Result<(Response<()>, Negotiated), UpgradeError> {
+    negotiate(request, origins, config, &DIALECTS)
+}
+
+/// [`upgrade`] by a gateway that speaks these dialects.
+pub(super) fn negotiate<T>(
+    request: &Request<T>,
+    origins: &Origins,
+    config: &WsConfig,
+    dialects: &[Spoken],
+) -> Result<(Response<()>, Negotiated), UpgradeError> {
     let headers = request.headers();
     if !origins.allow(request.uri(), headers) {
-        return Err(Refusal::Origin);
+        return Err(UpgradeError::Origin);
     }
     let key = check(request)?;
-    let accepted = Accepted {
-        subprotocol: subprotocol(headers),
-        deflate: config
-            .deflate
-            .and_then(|deflate| Params::negotiate(headers, deflate)),
-        resumes: resumes(request.uri().query().unwrap_or_default()),
+    let query = request.uri().query().unwrap_or_default();
+    let accepted = match dialect(headers, dialects) {
+        Some((name, dialect)) => Negotiated {
+            subprotocol: Some(name),
+            dialect: Some(dialect),
+            query: Some(query.into()),
+            ..Negotiated::default()
+        },
+        None => Negotiated {
+            subprotocol: subprotocol(headers),
+            deflate: config
+                .deflate
+                .and_then(|deflate| Params::negotiate(headers, deflate)),
+            resumes: resumes(query),
+            ..Negotiated::default()
+        },
     };
-    Ok((answer(key, accepted), accepted))
+    Ok((answer(key, &accepted), accepted))
 }
 
 /// What was agreed on in a handshake.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Accepted {
+pub struct Negotiated {
     subprotocol: Option<&'static str>,
+    /// `None`: the native protocol.
+    dialect: Option<Spoken>,
+    /// The query of the URL, for a dialect.
+    query: Option<Box<str>>,
     deflate: Option<Params>,
     resumes: Option<Resumes>,
 }
@@ -64,23 +93,23 @@ pub struct Accepted {
 /// The session that is to go on, if the request names it.
 type Resumes = Option<[u8; ID_LEN]>;
 
-impl Accepted {
+impl Negotiated {
     /// The sub-protocol that was chosen from those the client offered.
     #[must_use]
-    pub fn subprotocol(self) -> Option<&'static str> {
+    pub fn subprotocol(&self) -> Option<&'static str> {
         self.subprotocol
     }
 
     /// Whether messages may be compressed.
     #[must_use]
-    pub fn is_deflated(self) -> bool {
+    pub fn is_deflated(&self) -> bool {
         self.deflate.is_some()
     }
 
     /// Whether the client is going to say first what it had before: its request has `resume` in
     /// its query, alone or with the id of its session: `resume=…`. Its rooms wait for that.
     #[must_use]
-    pub fn resumes(self) -> bool {
+    pub fn resumes(&self) -> bool {
         self.resumes.is_some()
     }
 
@@ -91,18 +120,29 @@ impl Accepted {
     }
 
     /// How compressed messages of the client are inflated, if it may send any.
-    pub(super) fn inflate(self) -> Option<Inflate> {
+    pub(super) fn inflate(&self) -> Option<Inflate> {
         self.deflate.map(Params::inflate)
     }
 
+    /// The requests that the dialect makes of the query.
+    ///
+    /// # Errors
+    ///
+    /// The connection is to be closed for this reason.
+    pub(super) fn opening(&self) -> Result<Vec<protocol::Request>, Disconnect> {
+        let query = self.query.as_deref().unwrap_or_default();
+        self.dialect
+            .map_or_else(|| Ok(Vec::new()), |dialect| dialect.opening(query))
+    }
+
     /// Which encoding of the hub's frames the client takes.
-    pub(super) fn encoding(self) -> Encoding {
-        Encoding::new(self.deflate)
+    pub(super) fn encoding(&self) -> Encoding {
+        Encoding::new(self.deflate, self.dialect)
     }
 }
 
 /// Checks the request (RFC 6455 §4.2.1), and returns the client's key.
-fn check<T>(request: &Request<T>) -> Result<&[u8], Refusal> {
+fn check<T>(request: &Request<T>) -> Result<&[u8], UpgradeError> {
     let headers = request.headers();
     let is_handshake = request.method() == Method::GET
         && request.version() == Version::HTTP_11
@@ -110,19 +150,19 @@ fn check<T>(request: &Request<T>) -> Result<&[u8], Refusal> {
         && listed(headers, header::UPGRADE).any(|name| name.eq_ignore_ascii_case("websocket"))
         && listed(headers, header::CONNECTION).any(|name| name.eq_ignore_ascii_case("upgrade"));
     if !is_handshake {
-        return Err(Refusal::NotWebSocket);
+        return Err(UpgradeError::NotWebSocket);
     }
     if only(headers, header::SEC_WEBSOCKET_VERSION) != Some(b"13") {
-        return Err(Refusal::Version);
+        return Err(UpgradeError::Version);
     }
-    let key = only(headers, header::SEC_WEBSOCKET_KEY).ok_or(Refusal::NotWebSocket)?;
+    let key = only(headers, header::SEC_WEBSOCKET_KEY).ok_or(UpgradeError::NotWebSocket)?;
     match BASE64.decode(key) {
         Ok(nonce) if nonce.len() == 16 => Ok(key),
-        _ => Err(Refusal::NotWebSocket),
+        _ => Err(UpgradeError::NotWebSocket),
     }
 }
 
-fn answer(key: &[u8], accepted: Accepted) -> Response<()> {
+fn answer(key: &[u8], accepted: &Negotiated) -> Response<()> {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -146,6 +186,17 @@ fn resumes(query: &str) -> Option<Resumes> {
         let (name, value) = field.split_once('=').unwrap_or((field, ""));
         // Anything else that it says is no session, and means no more than the name alone.
         (name == "resume").then(|| value.as_bytes().try_into().ok())
+    })
+}
+
+/// The first dialect among those that the client offers, unless it offers the native protocol
+/// before.
+fn dialect(headers: &HeaderMap, dialects: &[Spoken]) -> Option<(&'static str, Spoken)> {
+    let offered = listed(headers, header::SEC_WEBSOCKET_PROTOCOL);
+    let mut offered = offered.take_while(|offer| *offer != SUBPROTOCOL);
+    offered.find_map(|offer| {
+        let named = |dialect: &Spoken| Some((dialect.subprotocol(offer)?, *dialect));
+        dialects.iter().find_map(named)
     })
 }
 
@@ -176,7 +227,7 @@ fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
 /// Why a request was not switched to WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum UpgradeError {
     /// It is not a WebSocket handshake.
     NotWebSocket,
     /// It comes from a page of another host.
@@ -185,8 +236,8 @@ pub enum Refusal {
     Version,
 }
 
-impl Refusal {
-    /// The status to answer with. [`Refusal::Version`] also needs `Sec-WebSocket-Version: 13`.
+impl UpgradeError {
+    /// The status to answer with. [`UpgradeError::Version`] also needs `Sec-WebSocket-Version: 13`.
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
@@ -197,7 +248,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for UpgradeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotWebSocket => "not a WebSocket handshake",
@@ -207,7 +258,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl Error for Refusal {}
+impl Error for UpgradeError {}
 
 #[cfg(test)]
 mod tests;

@@ -23,7 +23,7 @@ fn request(name: &'static str, values: &[&'static str]) -> Request<()> {
     request
 }
 
-fn answer(request: &Request<()>) -> Result<(Response<()>, Accepted), Refusal> {
+fn answer(request: &Request<()>) -> Result<(Response<()>, Negotiated), UpgradeError> {
     upgrade(request, &Origins::Same, &WsConfig::new())
 }
 
@@ -44,70 +44,82 @@ fn a_handshake_is_answered_as_the_rfc_answers_it() {
             ("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
         ]
     );
-    assert_eq!(accepted, Accepted::default());
+    assert_eq!(accepted, Negotiated::default());
 }
 
 #[test]
 fn every_part_of_a_handshake_is_needed() {
     for (name, values, refusal) in [
-        ("host", &[][..], Some(Refusal::NotWebSocket)),
-        ("host", &["a", "b"], Some(Refusal::NotWebSocket)),
-        ("upgrade", &[], Some(Refusal::NotWebSocket)),
-        ("upgrade", &["h2c"], Some(Refusal::NotWebSocket)),
-        ("upgrade", &["websockets"], Some(Refusal::NotWebSocket)),
+        ("host", &[][..], Some(UpgradeError::NotWebSocket)),
+        ("host", &["a", "b"], Some(UpgradeError::NotWebSocket)),
+        ("upgrade", &[], Some(UpgradeError::NotWebSocket)),
+        ("upgrade", &["h2c"], Some(UpgradeError::NotWebSocket)),
+        ("upgrade", &["websockets"], Some(UpgradeError::NotWebSocket)),
         ("upgrade", &["WebSocket"], None),
         ("upgrade", &["h2c, websocket"], None),
-        ("connection", &[], Some(Refusal::NotWebSocket)),
-        ("connection", &["close"], Some(Refusal::NotWebSocket)),
-        ("connection", &["upgraded"], Some(Refusal::NotWebSocket)),
+        ("connection", &[], Some(UpgradeError::NotWebSocket)),
+        ("connection", &["close"], Some(UpgradeError::NotWebSocket)),
+        (
+            "connection",
+            &["upgraded"],
+            Some(UpgradeError::NotWebSocket),
+        ),
         ("connection", &["keep-alive, Upgrade"], None),
         ("connection", &["keep-alive", "UPGRADE"], None),
-        ("sec-websocket-key", &[], Some(Refusal::NotWebSocket)),
-        ("sec-websocket-key", &[""], Some(Refusal::NotWebSocket)),
+        ("sec-websocket-key", &[], Some(UpgradeError::NotWebSocket)),
+        ("sec-websocket-key", &[""], Some(UpgradeError::NotWebSocket)),
         (
             "sec-websocket-key",
             &["dGhlIHNhbXBsZSBub25jZQ"],
-            Some(Refusal::NotWebSocket),
+            Some(UpgradeError::NotWebSocket),
         ),
         (
             "sec-websocket-key",
             &["dGhlIHNhbXBsZSBub25j"],
-            Some(Refusal::NotWebSocket),
+            Some(UpgradeError::NotWebSocket),
         ),
         (
             "sec-websocket-key",
             &["dGhlIHNhbXBsZSBub25jZSE="],
-            Some(Refusal::NotWebSocket),
+            Some(UpgradeError::NotWebSocket),
         ),
         (
             "sec-websocket-key",
             &["dGhlIHNhbXBsZSBub25jZR=="],
-            Some(Refusal::NotWebSocket),
+            Some(UpgradeError::NotWebSocket),
         ),
         (
             "sec-websocket-key",
             &["!!!!IHNhbXBsZSBub25jZQ=="],
-            Some(Refusal::NotWebSocket),
+            Some(UpgradeError::NotWebSocket),
         ),
         (
             "sec-websocket-key",
             &["dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="],
-            Some(Refusal::NotWebSocket),
+            Some(UpgradeError::NotWebSocket),
         ),
-        ("sec-websocket-version", &[], Some(Refusal::Version)),
-        ("sec-websocket-version", &["8"], Some(Refusal::Version)),
-        ("sec-websocket-version", &["14"], Some(Refusal::Version)),
-        ("sec-websocket-version", &["13, 8"], Some(Refusal::Version)),
+        ("sec-websocket-version", &[], Some(UpgradeError::Version)),
+        ("sec-websocket-version", &["8"], Some(UpgradeError::Version)),
+        (
+            "sec-websocket-version",
+            &["14"],
+            Some(UpgradeError::Version),
+        ),
+        (
+            "sec-websocket-version",
+            &["13, 8"],
+            Some(UpgradeError::Version),
+        ),
         (
             "sec-websocket-version",
             &["13", "13"],
-            Some(Refusal::Version),
+            Some(UpgradeError::Version),
         ),
         ("origin", &["http://server.example.com"], None),
         (
             "origin",
             &["http://evil.example.com"],
-            Some(Refusal::Origin),
+            Some(UpgradeError::Origin),
         ),
     ] {
         let answer = answer(&request(name, values));
@@ -115,11 +127,11 @@ fn every_part_of_a_handshake_is_needed() {
     }
     let mut post = request("x", &[]);
     *post.method_mut() = Method::POST;
-    assert_eq!(answer(&post).err(), Some(Refusal::NotWebSocket));
+    assert_eq!(answer(&post).err(), Some(UpgradeError::NotWebSocket));
     for version in [Version::HTTP_10, Version::HTTP_2] {
         let mut other = request("x", &[]);
         *other.version_mut() = version;
-        assert_eq!(answer(&other).err(), Some(Refusal::NotWebSocket));
+        assert_eq!(answer(&other).err(), Some(UpgradeError::NotWebSocket));
     }
 }
 

@@ -41,7 +41,7 @@ impl Book {
 
     /// Whether everything up to the join of this connection is held or was told.
     pub(super) fn is_up_to_date(&self) -> bool {
-        let at = self.place.as_ref().map(|place| place.sequence);
+        let at = self.place.as_ref().map(|place| place.offset);
         self.joined_at.is_some() && at >= self.joined_at && self.due.is_none()
     }
 
@@ -50,22 +50,22 @@ impl Book {
     pub(super) fn accounts_for(&self) -> Option<u64> {
         self.joined_at.filter(|_| self.due.is_none())?;
         let place = self.place.as_ref()?;
-        Some(place.sequence + self.owed)
+        Some(place.offset + self.owed)
     }
 
     /// It has joined. Over a stream, what was missed is told behind it.
     pub(super) fn join(&mut self, joined: &Value, is_stream: bool) -> Went {
         let start = Place::of_joined(joined);
-        let sequence = joined["sequence"].as_u64().unwrap();
-        self.joined_at = Some(sequence);
+        let offset = joined["offset"].as_u64().unwrap();
+        self.joined_at = Some(offset);
         let recovered = joined["data"]["recovered"].as_bool().unwrap();
         let Some(place) = &mut self.place else {
             assert!(!recovered, "{joined}");
-            self.began = start.sequence;
+            self.began = start.offset;
             self.place = Some(start);
             return Went::Began;
         };
-        let missed = sequence - place.sequence;
+        let missed = offset - place.offset;
         assert_eq!(recovered, missed <= KEPT, "{joined} since {place:?}");
         if recovered {
             assert_eq!(start, *place);
@@ -75,9 +75,9 @@ impl Book {
                 Went::On
             };
         }
-        assert_eq!(start, place.at(sequence));
+        assert_eq!(start, place.at(offset));
         if is_stream {
-            self.due = Some((place.sequence + 1, sequence));
+            self.due = Some((place.offset + 1, offset));
         } else {
             self.lost += missed;
             *place = start;
@@ -92,7 +92,7 @@ impl Book {
             assert_eq!((number("first"), number("last")), (first, last), "{gap}");
             assert_eq!(number("missed"), last + 1 - first);
             self.lost += number("missed");
-            self.place.as_mut().unwrap().sequence = last;
+            self.place.as_mut().unwrap().offset = last;
             return;
         }
         assert!(may_lose, "{gap}");
@@ -102,13 +102,13 @@ impl Book {
     /// A message: the next one, or what lies between was told.
     pub(super) fn message(&mut self, message: &Value) {
         let place = self.place.as_mut().unwrap();
-        let number = message["sequence"].as_u64().unwrap();
+        let number = message["offset"].as_u64().unwrap();
         assert_eq!(
             (&message["data"], &message["epoch"]),
-            (&message["sequence"], &place.epoch.as_str().into())
+            (&message["offset"], &place.epoch.as_str().into())
         );
-        assert!(number > place.sequence, "twice: {message}, at {place:?}");
-        let skipped = number - place.sequence - 1;
+        assert!(number > place.offset, "twice: {message}, at {place:?}");
+        let skipped = number - place.offset - 1;
         assert!(
             skipped <= self.owed,
             "not told: {message}, at {place:?}, owed {}",
@@ -117,12 +117,12 @@ impl Book {
         self.owed -= skipped;
         self.lost += skipped;
         self.held += 1;
-        place.sequence = number;
+        place.offset = number;
     }
 
     /// Everything from the beginning is held or was told.
     pub(super) fn check(&self) {
-        let at = self.place.as_ref().unwrap().sequence;
+        let at = self.place.as_ref().unwrap().offset;
         assert_eq!(self.held + self.lost, at - self.began, "{self:?}");
         assert_eq!(self.owed, 0, "told, and did not happen: {self:?}");
     }

@@ -67,7 +67,7 @@ impl Client {
             self.kill(line);
             if self.random().is_multiple_of(8) {
                 // Away for longer than is remembered.
-                let at = self.books[0].place.as_ref().map(|place| place.sequence);
+                let at = self.books[0].place.as_ref().map(|place| place.offset);
                 storm.wait_for(at.unwrap_or(0) + KEPT + 1);
             }
         }

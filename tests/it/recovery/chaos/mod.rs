@@ -1,7 +1,8 @@
 //! A storm in two channels, and clients of both transports that are killed at random and come back.
 //!
-//! Every message is the number that it is to have. Each client keeps a [book](Book) for each channel,
-//! over all of its connections: what comes is the next number, or what lies between was told.
+//! Every message is the number that it is to have. Each client keeps a [book](Book) for each
+//! channel, over all of its connections: what comes is the next number, or what lies between was
+//! told.
 //!
 //! Five seconds of it unless `THRONG_CHAOS_SECONDS` says otherwise; 60 for a long run.
 

@@ -12,13 +12,13 @@ use crate::bench::ws::Address;
 
 /// How to start a server.
 #[derive(Clone, Debug)]
-pub(super) struct Contender {
-    pub(super) name: String,
-    command: String,
+pub(in crate::bench) struct Contender {
+    pub(in crate::bench) name: String,
+    pub(in crate::bench) command: String,
 }
 
 impl Contender {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(in crate::bench) fn parse(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
             Some((name, command)) if !name.is_empty() && !command.is_empty() => Ok(Self {
                 name: name.to_owned(),
@@ -29,7 +29,7 @@ impl Contender {
     }
 
     /// Starts it, and waits until it says where it listens.
-    pub(super) fn start(&self) -> Result<Started, Failed> {
+    pub(in crate::bench) fn start(&self) -> Result<Started, Failed> {
         let mut child = Command::new("sh")
             // The shell steps aside: what is measured is the process of the server.
             .args(["-c", &format!("exec {}", self.command)])
@@ -64,7 +64,7 @@ impl Contender {
 }
 
 /// A server that runs; stopped when dropped.
-pub(super) struct Started {
+pub(in crate::bench) struct Started {
     child: Child,
     address: String,
     /// Kept open, so that the server can go on talking.
@@ -73,12 +73,12 @@ pub(super) struct Started {
 
 impl Started {
     /// The process.
-    pub(super) fn id(&self) -> u32 {
+    pub(in crate::bench) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Where its WebSocket is.
-    pub(super) fn url(&self, path: &str) -> Result<Address, Failed> {
+    pub(in crate::bench) fn url(&self, path: &str) -> Result<Address, Failed> {
         let url = format!("ws://{}{path}", self.address);
         Address::parse::<true>(&url).map_err(|why| Failed::new(format!("{url} {why}")))
     }

@@ -7,23 +7,30 @@
 
 mod contender;
 mod options;
+mod settings;
 mod table;
 
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::environment::Environment;
 use super::failed::Failed;
+use super::html;
+use super::html::Sheet;
+use super::latency::Percentiles;
 use super::marked;
-use super::print_json;
+use super::print;
 use super::progress::Progress;
 use super::ws;
 use super::ws::Case;
 use super::ws::Report;
 
-use self::contender::Contender;
+pub(super) use self::contender::Contender;
 pub(crate) use self::options::Options;
+use self::settings::Settings;
 use self::table::Table;
+pub(super) use self::table::median;
 
 /// What was found of one contender in one round.
 #[derive(Serialize)]
@@ -33,6 +40,46 @@ struct Run<'a> {
     #[serde(flatten)]
     case: Case,
     report: Report,
+}
+
+/// The last round of each contender with the most clients in the last case, for the page.
+fn last<'a>(runs: &'a [Run<'a>]) -> Vec<&'a Run<'a>> {
+    let mut last: Vec<&Run<'_>> = Vec::new();
+    for run in runs {
+        last.retain(|known| {
+            known.contender != run.contender || known.case.clients > run.case.clients
+        });
+        if last.iter().all(|known| known.contender != run.contender) {
+            last.push(run);
+        }
+    }
+    last
+}
+
+impl Sheet for &Run<'_> {
+    fn name(&self) -> String {
+        self.contender.to_owned()
+    }
+
+    fn figures(&self) -> Vec<(&'static str, String)> {
+        self.report.figures()
+    }
+
+    fn latency(&self) -> Option<&Percentiles> {
+        self.report.latency.as_ref()
+    }
+
+    fn freshness(&self) -> Option<&Percentiles> {
+        self.report.freshness()
+    }
+}
+
+/// What was found; the fields are those of `--json`.
+#[derive(Serialize)]
+struct Found<'a> {
+    environment: Environment,
+    settings: String,
+    runs: Vec<Run<'a>>,
 }
 
 /// Measures all, and prints or writes the table.
@@ -56,10 +103,20 @@ pub(super) fn run(options: &Options) -> Result<(), Failed> {
         }
     }
     drop(progress);
-    if options.json {
-        return print_json(&runs);
+    let environment = Environment::read();
+    if let Some(file) = &options.html {
+        html::write(file, "throng bench compare", &last(&runs), &environment)?;
     }
-    let table = Table::new(options, &runs).to_string();
+    if options.json {
+        return print(&Found {
+            environment,
+            settings: Settings(options).to_string(),
+            runs,
+        });
+    }
+    let settings = Settings(options);
+    let table = Table::new(options, &runs);
+    let table = format!("{table}\nMeasured on {environment}.\n{settings}\n");
     let kind = options.stalled.map_or("compare", |_| "stalled");
     match &options.write {
         Some(file) => marked::write(file, kind, |_| Ok(table.clone())),
@@ -75,8 +132,10 @@ impl Contender {
         let started = self.start()?;
         let url = started.url(&options.path)?;
         let time: [Duration; 2] = [options.warm_up, options.seconds];
-        ws::measured(&ws::Options::of(url, started.id(), case, time))
-            .map_err(|error| Failed::new(format!("{}: {error}", self.name)))
+        let mut reports = ws::measured(&ws::Options::of(url, started.id(), case, time))
+            .map_err(|error| Failed::new(format!("{}: {error}", self.name)))?;
+        // One load was asked for.
+        Ok(reports.remove(0))
     }
 }
 
@@ -94,8 +153,8 @@ fn warn(contender: &Contender, case: Case, report: &Report) {
             None => format!("window {window}"),
         };
         eprintln!(
-            "throng: {} lost {} deliveries at {clients} clients, {load}",
-            contender.name, report.missing
+            "throng: {} lost {} of {} deliveries at {clients} clients, {load}",
+            contender.name, report.missing, report.expected
         );
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Options {
     pub(super) clients: Vec<usize>,
 
     /// Messages that may be on their way to the clients, each number in its turn; 1 to 4096.
-    #[arg(long, default_value = "1,8", value_delimiter = ',', value_parser = count::<1, 4_096>)]
+    #[arg(long, default_value = "1,8,32", value_delimiter = ',', value_parser = count::<1, 4_096>)]
     pub(super) window: Vec<usize>,
 
     /// Instead of what a delivery costs: how long it takes while this share of the clients has
@@ -60,6 +60,10 @@ pub(crate) struct Options {
     /// Where the servers have their WebSocket.
     #[arg(long, default_value = "/ws")]
     pub(super) path: String,
+
+    /// Also write the report as a page, with a histogram of the latencies, into this file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
 
     /// Print all that was found as one JSON array instead of the table.
     #[arg(long, conflicts_with = "write")]

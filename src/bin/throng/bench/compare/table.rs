@@ -44,8 +44,19 @@ impl<'a> Table<'a> {
             .collect()
     }
 
-    /// Processor time, with the ratio to the first contender, user time, and writes.
-    fn cells(&self, name: &str, case: Case) -> [String; 3] {
+    /// The share of the deliveries that were lost, of all rounds together.
+    fn lost(&self, name: &str, case: Case) -> String {
+        let sum = |of: fn(&Report) -> usize| self.reports(name, case).map(of).sum::<usize>();
+        let (lost, expected) = (sum(|report| report.missing), sum(|report| report.expected));
+        match lost as f64 / expected.max(1) as f64 {
+            0.0 => "0".to_owned(),
+            share @ ..0.0001 => format!("{:.0} ppm", share * 1e6),
+            share => format!("{:.2} %", share * 100.0),
+        }
+    }
+
+    /// Processor time, with the ratio to the first contender, user time, writes, and losses.
+    fn cells(&self, name: &str, case: Case) -> [String; 4] {
         let first = &self.options.start[0].name;
         let total = self.all(name, case, |server| Some(server.total()));
         let firsts = self.all(first, case, |server| Some(server.total()));
@@ -58,6 +69,7 @@ impl<'a> Table<'a> {
             micros.map_or_else(none, |micros| micros + &ratio.unwrap_or_default()),
             median(user).map_or_else(none, |nanos| format!("{nanos:.0} ns")),
             median(writes).map_or_else(none, |writes| format!("{writes:.2}")),
+            self.lost(name, case),
         ]
     }
 
@@ -76,9 +88,9 @@ impl Table<'_> {
         let windows = &self.options.window;
         write!(f, "| {} clients |", grouped(clients as u64))?;
         for window in windows {
-            write!(f, " window {window}: CPU | user | writes |")?;
+            write!(f, " window {window}: CPU | user | writes | lost |")?;
         }
-        let numbers = "---:|".repeat(3 * windows.len() + 1);
+        let numbers = "---:|".repeat(4 * windows.len() + 1);
         writeln!(f, " idle client |\n|---|{numbers}")?;
         for Contender { name, .. } in &self.options.start {
             write!(f, "| {name} |")?;
@@ -151,7 +163,7 @@ fn none() -> String {
 }
 
 /// The number in the middle, or between the two in the middle.
-fn median(mut numbers: Vec<f64>) -> Option<f64> {
+pub(in crate::bench) fn median(mut numbers: Vec<f64>) -> Option<f64> {
     numbers.retain(|number| number.is_finite());
     numbers.sort_by(f64::total_cmp);
     let upper = *numbers.get(numbers.len() / 2)?;

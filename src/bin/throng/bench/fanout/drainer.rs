@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
 use std::time::Instant;
 
 use throng::Batch;
@@ -24,6 +25,10 @@ pub(super) struct Drainer {
     parts: Parts,
     batch: Batch,
     start: Instant,
+    /// Time of the next look at the ages, since the start.
+    next_look: Option<Duration>,
+    /// Clients that have received nothing.
+    slow: usize,
     drained: Drained,
 }
 
@@ -33,11 +38,15 @@ pub(super) struct Drained {
     pub(super) received: u64,
     /// From just before the publish until just after the drain, of the sampled clients.
     pub(super) latencies: Latencies,
+    /// Ages of the newest message that each sampled client has, every 50 ms; empty unless asked
+    /// for.
+    pub(super) ages: Latencies,
 }
 
 impl Drainer {
-    /// Drains `clients`, which are on channels below `channels`.
-    pub(super) fn new(mut clients: Vec<Healthy>, channels: usize) -> Self {
+    /// Drains `clients`, which are on channels below `channels`. With `looks` it looks at how old
+    /// the newest message is that each has, and that many others, which no thread drains.
+    pub(super) fn new(mut clients: Vec<Healthy>, channels: usize, looks: Option<usize>) -> Self {
         clients.sort_by_key(|client| client.channel);
         let mut parts: Vec<_> = (0..channels).map(|_| Part::default()).collect();
         for client in &clients {
@@ -49,9 +58,12 @@ impl Drainer {
             parts: parts.into(),
             batch: Batch::new(),
             start: Instant::now(),
+            next_look: looks.map(|_| LOOK),
+            slow: looks.unwrap_or(0),
             drained: Drained {
                 received: 0,
                 latencies,
+                ages: Latencies::new(),
             },
         }
     }
@@ -69,6 +81,7 @@ impl Drainer {
         while !done.load(Ordering::Relaxed) {
             let before = self.drained.received;
             self.sweep();
+            self.look();
             idle = if self.drained.received == before {
                 idle + 1
             } else {
@@ -93,6 +106,22 @@ impl Drainer {
         self.clients = clients;
     }
 
+    /// Records how old the newest message of each sampled client is, if it is time to.
+    fn look(&mut self) {
+        let now = self.start.elapsed();
+        let Some(next) = self.next_look.filter(|next| *next <= now) else {
+            return;
+        };
+        self.next_look = Some(next + LOOK);
+        for client in self.clients.iter().filter(|client| client.sampled) {
+            let age = nanos(now).saturating_sub(client.newest);
+            self.drained.ages.record(age.max(1));
+        }
+        for _ in 0..self.slow {
+            self.drained.ages.record(nanos(now));
+        }
+    }
+
     /// Drains a few clients of one channel, and tells the publishers of all together: they watch
     /// the count, and each change of it costs the trip of a cache line.
     fn drain(&mut self, clients: &mut [Healthy]) {
@@ -103,7 +132,7 @@ impl Drainer {
                 .try_recv_batch(&mut self.batch, AT_ONCE)
                 .unwrap_or(0);
             if received > 0 && client.sampled {
-                self.sample(received);
+                client.newest = self.sample(received);
             }
             drained += received;
         }
@@ -117,16 +146,23 @@ impl Drainer {
         }
     }
 
-    /// Records the latencies of the last `received` frames of the batch.
-    fn sample(&mut self, received: usize) {
+    /// Records the latencies of the last `received` frames of the batch, and returns when the
+    /// newest was published.
+    fn sample(&mut self, received: usize) -> u64 {
         let now = nanos(self.start.elapsed());
+        let mut newest = 0;
         for frame in self.batch.iter().skip(self.batch.len() - received) {
             let stamp = frame.payload().first_chunk::<STAMP>();
             let stamp = stamp.map_or(now, |stamp| u64::from_le_bytes(*stamp));
             self.drained.latencies.record(now.saturating_sub(stamp));
+            newest = stamp.max(newest);
         }
+        newest
     }
 }
+
+/// Interval between two looks at the ages.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Messages taken from one outbox before the next has its turn.
 const AT_ONCE: usize = 1_024;

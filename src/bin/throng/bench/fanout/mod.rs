@@ -24,7 +24,7 @@ use std::time::Instant;
 
 use super::Failed;
 use super::latency::Latencies;
-use super::print_json;
+use super::print_reports;
 use super::process::Process;
 use super::progress::Progress;
 
@@ -40,11 +40,12 @@ use self::world::World;
 pub(super) fn run(options: &Options) -> Result<(), Failed> {
     options.check()?;
     let report = measure(options)?;
-    if options.json {
-        return print_json(&report);
-    }
-    println!("{report}");
-    Ok(())
+    let html = options.html.as_deref();
+    print_reports(
+        &[report],
+        options.json,
+        html.map(|file| (file, "throng bench fanout")),
+    )
 }
 
 fn measure(options: &Options) -> Result<Report, Failed> {
@@ -74,6 +75,7 @@ struct Load {
     published: Published,
     received: u64,
     latencies: Latencies,
+    ages: Latencies,
 }
 
 impl Load {
@@ -107,10 +109,12 @@ impl Load {
                 published,
                 received: 0,
                 latencies: Latencies::new(),
+                ages: Latencies::new(),
             };
             for drained in drainers.into_iter().map(join) {
                 load.received += drained.received;
                 load.latencies.add(&drained.latencies);
+                load.ages.add(&drained.ages);
             }
             load
         })

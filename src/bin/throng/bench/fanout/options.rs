@@ -1,5 +1,6 @@
 //! What `throng bench fanout` can be told.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -69,6 +70,10 @@ pub(crate) struct Options {
     #[arg(long, default_value = "16", value_parser = count::<1, 1_000_000>)]
     pub(super) sample: usize,
 
+    /// Also write the report as a page, with a histogram of the latencies, into this file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub(super) json: bool,
@@ -95,8 +100,8 @@ impl Options {
                  clients would lose messages; at least {needed} is needed"
             )));
         }
-        if self.outbox_bytes() > OutboxLimits::MOST_BYTES {
-            let most = OutboxLimits::MOST_BYTES;
+        if self.outbox_bytes() > OutboxLimits::MAX_BYTES {
+            let most = OutboxLimits::MAX_BYTES;
             return Err(Failed::new(format!(
                 "--outbox times --size is more than the {most} bytes that an outbox may hold"
             )));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::bench::html::Sheet;
 use crate::bench::latency::Percentiles;
 use crate::bench::latency::nanos;
 
@@ -51,6 +52,9 @@ pub(super) struct Report {
     /// And after the messages.
     used_bytes_per_client: f64,
     latency: Option<Percentiles>,
+    /// Age of the newest message that each client has, every 50 ms; none unless clients are slow,
+    /// which have received no message.
+    freshness: Option<Percentiles>,
 }
 
 impl Report {
@@ -87,7 +91,46 @@ impl Report {
             idle_bytes_per_client: per_client(connected),
             used_bytes_per_client: per_client(after),
             latency: load.latencies.percentiles(),
+            freshness: load.ages.percentiles(),
         }
+    }
+}
+
+impl Sheet for Report {
+    fn name(&self) -> String {
+        format!("{} clients, {}", self.subscribers, self.policy)
+    }
+
+    fn figures(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("clients", self.subscribers.to_string()),
+            ("of them slow", self.slow.to_string()),
+            ("messages", self.messages.to_string()),
+            ("addressed", self.addressed.to_string()),
+            ("dropped", self.dropped.to_string()),
+            ("evicted", self.evicted.to_string()),
+            (
+                "received a second",
+                format!("{:.0}", self.deliveries_per_second),
+            ),
+            ("ns per delivery", format!("{:.1}", self.ns_per_delivery)),
+            (
+                "of it in publish",
+                format!("{:.1}", self.publish_ns_per_delivery),
+            ),
+            (
+                "bytes of an idle client",
+                format!("{:.0}", self.idle_bytes_per_client),
+            ),
+        ]
+    }
+
+    fn latency(&self) -> Option<&Percentiles> {
+        self.latency.as_ref()
+    }
+
+    fn freshness(&self) -> Option<&Percentiles> {
+        self.freshness.as_ref()
     }
 }
 

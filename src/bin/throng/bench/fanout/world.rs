@@ -31,6 +31,8 @@ pub(super) struct Healthy {
     pub(super) channel: usize,
     pub(super) drainer: usize,
     pub(super) sampled: bool,
+    /// Time of publication of the newest message that it has received, in nanoseconds.
+    pub(super) newest: u64,
 }
 
 impl World {
@@ -79,7 +81,17 @@ impl World {
         }
         parts
             .into_iter()
-            .map(|clients| Drainer::new(clients, options.channels))
+            .enumerate()
+            .map(|(index, clients)| {
+                // The first looks at those that no thread drains, too.
+                let slow = if index == 0 {
+                    self.slow() / options.sample
+                } else {
+                    0
+                };
+                let looks = (self.slow() > 0).then_some(slow);
+                Drainer::new(clients, options.channels, looks)
+            })
             .collect()
     }
 
@@ -105,6 +117,7 @@ impl World {
             channel,
             drainer: client / options.channels % options.drainers,
             sampled: client.is_multiple_of(options.sample),
+            newest: 0,
         });
         Ok(())
     }

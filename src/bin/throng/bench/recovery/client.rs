@@ -13,6 +13,7 @@ use crate::bench::ws::Dial;
 use crate::bench::ws::Finder;
 use crate::bench::ws::Received;
 use crate::bench::ws::Socket;
+use crate::bench::ws::closed_with;
 use crate::bench::ws::local;
 use crate::bench::ws::write_text;
 
@@ -27,7 +28,7 @@ pub(super) struct Away {
 /// A position in a channel.
 #[derive(Clone)]
 struct Position {
-    sequence: u64,
+    offset: u64,
     epoch: String,
 }
 
@@ -45,7 +46,7 @@ pub(super) struct Back {
 #[derive(Deserialize)]
 struct Joined {
     reply_to: Option<String>,
-    sequence: Option<u64>,
+    offset: Option<u64>,
     epoch: Option<String>,
     data: Option<JoinedData>,
 }
@@ -62,14 +63,25 @@ pub(super) async fn leave(
     options: &Options,
 ) -> io::Result<Away> {
     let mut socket = subscribed(number, server, options, None).await?;
-    let mut positions = vec![None; options.channels];
-    while positions.iter().any(Option::is_none) {
+    let positions = all_joined(&mut socket, options).await?;
+    let positions = positions.into_iter().map(|(position, _)| position);
+    Ok(Away {
+        number,
+        positions: positions.collect(),
+    })
+}
+
+/// Waits until all channels have been joined: the position in each, and whether it was recovered.
+async fn all_joined(socket: &mut Socket, options: &Options) -> io::Result<Vec<(Position, bool)>> {
+    let mut channels = vec![None; options.channels];
+    while channels.iter().any(Option::is_none) {
         let mut failed = None;
         let each = |received: Received<'_>| match received {
-            Received::Close(code) => failed = Some(format!("closed with {code}")),
+            Received::Close(code) => failed = Some(closed_with(code)),
             Received::Message(message) => match joined(message) {
-                Some((channel, Some(sequence), Some(epoch), _)) => {
-                    positions[channel] = Some(Position { sequence, epoch });
+                Some((channel, Some(offset), Some(epoch), recovered)) => {
+                    let position = Position { offset, epoch };
+                    channels[channel] = Some((position, recovered == Some(true)));
                 }
                 Some(_) => failed = Some(String::from_utf8_lossy(message).into_owned()),
                 None => {}
@@ -81,11 +93,23 @@ pub(super) async fn leave(
             return Err(io::Error::other(why));
         }
     }
-    let positions = positions.into_iter().flatten().collect();
-    Ok(Away { number, positions })
+    Ok(channels.into_iter().flatten().collect())
 }
 
 impl Away {
+    /// Comes back, and returns a channel in which the server says that something is missing.
+    pub(super) async fn forgotten(
+        self,
+        server: SocketAddr,
+        options: &Options,
+    ) -> io::Result<Option<String>> {
+        let since = Some(&*self.positions);
+        let mut socket = subscribed(self.number, server, options, since).await?;
+        let channels = all_joined(&mut socket, options).await?;
+        let forgotten = channels.iter().position(|(_, recovered)| !recovered);
+        Ok(forgotten.map(|channel| options.channel(channel)))
+    }
+
     /// Comes back, and reads until it has everything. The socket is still open then, so that
     /// nobody's leaving is measured with the others' coming.
     pub(super) async fn come_back(
@@ -112,7 +136,7 @@ impl Away {
                 socket.read(each).await?;
                 socket.pong().await?;
                 if let Some(code) = code {
-                    return Err(io::Error::other(format!("closed with {code}")));
+                    return Err(io::Error::other(closed_with(code)));
                 }
             }
             Ok(socket)
@@ -142,7 +166,7 @@ fn joined(message: &[u8]) -> Option<Subscription> {
     let joined: Joined = serde_json::from_slice(message).ok()?;
     let channel = joined.reply_to?.parse().ok()?;
     let recovered = joined.data.map(|data| data.recovered);
-    Some((channel, joined.sequence, joined.epoch, recovered))
+    Some((channel, joined.offset, joined.epoch, recovered))
 }
 
 /// Connects, and asks for all channels at once.
@@ -166,8 +190,8 @@ async fn subscribed(
             "channel_id": options.channel(channel),
         });
         if let Some(since) = since {
-            let Position { sequence, epoch } = &since[channel];
-            command["since"] = json!({ "sequence": sequence, "epoch": epoch });
+            let Position { offset, epoch } = &since[channel];
+            command["since"] = json!({ "offset": offset, "epoch": epoch });
         }
         write_text(&command.to_string(), &mut frames)?;
     }

@@ -19,13 +19,14 @@ use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 
 use super::failed::Failed;
-use super::print_json;
+use super::print_reports;
 use super::process::Process;
 use super::ws;
 use super::ws::Dial;
+use super::ws::MessageHeader;
 use super::ws::Received;
 use super::ws::Socket;
-use super::ws::Stamp;
+use super::ws::closed_with;
 use super::ws::write_text;
 
 use self::client::Away;
@@ -43,18 +44,20 @@ pub(super) fn run(options: &Options) -> Result<(), Failed> {
         .map_err(|error| Failed::io("no runtime", error))?;
     let report = runtime.block_on(measured(options));
     runtime.shutdown_background();
-    let report = report?;
-    if options.json {
-        return print_json(&report);
-    }
-    println!("{report}");
-    Ok(())
+    let html = options.html.as_deref();
+    print_reports(
+        &[report?],
+        options.json,
+        html.map(|file| (file, "throng bench recovery")),
+    )
 }
 
 async fn measured(options: &Options) -> Result<Report, Failed> {
     let server = ws::resolve(&options.url).await?;
-    // A channel to which nothing was ever published is forgotten a minute after the last one leaves.
+    // A channel to which nothing was ever published is forgotten a minute after the last one
+    // leaves.
     publish(options, server, options.channels).await?;
+    check_history(options, server).await?;
     let away = leave(options, server).await?;
     publish(options, server, options.messages).await?;
     let process = options.pid.map(Process::other);
@@ -66,6 +69,22 @@ async fn measured(options: &Options) -> Result<Report, Failed> {
     let back = come_back(options, server, away).await?;
     let work = work()?.zip(before).map(|(now, before)| now.since(before));
     Ok(Report::new(options, &back, work))
+}
+
+/// Fails at once where all would wait for what nobody remembers: one client misses a message of
+/// each channel, and comes back.
+async fn check_history(options: &Options, server: SocketAddr) -> Result<(), Failed> {
+    let failed = |error| Failed::io("cannot connect a client", error);
+    let away = client::leave(0, server, options).await.map_err(failed)?;
+    publish(options, server, options.channels).await?;
+    match away.forgotten(server, options).await.map_err(failed)? {
+        None => Ok(()),
+        Some(channel) => Err(Failed::new(format!(
+            "the server keeps no history of `{channel}`, so that nothing can be recovered: start it \
+             with `throng serve --history '{}*'`",
+            options.channel
+        ))),
+    }
 }
 
 /// Connects the clients, has them subscribe, and cuts them off.
@@ -119,7 +138,7 @@ async fn try_publish(options: &Options, server: SocketAddr, messages: usize) -> 
     let mut socket = Socket::open(&dial, &options.url, &[]).await?;
     let mut text = String::new();
     for number in 0..messages {
-        let stamp = Stamp {
+        let stamp = MessageHeader {
             number: u32::try_from(number).unwrap_or(u32::MAX),
             nanos: 0,
         };
@@ -143,7 +162,7 @@ async fn accepted(socket: &mut Socket) -> io::Result<()> {
     let mut answer = None;
     while answer.is_none() {
         let each = |received: Received<'_>| match received {
-            Received::Close(code) => answer = Some(Err(format!("closed with {code}"))),
+            Received::Close(code) => answer = Some(Err(closed_with(code))),
             Received::Message(message) => {
                 let push = serde_json::from_slice::<Answer>(message).ok();
                 if let Some(kind) = push.and_then(|push| push.reply_to.and(Some(push.kind))) {

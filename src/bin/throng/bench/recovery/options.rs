@@ -1,5 +1,6 @@
 //! What `throng bench recovery` can be told.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -49,6 +50,10 @@ pub(crate) struct Options {
     /// too.
     #[arg(long)]
     pub(super) pid: Option<u32>,
+
+    /// Also write the report as a page, with a histogram of the latencies, into this file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
 
     /// Print one JSON object instead of text.
     #[arg(long)]

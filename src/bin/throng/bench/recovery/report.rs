@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::bench::html::Sheet;
 use crate::bench::latency::Latencies;
 use crate::bench::latency::Percentiles;
 use crate::bench::process::Work;
@@ -75,6 +76,35 @@ impl Server {
             system_ms: work.system_nanos as f64 / 1e6,
             ns_per_delivery: nanos / deliveries.max(1) as f64,
         }
+    }
+}
+
+impl Sheet for Report {
+    fn name(&self) -> String {
+        format!("{} clients", self.clients)
+    }
+
+    fn figures(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("clients", self.clients.to_string()),
+            ("channels", self.channels.to_string()),
+            ("messages missed", self.messages.to_string()),
+            ("deliveries", self.deliveries.to_string()),
+            ("missing", self.missing.to_string()),
+            ("subscriptions recovered", self.recovered.to_string()),
+            (
+                "seconds until the last was back",
+                format!("{:.2}", self.seconds),
+            ),
+            (
+                "deliveries a second",
+                format!("{:.0}", self.deliveries_per_second),
+            ),
+        ]
+    }
+
+    fn latency(&self) -> Option<&Percentiles> {
+        self.back.as_ref()
     }
 }
 

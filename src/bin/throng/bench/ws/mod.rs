@@ -1,10 +1,11 @@
-//! `throng bench ws`: WebSocket clients of a throng server.
+//! `throng bench ws`: WebSocket clients of a throng server, and those of `throng bench sse`.
 //!
 //! Each client is a task that does little but read; on the machine that it measures, a load
 //! generator must not be the bottleneck. The clients connect, subscribe and are confirmed before
 //! the first message is published.
 
 mod address;
+mod events;
 mod http;
 mod options;
 mod pacer;
@@ -32,16 +33,18 @@ use tokio::sync::mpsc;
 
 use super::failed::Failed;
 use super::options::is_slow;
-use super::print_json;
+use super::print_reports;
 use super::process::Process;
 use super::process::Work;
 use super::progress::Progress;
 use super::segments;
 
-pub(super) use self::address::Address;
+pub(crate) use self::address::Address;
 pub(super) use self::address::local;
 pub(super) use self::options::Case;
+use self::options::Load;
 pub(crate) use self::options::Options;
+pub(super) use self::options::Speaks;
 use self::pacer::Paced;
 use self::pacer::Pacer;
 use self::publisher::Publisher;
@@ -49,27 +52,28 @@ pub(super) use self::report::Report;
 pub(super) use self::report::Server;
 use self::shared::Counts;
 use self::shared::Shared;
-pub(super) use self::socket::Dial;
-pub(super) use self::socket::Received;
-pub(super) use self::socket::Socket;
-pub(super) use self::socket::write_text;
+pub(crate) use self::socket::Dial;
+pub(crate) use self::socket::Received;
+pub(crate) use self::socket::Socket;
+pub(super) use self::socket::closed_with;
+pub(crate) use self::socket::write_text;
 pub(super) use self::stamp::Finder;
 pub(super) use self::stamp::LEAST as LEAST_SIZE;
-pub(super) use self::stamp::Stamp;
+pub(super) use self::stamp::MessageHeader;
 use self::subscriber::Subscriber;
 
 /// Connects the clients, publishes, and prints what was found.
 pub(super) fn run(options: &Options) -> Result<(), Failed> {
-    let report = measured(options)?;
-    if options.json {
-        return print_json(&report);
-    }
-    println!("{report}");
-    Ok(())
+    let html = options.html.as_deref();
+    print_reports(
+        &measured(options)?,
+        options.json,
+        html.map(|file| (file, "throng bench ws")),
+    )
 }
 
-/// Connects the clients, publishes, and returns what was found.
-pub(super) fn measured(options: &Options) -> Result<Report, Failed> {
+/// Connects the clients, publishes, and returns what was found at each load.
+pub(super) fn measured(options: &Options) -> Result<Vec<Report>, Failed> {
     options.check()?;
     allow_files(options.clients + options.publishers + OTHER_FILES)?;
     let runtime = Builder::new_multi_thread()
@@ -77,54 +81,107 @@ pub(super) fn measured(options: &Options) -> Result<Report, Failed> {
         .enable_all()
         .build()
         .map_err(|error| Failed::io("no runtime", error))?;
-    let report = measure(options, &runtime);
+    let reports = measure(options, &runtime);
     runtime.shutdown_background();
-    report
+    reports
 }
 
-fn measure(options: &Options, runtime: &Runtime) -> Result<Report, Failed> {
+fn measure(options: &Options, runtime: &Runtime) -> Result<Vec<Report>, Failed> {
     let server = runtime.block_on(resolve(&options.url))?;
     let process = options.pid.map(Process::other);
     let before = Sample::resident(process.as_ref())?;
     let crowd = runtime.block_on(Crowd::gather(options, server))?;
     let idle = Sample::resident(process.as_ref())?;
-    let paced = fill(options, &crowd, runtime, server)?;
-    let pacer = runtime.block_on(crowd.publishers(options, server))?;
-    let pacer = Pacer { paced, ..pacer };
-    // While nothing is published, so that all of them belong to the deliveries.
-    let sent = || options.pid.and_then(|_| segments::sent_from(server));
-    let sent_before = sent();
-    let received = crowd.shared.counts().received;
-
-    let shared = Arc::clone(&crowd.shared);
-    let begin = Instant::now();
-    let paced = pace(options.clone(), pacer, begin)?;
-    thread::sleep(options.warm_up);
-    shared.record();
-    let first = Sample::take(&shared, process.as_ref())?;
-    let paced = watch(paced, begin + options.warm_up, options.seconds);
-    let at = Pacer::settle(&shared, paced);
-    let last = Sample {
-        at,
-        ..Sample::take(&shared, process.as_ref())?
-    };
-    if let Some(why) = shared.events().publisher_ended {
-        return Err(Failed::new(format!(
-            "a publisher has lost its connection: {why}"
-        )));
-    }
-    let used = Sample::resident(process.as_ref())?;
-    let deliveries = (last.counts.received - received).max(1) as f64;
-    let segments = sent().zip(sent_before);
-    let segments = segments.map(|(now, before)| now.saturating_sub(before) as f64 / deliveries);
-    Ok(Report::new(
+    let mut scene = Scene {
         options,
-        &crowd,
-        paced,
-        &[first, last],
-        [before, idle, used],
-        segments,
-    ))
+        runtime,
+        server,
+        process,
+        resident: [before, idle],
+        paced: fill(options, &crowd, runtime, server)?,
+        // What was lost while the slow were filled up is lost as well.
+        before: Totals::default(),
+        crowd,
+    };
+    let loads = options.loads();
+    loads.into_iter().map(|load| scene.measure(load)).collect()
+}
+
+/// All that stays from one load to the next.
+struct Scene<'a> {
+    options: &'a Options,
+    runtime: &'a Runtime,
+    server: SocketAddr,
+    process: Option<Process>,
+    /// The server's memory before the clients, and with them.
+    resident: [Option<u64>; 2],
+    crowd: Crowd,
+    paced: Paced,
+    /// What had been published and received when the last load ended.
+    before: Totals,
+}
+
+/// What was published and received since the clients connected.
+#[derive(Clone, Copy, Default)]
+struct Totals {
+    paced: Paced,
+    received: usize,
+}
+
+impl Scene<'_> {
+    /// Publishes at this load for a while.
+    fn measure(&mut self, load: Load) -> Result<Report, Failed> {
+        let Self {
+            options, process, ..
+        } = &*self;
+        let shared = Arc::clone(&self.crowd.shared);
+        let publishers = self.crowd.publishers(options, self.server);
+        let pacer = Pacer {
+            paced: self.paced,
+            ..self.runtime.block_on(publishers)?
+        };
+        // While nothing is published, so that all of them belong to the deliveries.
+        let sent = || options.pid.and_then(|_| segments::sent_from(self.server));
+        let sent_before = sent();
+        let received = shared.counts().received;
+
+        let begin = Instant::now();
+        let paced = pace((*options).clone(), load, pacer, begin)?;
+        thread::sleep(options.warm_up);
+        shared.record();
+        let first = Sample::take(&shared, process.as_ref())?;
+        let paced = watch(&shared, paced, begin + options.warm_up, options.seconds);
+        let at = Pacer::settle(&shared, paced);
+        let last = Sample {
+            at,
+            ..Sample::take(&shared, process.as_ref())?
+        };
+        if let Some(why) = shared.events().publisher_ended {
+            return Err(Failed::new(format!(
+                "a publisher has lost its connection: {why}"
+            )));
+        }
+        let used = Sample::resident(process.as_ref())?;
+        let deliveries = (last.counts.received - received).max(1) as f64;
+        let segments = sent().zip(sent_before);
+        let segments = segments.map(|(now, before)| now.saturating_sub(before) as f64 / deliveries);
+        let totals = Totals {
+            paced,
+            received: last.counts.received,
+        };
+        let [before, idle] = self.resident;
+        let report = Report::new(
+            options,
+            load,
+            &self.crowd,
+            [self.before, totals],
+            &[first, last],
+            [before, idle, used],
+            segments,
+        );
+        (self.paced, self.before) = (paced, totals);
+        Ok(report)
+    }
 }
 
 /// What was there at one moment.
@@ -162,7 +219,7 @@ impl Crowd {
     async fn gather(options: &Options, server: SocketAddr) -> Result<Self, Failed> {
         let is_slow = |client: &usize| is_slow(*client, options.slow_share);
         let slow = (0..options.clients).filter(is_slow).count();
-        let shared = Arc::new(Shared::new(options.clients - slow));
+        let shared = Arc::new(Shared::new(options.clients, options.clients - slow));
         let mut crowd = Self {
             shared,
             slow: Vec::with_capacity(slow),
@@ -203,7 +260,7 @@ impl Crowd {
         for _ in 0..options.publishers {
             let opened = Publisher::open(options, &dial, Arc::clone(&self.shared)).await;
             let opened = opened.map_err(|e| Failed::io("cannot connect a publisher", e));
-            let (publisher, stamps): (_, mpsc::Sender<Stamp>) = opened?;
+            let (publisher, stamps): (_, mpsc::Sender<MessageHeader>) = opened?;
             tokio::spawn(publisher.run());
             publishers.push(stamps);
         }
@@ -259,18 +316,24 @@ pub(super) fn allow_files(needed: usize) -> Result<(), Failed> {
 }
 
 /// Starts the thread that says when to publish.
-fn pace(options: Options, pacer: Pacer, begin: Instant) -> Result<JoinHandle<Paced>, Failed> {
+fn pace(
+    options: Options,
+    load: Load,
+    pacer: Pacer,
+    begin: Instant,
+) -> Result<JoinHandle<Paced>, Failed> {
     let thread = thread::Builder::new().name("pacer".to_owned());
-    let thread = thread.spawn(move || pacer.run(&options, begin));
+    let thread = thread.spawn(move || pacer.run(load, &options, begin));
     thread.map_err(|error| Failed::io("no thread", error))
 }
 
-/// Shows how far it is, until it is done.
-fn watch(paced: JoinHandle<Paced>, from: Instant, duration: Duration) -> Paced {
+/// Shows how far it is, and looks at how old what clients have is, until it is done.
+fn watch(shared: &Shared, paced: JoinHandle<Paced>, from: Instant, duration: Duration) -> Paced {
     let milliseconds = |d: Duration| usize::try_from(d.as_millis()).unwrap_or(usize::MAX);
     let progress = Progress::new("milliseconds", milliseconds(duration));
     while !paced.is_finished() {
-        thread::park_timeout(Duration::from_millis(20));
+        thread::park_timeout(Duration::from_millis(50));
+        shared.look();
         progress.set(milliseconds(from.elapsed()));
     }
     // A panic of the pacer is a bug, and goes on here.

@@ -1,5 +1,6 @@
 //! What `throng bench ws` can be told.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -51,9 +52,10 @@ pub(crate) struct Options {
     #[arg(long, value_parser = count::<1, 1_000_000>, conflicts_with = "window")]
     pub(super) rate: Option<usize>,
 
-    /// Without `--rate`: messages that may be on their way to the clients; 1 to 4096.
-    #[arg(long, default_value = "1", value_parser = count::<1, 4_096>)]
-    pub(super) window: usize,
+    /// Without `--rate`: messages that may be on their way to the clients, several numbers in their
+    /// turn over the same connections; 1 to 4096.
+    #[arg(long, default_value = "1", value_delimiter = ',', value_parser = count::<1, 4_096>)]
+    pub(super) window: Vec<usize>,
 
     /// Bytes of a payload, which is a text and says when it was published; 32 to 1048576.
     #[arg(long, default_value = "128", value_parser = count::<{ stamp::LEAST }, 1_048_576>)]
@@ -84,9 +86,17 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(super) pid: Option<u32>,
 
+    /// Also write the report as a page, with a histogram of the latencies, into this file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub(super) json: bool,
+
+    /// The protocol of the clients that subscribe.
+    #[arg(skip)]
+    pub(super) speaks: Speaks,
 }
 
 impl Options {
@@ -102,7 +112,7 @@ impl Options {
             post: None,
             header: Vec::new(),
             rate: case.rate,
-            window: case.window,
+            window: vec![case.window],
             size: case.size,
             seconds,
             warm_up,
@@ -110,7 +120,27 @@ impl Options {
             connecting: 64,
             threads: 1,
             pid: Some(pid),
+            html: None,
             json: false,
+            speaks: Speaks::Ws,
+        }
+    }
+
+    /// The same, with clients that speak `speaks`, and messages that so many publishers post.
+    pub(in crate::bench) fn posted_to(self, speaks: Speaks, publishers: usize) -> Self {
+        Self {
+            publishers,
+            speaks,
+            via: Via::Http,
+            ..self
+        }
+    }
+
+    /// The loads to measure in their turn.
+    pub(super) fn loads(&self) -> Vec<Load> {
+        match self.rate {
+            Some(rate) => vec![Load::Rate(rate)],
+            None => self.window.iter().copied().map(Load::Window).collect(),
         }
     }
 
@@ -139,6 +169,24 @@ pub(in crate::bench) struct Case {
     pub(in crate::bench) size: usize,
     /// The share of the clients that stop reading.
     pub(in crate::bench) slow_share: f64,
+}
+
+/// The protocol of the clients that subscribe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::bench) enum Speaks {
+    /// Server-sent events over HTTP/1.1; then the address is that of the stream.
+    Sse,
+    #[default]
+    Ws,
+}
+
+/// When to publish.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Load {
+    /// So many messages a second.
+    Rate(usize),
+    /// When fewer than so many messages are on their way.
+    Window(usize),
 }
 
 /// How to publish.

@@ -7,17 +7,18 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use super::options::Load;
 use super::options::Options;
 use super::shared::Passed;
 use super::shared::Shared;
-use super::stamp::Stamp;
+use super::stamp::MessageHeader;
 
 /// Says when to publish: at fixed times, or as fast as the clients receive.
 ///
 /// A thread of its own: timers of the runtime are only exact to a millisecond.
 pub(super) struct Pacer {
     pub(super) shared: Arc<Shared>,
-    pub(super) publishers: Vec<mpsc::Sender<Stamp>>,
+    pub(super) publishers: Vec<mpsc::Sender<MessageHeader>>,
     /// What was done before this one.
     pub(super) paced: Paced,
 }
@@ -50,12 +51,12 @@ impl Pacer {
     }
 
     /// Publishes from `begin` until all time is over.
-    pub(super) fn run(self, options: &Options, begin: Instant) -> Paced {
+    pub(super) fn run(self, load: Load, options: &Options, begin: Instant) -> Paced {
         let end = begin + options.warm_up + options.seconds;
         self.shared.set_pacer(thread::current());
-        match options.rate {
-            Some(rate) => self.at_rate(rate, begin, end),
-            None => self.in_window(options.window, end),
+        match load {
+            Load::Rate(rate) => self.at_rate(rate, begin, end),
+            Load::Window(window) => self.in_window(window, end),
         }
     }
 
@@ -118,7 +119,7 @@ impl Pacer {
             return false;
         };
         let nanos = self.shared.at(due);
-        let sent = publisher.blocking_send(Stamp { number, nanos });
+        let sent = publisher.blocking_send(MessageHeader { number, nanos });
         paced.messages += 1;
         paced.expected += self.shared.healthy();
         sent.is_ok()

@@ -16,15 +16,16 @@ use super::shared::Shared;
 use super::socket::Dial;
 use super::socket::Received;
 use super::socket::Socket;
+use super::socket::closed_with;
 use super::socket::write_text;
-use super::stamp::Stamp;
+use super::stamp::MessageHeader;
 use super::subscriber::Push;
 
 /// One connection that publishes.
 pub(super) struct Publisher {
     connection: Connection,
     shared: Arc<Shared>,
-    stamps: mpsc::Receiver<Stamp>,
+    stamps: mpsc::Receiver<MessageHeader>,
     size: usize,
     text: String,
 }
@@ -46,7 +47,7 @@ impl Publisher {
         options: &Options,
         dial: &Dial,
         shared: Arc<Shared>,
-    ) -> io::Result<(Self, mpsc::Sender<Stamp>)> {
+    ) -> io::Result<(Self, mpsc::Sender<MessageHeader>)> {
         let connection = match options.via {
             Via::Http => {
                 let stream = dial.connect().await?;
@@ -110,7 +111,7 @@ struct Letters {
 }
 
 impl Letters {
-    fn write(&mut self, stamp: Stamp) -> &str {
+    fn write(&mut self, stamp: MessageHeader) -> &str {
         stamp.write(self.size, &mut self.text);
         &self.text
     }
@@ -121,7 +122,7 @@ async fn command_all(
     socket: &mut Socket,
     [before, after]: &[String; 2],
     shared: &Shared,
-    stamps: &mut mpsc::Receiver<Stamp>,
+    stamps: &mut mpsc::Receiver<MessageHeader>,
     letters: &mut Letters,
 ) -> io::Result<()> {
     let mut due = Vec::new();
@@ -154,7 +155,7 @@ async fn post(
     mut stream: TcpStream,
     head: &str,
     shared: &Shared,
-    stamps: &mut mpsc::Receiver<Stamp>,
+    stamps: &mut mpsc::Receiver<MessageHeader>,
     letters: &mut Letters,
 ) -> io::Result<()> {
     let mut request = String::new();
@@ -176,7 +177,7 @@ async fn post(
 /// Counts what the server refused. Commands without an id are answered only then.
 fn refusals(received: &Received<'_>, shared: &Shared) {
     match received {
-        Received::Close(code) => shared.end_publisher(format!("closed with {code}")),
+        Received::Close(code) => shared.end_publisher(closed_with(*code)),
         Received::Message(message) => {
             let push = serde_json::from_slice::<Push>(message);
             if push.is_ok_and(|push| push.kind == "error") {
@@ -216,7 +217,7 @@ fn post_head(options: &Options) -> String {
 }
 
 /// The name as one segment of a path.
-fn in_path(channel: &str) -> String {
+pub(super) fn in_path(channel: &str) -> String {
     let escape = |byte: u8| match byte {
         b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
             char::from(byte).to_string()

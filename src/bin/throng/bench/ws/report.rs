@@ -5,13 +5,15 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::bench::html::Sheet;
 use crate::bench::latency::Percentiles;
 
 use super::Crowd;
 use super::Sample;
+use super::Totals;
+use super::options::Load;
 use super::options::Options;
 use super::options::Via;
-use super::pacer::Paced;
 use super::shared::Events;
 
 /// What was found; the fields are those of `--json`.
@@ -28,11 +30,13 @@ pub(in crate::bench) struct Report {
     window: Option<usize>,
     /// What was measured, without the time before.
     seconds: f64,
-    /// Messages published, those before the measurement too.
+    /// Messages published since the load before, those of the warm-up too.
     messages: usize,
     /// Messages that were due, but the server was so far behind that no time was left for them.
     unsent: usize,
-    /// What the messages should have brought to healthy clients, and did not.
+    /// What the messages should have brought to healthy clients.
+    pub(in crate::bench) expected: usize,
+    /// What of it was lost.
     pub(in crate::bench) missing: usize,
     /// Messages the server refused, and how it said so first.
     refused: usize,
@@ -41,11 +45,13 @@ pub(in crate::bench) struct Report {
     closed: BTreeMap<u16, usize>,
     /// Messages that reached healthy clients while it was measured.
     deliveries: usize,
-    deliveries_per_second: f64,
+    pub(in crate::bench) deliveries_per_second: f64,
     /// How many a client got with one read, on average.
     deliveries_per_read: f64,
     /// From the moment a message was due until it was read.
     pub(in crate::bench) latency: Option<Percentiles>,
+    /// Where clients are slow: the age of the newest message that each client has, every 50 ms.
+    freshness: Option<Percentiles>,
     pub(in crate::bench) server: Option<Server>,
 }
 
@@ -64,12 +70,14 @@ pub(in crate::bench) struct Server {
 }
 
 impl Report {
-    /// `samples`: when measuring began and ended; `resident`: the server's memory before the
-    /// clients, with them, and at the end; `segments`: what it has sent per delivery.
+    /// `totals`: when the load before ended, and this one; `samples`: when measuring began and
+    /// ended; `resident`: the server's memory before the clients, with them, and at the end;
+    /// `segments`: what it has sent per delivery.
     pub(super) fn new(
         options: &Options,
+        load: Load,
         crowd: &Crowd,
-        paced: Paced,
+        [before, now]: [Totals; 2],
         samples: &[Sample; 2],
         resident: [Option<u64>; 3],
         segments: Option<f64>,
@@ -78,6 +86,7 @@ impl Report {
         let seconds = last.at.duration_since(first.at).as_secs_f64();
         let deliveries = last.counts.received - first.counts.received;
         let reads = last.counts.reads - first.counts.reads;
+        let expected = now.paced.expected - before.paced.expected;
         let Events {
             closed,
             refused,
@@ -93,12 +102,19 @@ impl Report {
                 Via::Ws => "ws",
             },
             size: options.size,
-            rate: options.rate,
-            window: options.rate.is_none().then_some(options.window),
+            rate: match load {
+                Load::Rate(rate) => Some(rate),
+                Load::Window(_) => None,
+            },
+            window: match load {
+                Load::Rate(_) => None,
+                Load::Window(window) => Some(window),
+            },
             seconds,
-            messages: paced.messages,
-            unsent: paced.unsent,
-            missing: paced.expected.saturating_sub(last.counts.received),
+            messages: now.paced.messages - before.paced.messages,
+            unsent: now.paced.unsent - before.paced.unsent,
+            expected,
+            missing: expected.saturating_sub(now.received - before.received),
             refused,
             first_refusal,
             closed,
@@ -106,6 +122,7 @@ impl Report {
             deliveries_per_second: deliveries as f64 / seconds,
             deliveries_per_read: deliveries as f64 / reads.max(1) as f64,
             latency: crowd.shared.latencies().percentiles(),
+            freshness: crowd.shared.freshness(crowd.slow.len()),
             server: Server::new(options, deliveries, samples, resident, segments),
         }
     }
@@ -139,6 +156,49 @@ impl Server {
     }
 }
 
+impl Sheet for Report {
+    fn name(&self) -> String {
+        match (self.rate, self.window) {
+            (Some(rate), _) => format!("{rate} a second"),
+            (None, window) => format!("window {}", window.unwrap_or_default()),
+        }
+    }
+
+    fn figures(&self) -> Vec<(&'static str, String)> {
+        let server = |of: fn(&Server) -> f64| {
+            let value = self.server.as_ref().map(of);
+            value.map_or_else(|| "–".to_owned(), |value| format!("{value:.0}"))
+        };
+        vec![
+            ("clients", self.clients.to_string()),
+            ("of them slow", self.slow.to_string()),
+            ("messages", self.messages.to_string()),
+            (
+                "deliveries a second",
+                format!("{:.0}", self.deliveries_per_second),
+            ),
+            (
+                "deliveries a read",
+                format!("{:.2}", self.deliveries_per_read),
+            ),
+            ("lost", format!("{} of {}", self.missing, self.expected)),
+            ("server: ns per delivery", server(Server::total)),
+            (
+                "server: bytes of an idle client",
+                server(|it| it.idle_bytes_per_client),
+            ),
+        ]
+    }
+
+    fn latency(&self) -> Option<&Percentiles> {
+        self.latency.as_ref()
+    }
+
+    fn freshness(&self) -> Option<&Percentiles> {
+        self.freshness.as_ref()
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -159,13 +219,14 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "deliveries {} in {:.2} s, {:.0} a second, {:.2} a read; {} missing, {} messages \
+            "deliveries {} in {:.2} s, {:.0} a second, {:.2} a read; {} of {} lost, {} messages \
              unsent",
             self.deliveries,
             self.seconds,
             self.deliveries_per_second,
             self.deliveries_per_read,
             self.missing,
+            self.expected,
             self.unsent
         )?;
         if let Some(refusal) = &self.first_refusal {

@@ -15,9 +15,10 @@ use std::time::Instant;
 use crossbeam_utils::CachePadded;
 
 use crate::bench::latency::Latencies;
+use crate::bench::latency::Percentiles;
 use crate::bench::latency::nanos;
 
-use super::stamp::Stamp;
+use super::stamp::MessageHeader;
 
 /// What all tasks of the load generator see.
 pub(super) struct Shared {
@@ -35,6 +36,10 @@ pub(super) struct Shared {
     /// Clients that read, and are connected.
     healthy: AtomicUsize,
     latencies: [Mutex<Latencies>; SHARDS],
+    /// When the newest message of each client was published; 0 before the first.
+    newest: Box<[AtomicU64]>,
+    /// The ages of these, as they were looked at.
+    ages: Mutex<Latencies>,
     events: Mutex<Events>,
 }
 
@@ -65,7 +70,7 @@ pub(super) struct Counts {
 }
 
 impl Shared {
-    pub(super) fn new(healthy: usize) -> Self {
+    pub(super) fn new(clients: usize, healthy: usize) -> Self {
         Self {
             start: Instant::now(),
             recorded_from: AtomicU64::new(u64::MAX),
@@ -76,12 +81,18 @@ impl Shared {
             pacer: Mutex::new(None),
             healthy: AtomicUsize::new(healthy),
             latencies: std::array::from_fn(|_| Mutex::new(Latencies::new())),
+            newest: (0..clients).map(|_| AtomicU64::new(0)).collect(),
+            ages: Mutex::new(Latencies::new()),
             events: Mutex::default(),
         }
     }
 
-    /// From this moment on, what is published is recorded.
+    /// From this moment on, what is published is recorded; what was recorded before is not kept.
     pub(super) fn record(&self) {
+        for latencies in &self.latencies {
+            *lock(latencies) = Latencies::new();
+        }
+        *lock(&self.ages) = Latencies::new();
         // Relaxed: one message more or less does not matter.
         self.recorded_from.store(self.now(), Ordering::Relaxed);
     }
@@ -98,7 +109,7 @@ impl Shared {
 
     /// A read brought client number `client` messages with these stamps; with what it lost before
     /// them, so many have `passed`.
-    pub(super) fn receive(&self, client: usize, stamps: &[Stamp], passed: usize) {
+    pub(super) fn receive(&self, client: usize, stamps: &[MessageHeader], passed: usize) {
         if stamps.is_empty() {
             return;
         }
@@ -110,6 +121,10 @@ impl Shared {
             latencies.record(now.saturating_sub(stamp.nanos));
         }
         drop(latencies);
+        if let (Some(newest), Some(stamp)) = (self.newest.get(client), stamps.last()) {
+            // Relaxed: a figure.
+            newest.store(stamp.nanos, Ordering::Relaxed);
+        }
         // Relaxed: figures.
         self.reads.fetch_add(1, Ordering::Relaxed);
         self.received.fetch_add(stamps.len(), Ordering::Relaxed);
@@ -191,6 +206,22 @@ impl Shared {
 
     pub(super) fn events(&self) -> Events {
         lock(&self.events).clone()
+    }
+
+    /// Looks at how old the newest message is that each client has; to be called every 50 ms.
+    pub(super) fn look(&self) {
+        let now = self.now();
+        let mut ages = lock(&self.ages);
+        for newest in &self.newest {
+            // Relaxed: a figure. A client that has stopped reading has what it had in the
+            // beginning.
+            ages.record(now.saturating_sub(newest.load(Ordering::Relaxed)).max(1));
+        }
+    }
+
+    /// How old the newest messages of the clients were; `None` if none of the clients is slow.
+    pub(super) fn freshness(&self, slow: usize) -> Option<Percentiles> {
+        (slow > 0).then(|| lock(&self.ages).percentiles())?
     }
 
     pub(super) fn latencies(&self) -> Latencies {

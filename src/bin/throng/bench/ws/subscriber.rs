@@ -9,44 +9,52 @@ use serde_json::json;
 
 use crate::bench::options::is_slow;
 
+use super::events::Events;
 use super::options::Options;
+use super::options::Speaks;
 use super::shared::Shared;
 use super::socket::Dial;
 use super::socket::Received;
 use super::socket::Socket;
+use super::socket::closed_with;
 use super::socket::write_text;
 use super::stamp::Finder;
-use super::stamp::Stamp;
+use super::stamp::MessageHeader;
 
 /// A client that has subscribed.
 pub(super) struct Subscriber {
     index: usize,
-    socket: Socket,
+    feed: Feed,
+}
+
+/// The source of the messages.
+enum Feed {
+    Sse(Events),
+    Ws(Socket),
 }
 
 impl Subscriber {
     /// Connects client number `index`, subscribes, and waits until the server says that it did.
     pub(super) async fn open(index: usize, dial: &Dial, options: &Options) -> io::Result<Self> {
-        let mut socket = Socket::open(dial, &options.url, &options.header).await?;
-        let command = json!({
-            "type": "subscribe",
-            "id": REQUEST,
-            "channel_id": options.channel,
-        });
-        let mut frame = Vec::new();
-        write_text(&command.to_string(), &mut frame)?;
-        socket.send(&frame).await?;
-        let mut answer = None;
-        while answer.is_none() {
-            socket
-                .read(|received| answer = answer.take().or_else(|| answered(&received)))
-                .await?;
-            socket.pong().await?;
-        }
-        match answer {
-            Some(Err(why)) => Err(io::Error::other(why)),
-            _ => Ok(Self { index, socket }),
-        }
+        let Options {
+            url,
+            header,
+            channel,
+            ..
+        } = options;
+        let feed = match options.speaks {
+            Speaks::Sse => {
+                let mut events = Events::open(dial, url, header, channel).await?;
+                events.joined().await?;
+                Feed::Sse(events)
+            }
+            Speaks::Ws => {
+                let mut socket = Socket::open(dial, url, header).await?;
+                subscribe(&mut socket, channel).await?;
+                Feed::Ws(socket)
+            }
+        };
+        Ok(Self { index, feed })
     }
 
     /// Whether it is one of those that stop reading.
@@ -66,18 +74,54 @@ impl Subscriber {
                 Received::Close(close) => code = Some(close),
                 Received::Message(message) => stamps.extend(finder.find(message)),
             };
-            let read = self.socket.read(each).await;
+            let read = self.feed.read(each).await;
             let first = next;
             next = stamps
                 .iter()
-                .map(|stamp: &Stamp| stamp.number as usize + 1)
+                .map(|stamp: &MessageHeader| stamp.number as usize + 1)
                 .fold(next, max);
             shared.receive(self.index, &stamps, next - first);
-            if read.is_err() || self.socket.pong().await.is_err() {
+            if read.is_err() {
                 break;
             }
         }
         shared.close(code.unwrap_or(NO_CLOSE_FRAME));
+    }
+}
+
+impl Feed {
+    /// Reads once, and answers what keeps the connection open.
+    async fn read(&mut self, each: impl FnMut(Received<'_>)) -> io::Result<()> {
+        match self {
+            Self::Sse(events) => events.read(each).await,
+            Self::Ws(socket) => {
+                socket.read(each).await?;
+                socket.pong().await
+            }
+        }
+    }
+}
+
+/// Subscribes, and waits until the server confirms it.
+async fn subscribe(socket: &mut Socket, channel: &str) -> io::Result<()> {
+    let command = json!({
+        "type": "subscribe",
+        "id": REQUEST,
+        "channel_id": channel,
+    });
+    let mut frame = Vec::new();
+    write_text(&command.to_string(), &mut frame)?;
+    socket.send(&frame).await?;
+    let mut answer = None;
+    while answer.is_none() {
+        socket
+            .read(|received| answer = answer.take().or_else(|| answered(&received)))
+            .await?;
+        socket.pong().await?;
+    }
+    match answer {
+        Some(Err(why)) => Err(io::Error::other(why)),
+        _ => Ok(()),
     }
 }
 
@@ -92,7 +136,7 @@ pub(super) struct Push {
 /// Whether the server has answered the request to subscribe, and how.
 fn answered(received: &Received<'_>) -> Option<Result<(), String>> {
     match received {
-        Received::Close(code) => Some(Err(format!("closed with {code}"))),
+        Received::Close(code) => Some(Err(closed_with(*code))),
         Received::Message(message) => {
             let push: Push = serde_json::from_slice(message).ok()?;
             if push.reply_to.as_deref() != Some(REQUEST) {

@@ -133,6 +133,7 @@ impl Dull {
             };
             in_scope
                 && query.user.as_ref().is_none_or(|only| user == Some(only))
+                && (query.event.is_none() || query.event == message.event)
                 && query.from.is_none_or(|from| from <= message.at)
                 && query.until.is_none_or(|until| message.at <= until)
                 && (!query.roots || message.thread.is_none())
@@ -151,6 +152,7 @@ impl Dull {
             let user = message.user.as_ref();
             search.rooms.contains(&message.room)
                 && search.user.as_ref().is_none_or(|only| user == Some(only))
+                && (search.event.is_none() || search.event == message.event)
                 && message.deleted.is_none()
                 && search
                     .terms
@@ -349,6 +351,7 @@ impl Dull {
             thread,
             payload: draft.payload.clone(),
             format: draft.format,
+            event: draft.event.clone(),
             metadata: draft.metadata.clone(),
             at,
             edited_at: None,

@@ -19,6 +19,7 @@ use crate::layers::messages::query::Search;
 use crate::layers::messages::record::Draft;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::Retention;
+use crate::layers::name::EventName;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 use crate::message::Format;
@@ -68,16 +69,22 @@ fn somebody() -> impl Strategy<Value = Option<UserId>> {
     option::weighted(0.9, select(users()))
 }
 
+fn event() -> impl Strategy<Value = Option<EventName>> {
+    let names = ["note", "a b", "élan"].map(|name| EventName::parse(name).unwrap());
+    option::weighted(0.4, select(names.to_vec()))
+}
+
 fn draft() -> impl Strategy<Value = Change> {
     let number = || option::weighted(0.1, 0_u64..4);
     let thread = option::weighted(0.4, 0_u64..6);
-    let places = (select(rooms()), somebody(), thread, number());
+    let places = (select(rooms()), somebody(), thread, number(), event());
     (places, text(), format(), 0_u64..3).prop_map(|(places, payload, format, at)| {
-        let (room, user, thread, sequence) = places;
+        let (room, user, thread, sequence, event) = places;
         Change::Save(Draft {
             user,
             thread,
             format,
+            event,
             sequence,
             ..Draft::text(room, payload, at)
         })
@@ -181,13 +188,15 @@ fn page() -> impl Strategy<Value = Query> {
     let time = || option::weighted(0.3, 90_u64..160);
     let order = select(vec![Order::NewestFirst, Order::OldestFirst]);
     let user = option::weighted(0.3, select(users()));
-    let filters = (user, time(), time(), proptest::bool::weighted(0.3));
+    let event = prop_oneof![2 => Just(None), 1 => event()];
+    let filters = (user, event, time(), time(), proptest::bool::weighted(0.3));
     (scope(), filters, cursor(), order, most()).prop_map(
         |(scope, filters, cursor, order, (limit, max_bytes))| {
-            let (user, from, until, roots) = filters;
+            let (user, event, from, until, roots) = filters;
             Query {
                 scope,
                 user,
+                event,
                 from,
                 until,
                 roots,
@@ -208,14 +217,15 @@ fn most() -> impl Strategy<Value = (usize, usize)> {
 
 pub(super) fn ask() -> impl Strategy<Value = Ask> {
     let terms = select(vec!["red", "red*", "\"red blue\"", "red -blue", "blue red"]);
-    let user = option::weighted(0.3, select(users()));
-    let search = (terms, subsequence(rooms(), 0..=3), user, cursor(), most());
+    let by = (option::weighted(0.3, select(users())), event());
+    let search = (terms, subsequence(rooms(), 0..=3), by, cursor(), most());
     prop_oneof![
         3 => page().prop_map(Ask::Page),
-        1 => search.prop_map(|(terms, rooms, user, cursor, (limit, max_bytes))| Ask::Search(Search {
+        1 => search.prop_map(|(terms, rooms, (user, event), cursor, (limit, max_bytes))| Ask::Search(Search {
             terms: terms.parse().unwrap(),
             rooms,
             user,
+            event,
             cursor,
             limit,
             max_bytes,

@@ -356,6 +356,7 @@ impl Slot {
             thread: message.thread,
             payload: message.payload.clone(),
             format: message.format,
+            event: message.event.clone(),
             metadata: message.metadata.clone(),
             at: self.at,
             edited_at: message.edited_at,

@@ -6,7 +6,6 @@ mod read;
 use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::ops::Range;
-use std::time::Duration;
 
 use ahash::HashMap;
 use ahash::HashSet;
@@ -25,6 +24,7 @@ use crate::layers::messages::store::StoreStats;
 use crate::layers::messages::store::Written;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
+use crate::time::millis;
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -53,7 +53,6 @@ pub(super) struct Overdue {
 
 impl Overdue {
     pub(super) fn of(now: u64, retention: &Retention) -> Self {
-        let millis = |age: Duration| u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         let before = retention.max_age.map(|age| now.saturating_sub(millis(age)));
         let most = retention.max_per_room.map(usize::try_from);
         Self {

@@ -23,6 +23,7 @@ use crate::layers::messages::record::Stored;
 use crate::layers::messages::terms::words_of;
 use crate::layers::messages::walk::Walk;
 use crate::layers::messages::walk::Way;
+use crate::layers::meter;
 use crate::layers::name::RoomId;
 
 /// What a part of a search has come to.
@@ -70,7 +71,9 @@ impl State {
         let met = self.walk(rooms, list, walk.way(), among).filter(|met| {
             let user = query.user.as_ref();
             let is_by = user.is_none_or(|user| met.message.user.as_ref() == Some(user));
-            is_by && !(query.roots && met.message.thread.is_some())
+            let event = query.event.as_ref();
+            let is_called = event.is_none_or(|event| met.message.event.as_ref() == Some(event));
+            is_by && is_called && !(query.roots && met.message.thread.is_some())
         });
         let Ok(page) = walk.gather(met.map(|met| Ok::<_, Infallible>(met.stored())));
         page
@@ -91,9 +94,12 @@ impl State {
         };
         let mut cost = 0;
         for met in self.walk(&search.rooms, list, way, |_| among.clone()) {
+            meter::examined(1);
             let message = met.message;
             let words = || words_of(&message.payload, message.format);
-            if message.deleted.is_none() && search.terms.are_in(&words()) {
+            let event = search.event.as_ref();
+            let is_called = event.is_none_or(|event| message.event.as_ref() == Some(event));
+            if message.deleted.is_none() && is_called && search.terms.are_in(&words()) {
                 found.messages.push(met.stored());
             }
             cost += Self::MESSAGE + message.payload.len();

@@ -377,7 +377,7 @@ impl Clock for Jumping {
         self.clock.now()
     }
 
-    fn since_1970(&self) -> Option<Duration> {
+    fn unix_time(&self) -> Option<Duration> {
         Some(*self.wall.lock())
     }
 }
@@ -391,22 +391,26 @@ fn what_is_sent_after_the_time_of_day_has_jumped_is_not_too_old() {
     });
     let clock: Arc<dyn Clock> = Arc::clone(&jumping) as _;
     let nobody = |_: &UserId| Vec::new();
-    let rooms = Rooms::with_clock(&Hub::new(), RoomsConfig::new(), nobody, clock);
+    // The hub has a clock of its own, which does not jump.
+    let hub = Hub::new();
+    let rooms = Rooms::with_clock(&hub, RoomsConfig::new(), nobody, clock);
     let store = MemoryStore::new(MemoryLimits::new());
     let messages = Messages::new(&rooms, store, MessagesConfig::new()).unwrap();
     let room = rooms.create(&Actor::Server, RoomOptions::new("a")).unwrap();
-    let send = || {
+    let (member, mut outbox) = hub.connect(ConnectOptions::new()).unwrap();
+    member.subscribe_blocking(&room.id.channel()).unwrap();
+    let mut send = || {
         let outgoing = Outgoing::new(Message::text("x"));
         let id = messages
             .send(&Actor::Server, &room.id, outgoing)
             .wait()
             .unwrap()
             .id;
-        messages
-            .get(&Actor::Server, &room.id, id)
-            .wait()
-            .unwrap()
-            .at
+        let stored = messages.get(&Actor::Server, &room.id, id).wait().unwrap();
+        // What is pushed shows the time that is stored.
+        let pushed = outbox.try_recv().unwrap().published_at();
+        assert_eq!(pushed, Duration::from_millis(stored.at));
+        stored.at
     };
     let days = |days| u64::try_from((DAY * days).as_millis()).unwrap();
     let clean = || {

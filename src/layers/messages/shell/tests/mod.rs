@@ -42,7 +42,7 @@ use crate::layers::rooms::RoomError;
 use crate::layers::rooms::RoomOptions;
 use crate::layers::rooms::Rooms;
 use crate::layers::rooms::RoomsConfig;
-use crate::layers::stamp::Stamp;
+use crate::layers::stamp::MessageHeader;
 use crate::limits::OutboxLimits;
 use crate::message::Message;
 use crate::sync::Mutex;
@@ -210,13 +210,13 @@ impl Place {
     }
 
     fn send(&self, who: &str, text: &str) -> Result<u64, MessageError> {
-        let outgoing = Outgoing::new(Message::text(text));
+        let outgoing = Outgoing::new(Message::text(text.to_owned()));
         let sent = self.messages.send(&actor(who), &self.room, outgoing).wait();
         sent.map(|sent| sent.id)
     }
 
     fn edit(&self, who: &Actor, sequence: u64, text: &str) -> Result<Stored, MessageError> {
-        let message = Message::text(text);
+        let message = Message::text(text.to_owned());
         self.messages
             .edit(who, &self.room, sequence, message)
             .wait()
@@ -237,7 +237,7 @@ impl Place {
         let told = frames.filter_map(|frame| {
             let message = frame.message()?;
             Some((
-                Stamp::of(message)?.kind,
+                MessageHeader::of(message)?.kind,
                 String::from_utf8(message.payload().to_vec()).ok()?,
             ))
         });
@@ -340,7 +340,7 @@ fn messages_are_kept_and_published_in_the_order_of_their_numbers() {
         });
         let frames = std::iter::from_fn(|| place.outbox.try_recv().ok());
         let ids: Vec<_> = frames
-            .filter_map(|frame| Stamp::of(frame.message()?)?.id)
+            .filter_map(|frame| MessageHeader::of(frame.message()?)?.message_id)
             .collect();
         assert_eq!(ids, (1..=200).collect::<Vec<_>>());
     }
@@ -624,7 +624,7 @@ fn answers_are_in_threads_and_say_so() {
     assert_eq!(page.messages.len(), 2);
     let frames = std::iter::from_fn(|| place.outbox.try_recv().ok());
     let threads: Vec<_> = frames
-        .filter_map(|frame| Some(Stamp::of(frame.message()?)?.thread))
+        .filter_map(|frame| Some(MessageHeader::of(frame.message()?)?.thread))
         .collect();
     assert_eq!(threads, [None, Some(1), Some(1)]);
 }

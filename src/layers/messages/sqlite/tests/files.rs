@@ -7,8 +7,8 @@ use super::super::migrations::APPLICATION_ID;
 use super::super::migrations::STEPS;
 use super::*;
 use crate::layers::messages::Query;
+use crate::layers::messages::sqlite::Durability;
 use crate::layers::messages::sqlite::OpenError;
-use crate::layers::messages::sqlite::Sync;
 
 #[test]
 fn everything_is_there_when_opened_again() {
@@ -184,6 +184,7 @@ fn a_file_of_version_1_is_brought_up_and_read() {
     );
     assert_eq!(found(&store, "there", &["lobby"]), [1]);
     assert_eq!(store.rooms().unwrap().len(), 1);
+    assert_eq!(root.event, None);
     let next = save(&store, draft("lobby", "cat", "next", 1));
     assert_eq!(
         (next.id, next.sequence, next.at),
@@ -221,9 +222,9 @@ fn each_step_is_taken_once_and_whole() {
 /// What nothing else here could tell: the power does not end in a test.
 #[test]
 fn what_is_written_is_synced_as_was_asked_for() {
-    for (sync, level) in [(Sync::Full, 2), (Sync::Normal, 1)] {
+    for (sync, level) in [(Durability::Full, 2), (Durability::Normal, 1)] {
         let dir = Dir::new();
-        let options = SqliteOptions::default().sync(sync);
+        let options = SqliteOptions::default().durability(sync);
         let store = SqliteStore::open(&dir.0, options).unwrap();
         let writer = store.writer.lock();
         let pragma = |name| {
@@ -232,7 +233,7 @@ fn what_is_written_is_synced_as_was_asked_for() {
             value.unwrap()
         };
         assert_eq!(pragma("synchronous"), level, "{sync:?}");
-        let is_full = i64::from(sync == Sync::Full);
+        let is_full = i64::from(sync == Durability::Full);
         for name in ["fullfsync", "checkpoint_fullfsync"] {
             assert_eq!(pragma(name), is_full, "{name} of {sync:?}");
         }

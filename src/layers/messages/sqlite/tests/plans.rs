@@ -47,9 +47,10 @@ fn plan(db: &Connection, sql: &str) -> Vec<String> {
 fn shapes() -> Vec<String> {
     let mut shapes = Vec::new();
     for threads in [Threads::All, Threads::One(1), Threads::Roots] {
-        for by_user in [false, true] {
+        for (by_user, by_event) in [(false, false), (true, false), (false, true), (true, true)] {
             let shape = |way| Shape {
                 by_user,
+                by_event,
                 threads,
                 way,
             };

@@ -394,7 +394,7 @@ fn what_a_room_has_left_is_removed_in_time_also_after_the_end() {
     let start = || {
         let rooms = Rooms::new(&Hub::new(), RoomsConfig::new(), |_: &UserId| Vec::new());
         let mut config = MessagesConfig::new();
-        config.cleanup_most = 400;
+        config.cleanup_batch = 400;
         let messages = Messages::new(&rooms, dir.open(), config).unwrap();
         (rooms, messages)
     };

@@ -178,7 +178,7 @@ fn what_changes_nothing_that_is_kept_is_not_noted() {
             Message::text("b"),
         )
         .unwrap();
-    rooms.note_presence(&den, &ada, "{}");
+    rooms.publish_presence(&den, &ada, "{}");
     rooms.join(&ada, &den, None).unwrap();
     let added = rooms.add_member(&SERVER, &den, &ada, Role::Member);
     assert_eq!(added, Ok(false));

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 /// A URL without encryption: `scheme://host[:port]/path`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(in crate::bench) struct Address {
+pub(crate) struct Address {
     /// As it goes into the `Host` header.
     pub(super) authority: String,
     /// Host and port, to be resolved.
@@ -18,7 +18,7 @@ pub(in crate::bench) struct Address {
 
 impl Address {
     /// Reads a `ws` address when `WS`, else a `http` address.
-    pub(in crate::bench) fn parse<const WS: bool>(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse<const WS: bool>(text: &str) -> Result<Self, String> {
         let scheme = if WS { "ws" } else { "http" };
         let expected = || format!("must be like {scheme}://127.0.0.1:8080/path");
         let rest = text
@@ -59,11 +59,7 @@ impl fmt::Display for Address {
 ///
 /// One local address has ports for some 28,000 connections to a server; but the loopback network
 /// has 16 million addresses. None: let the system choose.
-pub(in crate::bench) fn local(
-    index: usize,
-    connections: usize,
-    server: SocketAddr,
-) -> Option<SocketAddr> {
+pub(crate) fn local(index: usize, connections: usize, server: SocketAddr) -> Option<SocketAddr> {
     let loopback = matches!(server.ip(), IpAddr::V4(ip) if ip.is_loopback());
     if !loopback || connections <= PER_ADDRESS {
         return None;

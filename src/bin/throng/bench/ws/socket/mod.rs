@@ -11,6 +11,7 @@ use std::io::ErrorKind;
 use std::mem;
 use std::net::SocketAddr;
 
+use throng::Disconnect;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
@@ -24,11 +25,11 @@ use super::address::Address;
 use super::http;
 
 /// Where and how to connect.
-pub(in crate::bench) struct Dial {
-    pub(in crate::bench) server: SocketAddr,
-    pub(in crate::bench) local: Option<SocketAddr>,
+pub(crate) struct Dial {
+    pub(crate) server: SocketAddr,
+    pub(crate) local: Option<SocketAddr>,
     /// Bytes that the kernel keeps for a reader that does not read; None: its default.
-    pub(in crate::bench) receive_buffer: Option<u32>,
+    pub(crate) receive_buffer: Option<u32>,
 }
 
 impl Dial {
@@ -50,7 +51,7 @@ impl Dial {
 }
 
 /// A stream that speaks WebSocket.
-pub(in crate::bench) struct Socket {
+pub(crate) struct Socket {
     stream: TcpStream,
     frames: Frames,
     /// What came together with the handshake.
@@ -59,11 +60,7 @@ pub(in crate::bench) struct Socket {
 
 impl Socket {
     /// Shakes hands with the server.
-    pub(in crate::bench) async fn open(
-        dial: &Dial,
-        url: &Address,
-        headers: &[String],
-    ) -> io::Result<Self> {
+    pub(crate) async fn open(dial: &Dial, url: &Address, headers: &[String]) -> io::Result<Self> {
         let mut stream = dial.connect().await?;
         let headers: String = headers
             .iter()
@@ -96,28 +93,53 @@ impl Socket {
     /// # Cancel safety
     ///
     /// If the future is dropped, nothing was read.
-    pub(in crate::bench) async fn read(
-        &mut self,
-        mut each: impl FnMut(Received<'_>),
-    ) -> io::Result<()> {
+    pub(crate) async fn read(&mut self, mut each: impl FnMut(Received<'_>)) -> io::Result<()> {
         let mut done = !self.rest.is_empty();
         if done {
             self.frames.feed(&mem::take(&mut self.rest), &mut each)?;
         }
         while !done {
             self.stream.readable().await?;
-            done = SCRATCH.with_borrow_mut(|scratch| match self.stream.try_read(scratch) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
-                Err(error) => Err(error),
-                Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
-                Ok(read) => self.frames.feed(&scratch[..read], &mut each).map(|()| true),
-            })?;
+            let frames = &mut self.frames;
+            done = read_once(&self.stream, |bytes| frames.feed(bytes, &mut each))?;
         }
         Ok(())
     }
 
+    /// Reads at most so many bytes, 64 KiB at a time, once some are there; returns how many.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing was read.
+    pub(crate) async fn read_at_most(
+        &mut self,
+        most: usize,
+        mut each: impl FnMut(Received<'_>),
+    ) -> io::Result<usize> {
+        if !self.rest.is_empty() {
+            self.frames.feed(&mem::take(&mut self.rest), &mut each)?;
+        }
+        loop {
+            self.stream.readable().await?;
+            let read = SCRATCH.with_borrow_mut(|scratch| {
+                let most = most.min(scratch.len());
+                let read = match self.stream.try_read(&mut scratch[..most]) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                    Err(error) => return Err(error),
+                    Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                    Ok(read) => read,
+                };
+                self.frames.feed(&scratch[..read], &mut each)?;
+                Ok::<_, io::Error>(Some(read))
+            })?;
+            if let Some(read) = read {
+                return Ok(read);
+            }
+        }
+    }
+
     /// Answers the last ping, if one has come.
-    pub(in crate::bench) async fn pong(&mut self) -> io::Result<()> {
+    pub(crate) async fn pong(&mut self) -> io::Result<()> {
         match self.frames.ping.take() {
             Some(ping) => {
                 let mut frame = Vec::new();
@@ -129,13 +151,13 @@ impl Socket {
     }
 
     /// Sends what [`write_text`] wrote.
-    pub(in crate::bench) async fn send(&mut self, frames: &[u8]) -> io::Result<()> {
+    pub(crate) async fn send(&mut self, frames: &[u8]) -> io::Result<()> {
         self.stream.write_all(frames).await
     }
 }
 
 /// What a server sent.
-pub(in crate::bench) enum Received<'a> {
+pub(crate) enum Received<'a> {
     /// A close frame, and its code.
     Close(u16),
     /// The payload of a text or binary frame, or the first part of it.
@@ -143,7 +165,7 @@ pub(in crate::bench) enum Received<'a> {
 }
 
 /// Appends a text frame to `frames`.
-pub(in crate::bench) fn write_text(text: &str, frames: &mut Vec<u8>) -> io::Result<()> {
+pub(crate) fn write_text(text: &str, frames: &mut Vec<u8>) -> io::Result<()> {
     write_frame(OpCode::Data(Data::Text), text.as_bytes(), frames)
 }
 
@@ -220,7 +242,31 @@ fn close_code(payload: &[u8]) -> u16 {
         .map_or(1005, |code| u16::from_be_bytes(*code))
 }
 
-fn invalid(what: impl Into<String>) -> io::Error {
+/// Returns how to name a close of the server, with its remedy where it is known.
+pub(crate) fn closed_with(code: u16) -> String {
+    if code == Disconnect::TOO_MANY_CONNECTIONS.code() {
+        return format!(
+            "closed with {code}: the server takes no more connections of this user, or \
+             without a user; `throng serve --max-anonymous 0` takes as many of these as come"
+        );
+    }
+    format!("closed with {code}")
+}
+
+/// Reads what there is, up to 64 KiB, and feeds it to `feed`; `false` when there is nothing.
+pub(super) fn read_once(
+    stream: &TcpStream,
+    feed: impl FnOnce(&[u8]) -> io::Result<()>,
+) -> io::Result<bool> {
+    SCRATCH.with_borrow_mut(|scratch| match stream.try_read(scratch) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
+        Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+        Ok(read) => feed(&scratch[..read]).map(|()| true),
+    })
+}
+
+pub(super) fn invalid(what: impl Into<String>) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, what.into())
 }
 

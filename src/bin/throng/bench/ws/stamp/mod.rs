@@ -8,14 +8,14 @@ pub(in crate::bench) const LEAST: usize = 32;
 
 /// Which message it is, and when it was published.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(in crate::bench) struct Stamp {
+pub(in crate::bench) struct MessageHeader {
     /// Counted from 0 by the pacer.
     pub(in crate::bench) number: u32,
     /// From the start of the load generator.
     pub(in crate::bench) nanos: u64,
 }
 
-impl Stamp {
+impl MessageHeader {
     /// Makes `text` a text of `size` bytes with this stamp.
     pub(in crate::bench) fn write(self, size: usize, text: &mut String) {
         let Self { number, nanos } = self;
@@ -35,7 +35,7 @@ pub(in crate::bench) struct Finder {
 
 impl Finder {
     /// The stamp in `frame`, if there is one.
-    pub(in crate::bench) fn find(&mut self, frame: &[u8]) -> Option<Stamp> {
+    pub(in crate::bench) fn find(&mut self, frame: &[u8]) -> Option<MessageHeader> {
         let mark = MARK.as_bytes();
         let there = |at: usize| frame.get(at..).is_some_and(|rest| rest.starts_with(mark));
         if !there(self.at) {
@@ -43,7 +43,7 @@ impl Finder {
         }
         let digits = frame.get(self.at + mark.len()..)?.get(..NUMBER + NANOS)?;
         let (number, nanos) = str::from_utf8(digits).ok()?.split_at_checked(NUMBER)?;
-        Some(Stamp {
+        Some(MessageHeader {
             number: u32::from_str_radix(number, 16).ok()?,
             nanos: u64::from_str_radix(nanos, 16).ok()?,
         })

@@ -1,6 +1,6 @@
 use super::*;
 
-const STAMP: Stamp = Stamp {
+const STAMP: MessageHeader = MessageHeader {
     number: 7,
     nanos: 123_456_789,
 };
@@ -12,7 +12,7 @@ fn a_stamp_is_found_again_wherever_it_stands() {
     for (before, size) in [
         ("", LEAST),
         (r#"{"text":""#, 128),
-        (r#"{"sequence":10,"text":""#, 128),
+        (r#"{"offset":10,"text":""#, 128),
     ] {
         STAMP.write(size, &mut text);
         assert_eq!(text.len(), size);

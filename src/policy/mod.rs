@@ -1,0 +1,17 @@
+//! Policies: what decides, before a request is carried out, whether it may be.
+//!
+//! [`GatewayBuilder::policy`](crate::GatewayBuilder::policy) sets one of the application's own; the
+//! command rate, [`GatewayBuilder::max_commands`](crate::GatewayBuilder::max_commands), is one of
+//! throng's. Each is asked about every request whose [`Actions`] it names, whatever transport the
+//! request has come by: WebSocket, event streams, REST, [`Conn`](crate::transport::Conn) and
+//! [`Gateway::execute`](crate::Gateway::execute). The [`Hub`](crate::Hub) itself asks nobody:
+//! whoever has it is trusted.
+
+mod rate;
+
+pub use crate::session::Actions;
+pub use crate::session::Decision;
+pub use crate::session::Policy;
+pub use crate::session::Verdict;
+
+pub(crate) use self::rate::CommandRate;

@@ -1,0 +1,210 @@
+//! The caller of a request.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
+
+use crate::hub::Client;
+use crate::layers::Actor;
+use crate::layers::UserId;
+use crate::session::operations::session::Notes;
+
+/// The caller of a request: a connection, or the server's side, perhaps on behalf of a user.
+#[derive(Debug)]
+pub struct Caller<'a> {
+    who: Who<'a>,
+    origin: Origin,
+    address: Option<IpAddr>,
+    /// What its session notes, so that it can be asked for again.
+    notes: Option<&'a Notes>,
+    meter: Option<&'a Arc<Meter>>,
+}
+
+#[derive(Debug)]
+enum Who<'a> {
+    Client(&'a Client),
+    Actor(Actor),
+}
+
+/// The way by which a request has come.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// A connection of this gateway: WebSocket, an event stream, or a
+    /// [`Conn`](crate::transport::Conn).
+    Client,
+    /// The REST API.
+    Api,
+    /// The application itself, by [`Gateway::execute`](crate::Gateway::execute).
+    Embedder,
+    /// A session or a stream that is resumed: the request was carried out before, over a connection
+    /// that is lost. It is authorized anew.
+    Restored,
+}
+
+impl<'a> Caller<'a> {
+    /// The application itself, which may do everything.
+    #[must_use]
+    pub const fn server() -> Caller<'static> {
+        Caller::acting(Actor::Server, Origin::Embedder)
+    }
+
+    /// The application, on behalf of a user: with the rights of that user.
+    #[must_use]
+    pub const fn on_behalf_of(user: UserId) -> Caller<'static> {
+        Caller::acting(Actor::User(user), Origin::Embedder)
+    }
+
+    /// The application, on behalf of a connection, as if the request had come over it.
+    #[must_use]
+    pub const fn connection(client: &'a Client) -> Self {
+        Self::of(client, Origin::Embedder)
+    }
+
+    /// A connection of a transport.
+    pub(crate) const fn of(client: &'a Client, origin: Origin) -> Self {
+        Self {
+            who: Who::Client(client),
+            origin,
+            address: None,
+            notes: None,
+            meter: None,
+        }
+    }
+
+    /// The server's side, on behalf of a user or of the server.
+    pub(crate) const fn acting(actor: Actor, origin: Origin) -> Self {
+        Self {
+            who: Who::Actor(actor),
+            origin,
+            address: None,
+            notes: None,
+            meter: None,
+        }
+    }
+
+    /// With the address that the request comes from.
+    #[must_use]
+    pub const fn from_address(mut self, address: Option<IpAddr>) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// With what the connection's session notes.
+    pub(crate) const fn noting(mut self, notes: &'a Notes) -> Self {
+        self.notes = Some(notes);
+        self
+    }
+
+    /// With what is counted of the connection.
+    pub(crate) const fn metered(mut self, meter: Option<&'a Arc<Meter>>) -> Self {
+        self.meter = meter;
+        self
+    }
+
+    /// The way by which the request has come.
+    #[must_use]
+    pub const fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// The connection, if the caller is one.
+    #[must_use]
+    pub const fn client(&self) -> Option<&'a Client> {
+        match self.who {
+            Who::Client(client) => Some(client),
+            Who::Actor(_) => None,
+        }
+    }
+
+    /// The user of the connection, or on whose behalf the server's side asks; `None` for an
+    /// anonymous connection and for the server itself.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        match &self.who {
+            Who::Client(client) => client.user(),
+            Who::Actor(actor) => actor.user().map(|user| &**user),
+        }
+    }
+
+    /// Whether it is the server's side, on behalf of nobody.
+    #[must_use]
+    pub const fn is_server(&self) -> bool {
+        matches!(self.who, Who::Actor(Actor::Server))
+    }
+
+    /// The address that the request comes from, where it is known: for requests of the REST API.
+    #[must_use]
+    pub const fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// Who acts, if it is no connection.
+    pub(crate) const fn actor(&self) -> Option<&Actor> {
+        match &self.who {
+            Who::Client(_) => None,
+            Who::Actor(actor) => Some(actor),
+        }
+    }
+
+    pub(crate) const fn notes(&self) -> Option<&'a Notes> {
+        self.notes
+    }
+
+    pub(crate) fn meter(&self) -> Option<&'a Meter> {
+        self.meter.map(|meter| &**meter)
+    }
+
+    /// The same caller, for what outlives the request.
+    pub(super) fn to_owned(&self) -> Owned {
+        Owned {
+            who: match &self.who {
+                Who::Client(client) => OwnedWho::Client(Client::clone(client)),
+                Who::Actor(actor) => OwnedWho::Actor(actor.clone()),
+            },
+            origin: self.origin,
+            address: self.address,
+            notes: self.notes.cloned(),
+            meter: self.meter.cloned(),
+        }
+    }
+}
+
+/// A caller that borrows nothing.
+pub(super) struct Owned {
+    who: OwnedWho,
+    origin: Origin,
+    address: Option<IpAddr>,
+    notes: Option<Notes>,
+    meter: Option<Arc<Meter>>,
+}
+
+enum OwnedWho {
+    Client(Client),
+    Actor(Actor),
+}
+
+impl Owned {
+    pub(super) fn caller(&self) -> Caller<'_> {
+        Caller {
+            who: match &self.who {
+                OwnedWho::Client(client) => Who::Client(client),
+                OwnedWho::Actor(actor) => Who::Actor(actor.clone()),
+            },
+            origin: self.origin,
+            address: self.address,
+            notes: self.notes.as_ref(),
+            meter: self.meter.as_ref(),
+        }
+    }
+}
+
+/// What is counted of a connection for its command rate.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    /// When the bucket is full again, in nanoseconds of the policy's own time.
+    pub(crate) full_at: AtomicU64,
+    /// Requests refused in a row.
+    pub(crate) refused: AtomicU32,
+}

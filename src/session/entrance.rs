@@ -1,0 +1,384 @@
+//! The one way from a request to the hub and the layers.
+
+use std::fmt;
+use std::future::Future;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::Weak;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::value::RawValue;
+
+use crate::hub::Channel;
+use crate::hub::Client;
+use crate::hub::Delivery;
+use crate::hub::Hub;
+use crate::hub::Member;
+use crate::hub::Reached;
+use crate::layers::Layers;
+use crate::layers::UserId;
+use crate::layers::is_reserved;
+use crate::layers::meter;
+use crate::layers::presence::Presence;
+use crate::protocol::Arguments;
+use crate::protocol::Command;
+use crate::protocol::DeliveryReport;
+use crate::protocol::ErrorCode;
+use crate::protocol::Fault;
+use crate::protocol::MemberView;
+use crate::protocol::Request;
+use crate::protocol::unknown_type;
+use crate::session::operations;
+use crate::session::operations::Call;
+use crate::session::operations::Method;
+use crate::session::operations::Started;
+use crate::session::operations::Who;
+use crate::session::operations::session::Restored;
+use crate::time::Clock;
+use crate::time::SystemClock;
+
+use super::Around;
+use super::Caller;
+use super::Deciding;
+use super::Gate;
+use super::Meter;
+use super::fault::reserved;
+use super::gate::Checked;
+use super::operations::batch;
+use super::operations::batch::BATCH;
+use super::operations::verbs::Roster;
+use super::verbs;
+
+/// Where every request goes in.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    pub(super) hub: Hub,
+    pub(super) layers: Option<Layers>,
+    pub(super) publishes: ClientPublish,
+    gate: Gate,
+    /// Whether something is counted of each connection.
+    meters: bool,
+    /// The transports, once there are any.
+    around: OnceLock<Weak<dyn Around>>,
+    since: Instant,
+}
+
+/// Whether clients may publish.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "they may or they may not")]
+pub enum ClientPublish {
+    /// To public channels, and to private and presence channels that they are subscribed to.
+    #[default]
+    Allow,
+    /// Never: only the server's side publishes.
+    Refuse,
+}
+
+/// What a request comes to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reply {
+    /// It was carried out, and there is nothing to say about it.
+    Done,
+    /// The server is there.
+    Pong,
+    /// It was carried out, and this is what came of it, as JSON.
+    Data(Box<RawValue>),
+    /// A message was published.
+    Published(Delivery),
+    /// The members of a channel.
+    Presence {
+        /// The channel.
+        channel: String,
+        /// Its members.
+        members: Arc<[Member]>,
+    },
+}
+
+impl Reply {
+    /// What it says, as JSON: the body of a response over HTTP. `None` when there is nothing to
+    /// say.
+    #[must_use]
+    pub fn to_json(&self) -> Option<String> {
+        let json = match self {
+            Self::Done | Self::Pong => return None,
+            Self::Data(json) => return Some(json.get().to_owned()),
+            Self::Published(delivery) => serde_json::to_string(&DeliveryReport::of(delivery)),
+            Self::Presence { channel, members } => serde_json::to_string(&Roster {
+                channel_id: channel.clone(),
+                members: members.iter().cloned().map(MemberView).collect(),
+            }),
+        };
+        debug_assert!(json.is_ok(), "views have names for keys");
+        json.ok()
+    }
+}
+
+/// What a request comes to, now or later.
+pub(crate) enum Outcome {
+    /// Done at once.
+    Now(Result<Reply, Fault>),
+    /// Done, but the answer has to be waited for. Dropped early, it is done all the same.
+    Answering(Answering),
+    /// A session was resumed, or not: these commands are to be carried out again.
+    Resumed {
+        reply: Reply,
+        commands: Vec<Restored>,
+    },
+    /// A subscribe, which may wait for the authorizer. Dropped early, it has not joined.
+    Joining {
+        channel: String,
+        future: Subscribing,
+    },
+    /// Several requests are carried out one after the other, before any that come later. Dropped
+    /// early, those up to the one under way are done.
+    Holding(Answering),
+    /// A policy has not decided yet. Dropped early, nothing was done.
+    Deciding(Deciding),
+}
+
+pub(crate) type Subscribing = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+
+/// A reply that comes later.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Reply, Fault>> + Send>>;
+
+/// What a request has caused.
+#[derive(Debug, Default)]
+pub(crate) struct Effort {
+    /// Flushers that it may have reached.
+    pub(crate) reached: Reached,
+    /// The channel of a publish that another publisher has taken over.
+    pub(crate) deferred: Option<Channel>,
+    /// What it cost, in units of some 50 ns.
+    pub(crate) cost: u64,
+}
+
+/// What it costs to examine an entry of a table.
+const EXAMINED_COST: u64 = 4;
+
+impl Entrance {
+    pub(crate) fn new(
+        hub: Hub,
+        layers: Option<Layers>,
+        publishes: ClientPublish,
+        gate: Gate,
+        meters: bool,
+    ) -> Self {
+        Self {
+            hub,
+            layers,
+            publishes,
+            gate,
+            meters,
+            around: OnceLock::new(),
+            since: SystemClock::new().now(),
+        }
+    }
+
+    /// Has the operations ask the transports for what these alone know. Later calls do nothing.
+    pub(crate) fn set_around(&self, around: Weak<dyn Around>) {
+        self.around.get_or_init(|| around);
+    }
+
+    pub(super) fn around(&self) -> Option<Arc<dyn Around>> {
+        self.around.get()?.upgrade()
+    }
+
+    /// How long it has been there.
+    pub(super) fn age(&self) -> Duration {
+        let now = SystemClock::new().now();
+        now.saturating_duration_since(self.since)
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    pub(crate) fn layers(&self) -> Option<&Layers> {
+        self.layers.as_ref()
+    }
+
+    /// The connections of a caller: the one that asks, or all of the user on whose behalf it is.
+    pub(super) fn clients_of(&self, caller: &Caller<'_>) -> Vec<Client> {
+        if let Some(client) = caller.client() {
+            return vec![client.clone()];
+        }
+        let user = caller.user().and_then(|user| UserId::parse(user).ok());
+        let of = self.layers().zip(user);
+        of.map_or_else(Vec::new, |(layers, user)| layers.users().clients_of(&user))
+    }
+
+    /// What is to be counted of a new connection.
+    pub(crate) fn meter(&self) -> Option<Arc<Meter>> {
+        self.meters.then(Arc::default)
+    }
+
+    /// Lets a request through the gate, and carries it out. Never waits.
+    pub(crate) fn execute(
+        self: &Arc<Self>,
+        caller: &Caller<'_>,
+        request: Request,
+        effort: &mut Effort,
+    ) -> Outcome {
+        match self.check(caller, request) {
+            Ok(command) => self.carry_out(caller, command, effort),
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Asks the policies.
+    pub(super) fn check(&self, caller: &Caller<'_>, request: Request) -> Result<Command, Outcome> {
+        if matches!(&request.command, Command::Operation { name, .. } if **name == *BATCH) {
+            // Each of its requests is one of its own.
+            return Ok(request.command);
+        }
+        checked(self.gate.check(caller, request))
+    }
+
+    /// Asks the policies that were not asked yet.
+    pub(super) fn go_on(&self, caller: &Caller<'_>, decided: Deciding) -> Result<Command, Outcome> {
+        checked(self.gate.go_on(caller, decided))
+    }
+
+    /// [`Self::execute`], and waits for what there is to wait for.
+    ///
+    /// Dropped early, what was begun is done, or was never begun: see [`Outcome`].
+    pub(crate) async fn settle(
+        self: &Arc<Self>,
+        caller: &Caller<'_>,
+        request: Request,
+        effort: &mut Effort,
+    ) -> Result<Reply, Fault> {
+        let mut outcome = self.execute(caller, request, effort);
+        loop {
+            match outcome {
+                Outcome::Now(done) => return done,
+                Outcome::Answering(answer) | Outcome::Holding(answer) => {
+                    let reply = answer.await?;
+                    if let Reply::Published(delivery) = &reply {
+                        effort.cost += delivery.addressed() as u64;
+                    }
+                    return Ok(reply);
+                }
+                Outcome::Resumed { reply, .. } => return Ok(reply),
+                Outcome::Joining { future, .. } => return future.await.map(|()| Reply::Done),
+                Outcome::Deciding(mut deciding) => {
+                    poll_fn(|cx| deciding.poll(cx)).await?;
+                    outcome = match self.go_on(caller, deciding) {
+                        Ok(command) => self.carry_out(caller, command, effort),
+                        Err(outcome) => outcome,
+                    };
+                }
+            }
+        }
+    }
+
+    /// Carries out a command that has passed the gate.
+    pub(super) fn carry_out(
+        self: &Arc<Self>,
+        caller: &Caller<'_>,
+        command: Command,
+        effort: &mut Effort,
+    ) -> Outcome {
+        if let Some(fault) = reserved_channel(&command) {
+            return Outcome::Now(Err(fault));
+        }
+        match command {
+            Command::Operation { name, arguments } if *name == *BATCH => {
+                // It may publish, and does not tell where.
+                effort.reached = Reached::ANY;
+                batch::run(self, caller, &arguments)
+            }
+            Command::Operation { name, arguments } => {
+                self.operate(caller, &name, &arguments, effort)
+            }
+            command => verbs::run(self, caller, command, effort),
+        }
+    }
+
+    fn operate(
+        self: &Arc<Self>,
+        caller: &Caller<'_>,
+        name: &str,
+        arguments: &Arguments,
+        effort: &mut Effort,
+    ) -> Outcome {
+        match self.run(caller, name, arguments, effort) {
+            Ok(Started::Done(reply)) => Outcome::Now(Ok(reply)),
+            Ok(Started::Answering(answer)) => Outcome::Answering(answer),
+            Err(fault) => Outcome::Now(Err(fault)),
+        }
+    }
+
+    fn run(
+        self: &Arc<Self>,
+        caller: &Caller<'_>,
+        name: &str,
+        arguments: &Arguments,
+        effort: &mut Effort,
+    ) -> Result<Started, Fault> {
+        let operation = operations::find(name).ok_or_else(unknown_type)?;
+        if operation.who == Who::Server && !caller.is_server() {
+            let why = "only the server's side may ask for this";
+            return Err(Fault::new(ErrorCode::PermissionDenied, why).field("type"));
+        }
+        let known = operation.arguments.iter().map(|known| known.name);
+        arguments.only(operation.name, known)?;
+        let call = Call {
+            entrance: self,
+            caller,
+            arguments,
+        };
+        meter::take();
+        let answer = operation.run.run(&call);
+        effort.cost += meter::take() * EXAMINED_COST;
+        if operation.method != Method::Get {
+            // It may have published, and does not tell where.
+            effort.reached = Reached::ANY;
+        }
+        let answer = answer?;
+        if let Some(notes) = caller.notes() {
+            // Nothing that is noted is answered later.
+            let presence = || self.layers().and_then(Layers::presence);
+            let at = || presence().map_or(0, Presence::millis);
+            notes.done(operation, arguments, at);
+        }
+        Ok(answer)
+    }
+}
+
+fn checked(checked: Checked) -> Result<Command, Outcome> {
+    match checked {
+        Checked::Passed(request) => Ok(request.command),
+        Checked::Refused(fault) => Err(Outcome::Now(Err(fault))),
+        Checked::Later(deciding) => Err(Outcome::Deciding(deciding)),
+    }
+}
+
+/// The fault of a command that names a channel of the layers.
+fn reserved_channel(command: &Command) -> Option<Fault> {
+    let channel = match command {
+        Command::Presence { channel }
+        | Command::Publish { channel, .. }
+        | Command::Subscribe { channel, .. }
+        | Command::Unsubscribe { channel, .. } => channel,
+        Command::Operation { .. } | Command::Ping => return None,
+    };
+    is_reserved(channel).then(reserved)
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Now(_) => "Now",
+            Self::Answering(_) => "Answering",
+            Self::Resumed { .. } => "Resumed",
+            Self::Joining { .. } => "Joining",
+            Self::Holding(_) => "Holding",
+            Self::Deciding(_) => "Deciding",
+        })
+    }
+}
