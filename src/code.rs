@@ -52,6 +52,10 @@ error_codes! {
     AlreadyMember = "already_member", 409;
     /// The client is subscribed to this channel already.
     AlreadySubscribed = "already_subscribed", 400;
+    /// The connection did not authenticate in time.
+    AuthTimeout = "auth_timeout", 401;
+    /// The credentials could not be checked now; try again later.
+    AuthUnavailable = "auth_unavailable", 503;
     /// Too many publications wait in this channel; try again later.
     Backlogged = "backlogged", 503;
     /// The user is banned from this room.
@@ -74,10 +78,18 @@ error_codes! {
     Forbidden = "forbidden", 403;
     /// Pages of this origin may not connect.
     ForbiddenOrigin = "forbidden_origin", 403;
+    /// A hook of the server failed; the request was not carried out.
+    HookFailed = "hook_failed", 500;
+    /// A hook of the server took too long; the request was not carried out.
+    HookTimeout = "hook_timeout", 503;
+    /// The request names a host that this server does not serve.
+    HostNotAllowed = "host_not_allowed", 421;
     /// The body of the request broke off.
     IncompleteBody = "incomplete_body", 400;
     /// The role of the user in this room is too low for that, or not above that of the other.
     InsufficientRole = "insufficient_role", 403;
+    /// The API key or the token does not allow this request.
+    InsufficientScope = "insufficient_scope", 403;
     /// The channel's name is empty, too long, or has characters that are not allowed.
     InvalidChannel = "invalid_channel", 400;
     /// A field has the wrong type or an impossible value.
@@ -104,6 +116,8 @@ error_codes! {
     InviteExhausted = "invite_exhausted", 410;
     /// The invite is too old.
     InviteExpired = "invite_expired", 410;
+    /// A content filter refused the message.
+    MessageBlocked = "message_blocked", 422;
     /// The message was deleted.
     MessageDeleted = "message_deleted", 410;
     /// The path does not have this method.
@@ -130,6 +144,8 @@ error_codes! {
     NotSubscribed = "not_subscribed", 400;
     /// The request is not the handshake of a WebSocket.
     NotWebSocket = "not_websocket", 400;
+    /// The server is too busy; try again later.
+    Overloaded = "overloaded", 503;
     /// The owner of a room leaves it only after another has become its owner.
     OwnerCannotLeave = "owner_cannot_leave", 409;
     /// The user lacks a permission in this room.
@@ -162,6 +178,12 @@ error_codes! {
     SlowMode = "slow_mode", 429;
     /// What is kept could not be read or written; the operator knows more.
     StoreFailed = "store_failed", 503;
+    /// The token has expired; get a new one.
+    TokenExpired = "token_expired", 401;
+    /// The credentials are not valid here.
+    TokenInvalid = "token_invalid", 401;
+    /// The token was revoked.
+    TokenRevoked = "token_revoked", 401;
     /// Objects and arrays are nested too deeply.
     TooDeep = "too_deep", 400;
     /// A field or a payload is larger than its limit.
@@ -182,6 +204,8 @@ error_codes! {
     TooManyPins = "too_many_pins", 409;
     /// The message has as many different reactions as it may have.
     TooManyReactions = "too_many_reactions", 409;
+    /// The table of revoked tokens is full.
+    TooManyRevocations = "too_many_revocations", 503;
     /// There are as many rooms as there may be.
     TooManyRooms = "too_many_rooms", 503;
     /// The client has as many subscriptions as it may have.
@@ -198,14 +222,20 @@ error_codes! {
     UnknownChannel = "unknown_channel", 404;
     /// No client has this id.
     UnknownClient = "unknown_client", 404;
+    /// No content filter has this name.
+    UnknownFilter = "unknown_filter", 404;
     /// No invite has this code.
     UnknownInvite = "unknown_invite", 404;
+    /// No rate limit has this name.
+    UnknownLimit = "unknown_limit", 404;
     /// The room has no message with this id.
     UnknownMessage = "unknown_message", 404;
     /// Nothing is known about this user.
     UnknownPresence = "unknown_presence", 404;
     /// No room has this id.
     UnknownRoom = "unknown_room", 404;
+    /// No schema has this name.
+    UnknownSchema = "unknown_schema", 404;
     /// There is no such session: it was resumed already, is too old, or never was.
     UnknownSession = "unknown_session", 404;
     /// No stream of this user has this token.
@@ -216,12 +246,18 @@ error_codes! {
     UnknownType = "unknown_type", 400;
     /// This user has no connection.
     UnknownUser = "unknown_user", 404;
+    /// The body has a content encoding that is not accepted here.
+    UnsupportedEncoding = "unsupported_encoding", 415;
     /// Commands are JSON in text frames; this was a binary frame.
     UnsupportedFrame = "unsupported_frame", 400;
     /// The body has a media type that is not taken here.
     UnsupportedMediaType = "unsupported_media_type", 415;
     /// The version of WebSocket is not 13.
     UnsupportedVersion = "unsupported_version", 426;
+    /// The request came through a proxy that this server was not told to trust.
+    UntrustedProxy = "untrusted_proxy", 403;
+    /// The message does not match its schema.
+    ValidationFailed = "validation_failed", 422;
 }
 
 impl Serialize for ErrorCode {

@@ -65,6 +65,14 @@ impl Disconnect {
     pub const RECEIVER_DROPPED: Self = Self::known(3021, "receiver gone");
     /// The client asked for nothing for too long.
     pub const IDLE: Self = Self::known(3022, "idle");
+    /// The server has no room for the connection now; the client should come back later.
+    pub const BUSY: Self = Self::known(3023, "busy");
+    /// The client's token expired; it should come back with a new one.
+    pub const TOKEN_EXPIRED: Self = Self::known(3005, "token expired");
+    /// The client did not show valid credentials, or none in time.
+    pub const TOKEN_INVALID: Self = Self::known(3500, "invalid token");
+    /// The client's token was revoked.
+    pub const TOKEN_REVOKED: Self = Self::known(3510, "token revoked");
     /// The client sent something it may not send.
     pub const BAD_REQUEST: Self = Self::known(3501, "bad request");
     /// The client has no right, or no longer, to be here.

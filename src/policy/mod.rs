@@ -7,8 +7,14 @@
 //! [`Gateway::execute`](crate::Gateway::execute). The [`Hub`](crate::Hub) itself asks nobody:
 //! whoever has it is trusted.
 
+mod auth;
 mod rate;
 
+pub use self::auth::Authenticated;
+pub use self::auth::Authenticator;
+pub use self::auth::Carrier;
+pub use self::auth::Credentials;
+pub use self::auth::Refusal;
 pub use crate::session::Actions;
 pub use crate::session::Decision;
 pub use crate::session::Policy;

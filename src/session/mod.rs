@@ -38,6 +38,7 @@ mod connected;
 mod entrance;
 pub(crate) mod fault;
 mod gate;
+mod identity;
 pub(crate) mod operations;
 mod pace;
 mod rare;
@@ -57,6 +58,9 @@ pub use self::gate::Actions;
 pub use self::gate::Decision;
 pub use self::gate::Policy;
 pub use self::gate::Verdict;
+pub use self::identity::Identity;
+pub use self::identity::Permissions;
+pub use self::identity::Right;
 
 pub(crate) use self::around::Around;
 pub(crate) use self::around::ConnectionView;
