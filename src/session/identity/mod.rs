@@ -9,7 +9,7 @@ use crate::layers::channels::Pattern;
 pub use self::permissions::Permissions;
 pub use self::permissions::Right;
 
-/// What an [`Authenticator`](crate::policy::Authenticator) found out about a caller.
+/// A caller as an [`Authenticator`](crate::policy::Authenticator) recognized it.
 ///
 /// ```
 /// use throng::UserId;

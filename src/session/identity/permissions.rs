@@ -3,7 +3,7 @@
 use crate::layers::channels::InvalidPattern;
 use crate::layers::channels::Pattern;
 
-/// What a caller may do, and where.
+/// The rights of a caller, each with the names that it holds for.
 ///
 /// # Cost
 ///

@@ -233,10 +233,15 @@ impl Throng {
     /// What is shown of a client once so many frames have gone to it: they are counted a moment
     /// after they have arrived.
     pub(crate) fn client_after(&self, id: &str, frames: u64) -> Value {
+        self.client_until(id, |view| view["connection"]["frames_out"] == frames)
+    }
+
+    /// What is shown of a client once `done` is true of it.
+    pub(crate) fn client_until(&self, id: &str, done: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();
         loop {
             let view = self.get(&format!("/api/v1/clients/{id}/stats")).json();
-            if view["connection"]["frames_out"] == frames {
+            if done(&view) {
                 return view;
             }
             assert!(start.elapsed() < PATIENCE, "still {view}");

@@ -139,15 +139,16 @@ fn what_the_kernel_has_not_sent_is_shown() {
     let throng = Throng::start(&POLICY);
     let mut reader = Raw::open(throng.address, Some(reader::BUFFER / 2));
     reader.join("feed");
-    let path = format!("/api/v1/clients/{}/stats", reader.id);
-    let shown = || throng.get(&path).json()["connection"]["unsent"].clone();
     let mut publish = from(throng.ws());
     let text = "x".repeat(SIZE);
     for n in 0..COUNT / 10 {
         let command = json!({"type": "publish", "id": n, "channel_id": "feed", "text": text});
         publish(&command.to_string());
     }
-    let unsent = usize::try_from(shown().as_u64().unwrap()).unwrap();
+    // Not known while the task of the connection is at work.
+    let view = throng.client_until(&reader.id, |view| view["connection"]["unsent"].is_u64());
+    let unsent = view["connection"]["unsent"].as_u64().unwrap();
+    let unsent = usize::try_from(unsent).unwrap();
     assert!((1..MARK + SEGMENT).contains(&unsent), "{unsent} bytes");
     reader.half_close();
     while !matches!(reader.next(), Came::End) {}
