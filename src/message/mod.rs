@@ -99,6 +99,12 @@ impl Message {
         }
     }
 
+    /// Creates a text message from bytes that are known to be UTF-8.
+    #[cfg(feature = "ws")]
+    pub(crate) const fn of_utf8(payload: Bytes) -> Self {
+        Self::new(payload, Format::Text)
+    }
+
     /// Sets the key that [`SlowConsumer::KeepLatest`] conflates by: of all messages of one
     /// channel with the same key that wait for a slow client, the last one remains.
     ///
@@ -252,6 +258,15 @@ impl Message {
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Returns the payload of a text message; `None` for a binary one.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self.format {
+            Format::Text => std::str::from_utf8(&self.payload).ok(),
+            Format::Binary => None,
+        }
     }
 
     const fn new(payload: Bytes, format: Format) -> Self {

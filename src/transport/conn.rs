@@ -1,4 +1,4 @@
-//! Transports of the embedder's own: anything that carries texts.
+//! Transports of the embedder's own: anything that carries messages.
 
 use std::collections::VecDeque;
 use std::future;
@@ -13,10 +13,14 @@ use tokio::time;
 
 use crate::disconnect::Disconnect;
 use crate::hub::Batch;
+use crate::hub::Client;
 use crate::hub::Closed;
 use crate::hub::ConnectOptions;
 use crate::hub::Outbox;
+use crate::message::Message;
+use crate::protocol::Heard;
 use crate::protocol::Push;
+use crate::protocol::SUBPROTOCOL;
 use crate::session::Dialogue;
 use crate::session::Replies;
 use crate::session::fault::refusal;
@@ -27,29 +31,47 @@ use crate::transport::stats::Transport;
 use crate::transport::ws::framing;
 use crate::transport::ws::framing::Encoding;
 
-/// A connection that carries texts, one after the other, in both directions: QUIC streams, a
-/// message queue, a pipe, or [memory](crate::transport::memory).
+/// A connection that carries messages, text or binary, one after the other, in both directions:
+/// QUIC streams, a message queue, a pipe, or [memory](crate::transport::memory).
 ///
-/// [`Gateway::serve_conn`] speaks [the native protocol](crate::docs::protocol) over it. Keeping it
-/// alive, and noticing that the peer is gone, is the transport's own business.
+/// [`Gateway::serve_conn`] speaks [the native protocol](crate::docs::protocol) over it, which is
+/// text alone, or the dialect that [`Conn::subprotocol`] names. Keeping the connection alive, and
+/// noticing that the peer is gone, is the transport's own business.
 pub trait Conn: Send + 'static {
-    /// The next text that the peer has sent; `None` when it is done.
+    /// Returns the sub-protocol of the dialect that the peer speaks: `throng.v1.raw`, or one that
+    /// was [added](crate::GatewayBuilder::dialect). Read once, before anything is received.
+    /// Default: `None`, the native protocol.
+    fn subprotocol(&self) -> Option<&str> {
+        None
+    }
+
+    /// Returns the query that the dialect makes its first requests of, such as `channels=news`.
+    /// Read once. Default: empty. The native protocol has no use for it.
+    fn query(&self) -> &str {
+        ""
+    }
+
+    /// Receives the next message of the peer; `None` at the end. Only its payload and its format
+    /// count. A binary message is refused with
+    /// [`UnsupportedFrame`](crate::ErrorCode::UnsupportedFrame) where the native protocol is
+    /// spoken.
     ///
     /// # Errors
     ///
-    /// When the connection is broken.
+    /// The connection is broken.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is done, no text is lost.
-    fn recv(&mut self) -> impl Future<Output = io::Result<Option<String>>> + Send;
+    /// Dropped before it is done, no message is lost.
+    fn recv(&mut self) -> impl Future<Output = io::Result<Option<Message>>> + Send;
 
-    /// Takes a text for the peer, which is UTF-8. May wait until there is room.
+    /// Takes a message for the peer. May wait until there is room. The payload is shared with other
+    /// clients.
     ///
     /// # Errors
     ///
-    /// When the connection is broken.
-    fn send(&mut self, text: Bytes) -> impl Future<Output = io::Result<()>> + Send;
+    /// The connection is broken.
+    fn send(&mut self, message: Message) -> impl Future<Output = io::Result<()>> + Send;
 
     /// Sends what was taken: called when nothing more is there for now.
     ///
@@ -69,16 +91,18 @@ impl Gateway {
     /// Connects the peer of `conn`, and serves it until either side closes.
     ///
     /// Of the settings for WebSocket, these hold: who publishes, how many commands and how large
-    /// ones, and the time within which a text, and a close, must be taken.
+    /// ones, and the time within which a message, and a close, must be taken. A peer that names a
+    /// dialect which this gateway does not speak is closed with
+    /// [`Disconnect::UNSUPPORTED`].
     ///
     /// # Order
     ///
-    /// Texts are sent in the order of the client's outbox, replies in the order of the commands.
+    /// Messages are sent in the order of the client's outbox, replies in the order of the commands.
     ///
     /// # Closing
     ///
     /// What was accepted for the client before it is closed is sent, then a `disconnect` that says
-    /// why, and then [`Conn::close`] is called.
+    /// why (in a dialect, whatever stands for it), and then [`Conn::close`] is called.
     ///
     /// # Panics
     ///
@@ -91,7 +115,7 @@ impl Gateway {
     ///
     /// # Memory
     ///
-    /// Besides the outbox, at most 256 texts on their way, shared with other clients; and of
+    /// Besides the outbox, at most 256 messages on their way, shared with other clients; and of
     /// replies 16 that wait for one before them, those and what is on its way 64 KiB each and one
     /// reply more.
     pub fn serve_conn<C: Conn>(
@@ -100,30 +124,14 @@ impl Gateway {
         options: ConnectOptions,
     ) -> impl Future<Output = ()> + Send + use<C> {
         let write_timeout = self.ws_config().write_timeout;
-        let serving =
-            self.enter(options, Transport::Other, true)
-                .map(|(client, outbox, registration)| {
-                    let config = registration.gateway().ws_config();
-                    let dialogue = Dialogue::new(
-                        registration.gateway().entrance(),
-                        client,
-                        registration.session(),
-                        false,
-                    );
-                    let none = Duration::ZERO;
-                    let greeting = dialogue.greeting(config.max_message, none, none, text);
-                    Serving {
-                        outbox,
-                        dialogue,
-                        batch: Batch::new(),
-                        waiting: Texts {
-                            texts: VecDeque::from([greeting]),
-                            owed: 0,
-                        },
-                        max_message: config.max_message,
-                        registration,
-                    }
-                });
+        let serving = self
+            .encoding(conn.subprotocol())
+            .ok_or(UNSUPPORTED)
+            .and_then(|encoding| {
+                let entered = self.enter(options, Transport::Other, true);
+                let entered = entered.map_err(|error| refusal(&error))?;
+                Ok(Serving::new(encoding, conn.query(), entered))
+            });
         async move {
             let mut line = Line {
                 conn,
@@ -131,9 +139,19 @@ impl Gateway {
             };
             match serving {
                 Ok(serving) => serving.run(&mut line).await,
-                Err(error) => line.close(refusal(&error)).await,
+                Err(why) => line.close(why).await,
             }
         }
+    }
+
+    /// Returns the encoding of the dialect with this name, `None` naming the native protocol.
+    fn encoding(&self, subprotocol: Option<&str>) -> Option<Encoding> {
+        let Some(name) = subprotocol.filter(|name| *name != SUBPROTOCOL) else {
+            return Some(Encoding::default());
+        };
+        let mut dialects = self.dialects().iter();
+        let dialect = dialects.find(|dialect| dialect.subprotocol(name).is_some());
+        dialect.map(|dialect| Encoding::speaking(*dialect))
     }
 }
 
@@ -144,8 +162,8 @@ struct Line<C> {
 }
 
 impl<C: Conn> Line<C> {
-    async fn send(&mut self, text: Bytes) -> io::Result<()> {
-        time::timeout(self.write_timeout, self.conn.send(text)).await?
+    async fn send(&mut self, message: Message) -> io::Result<()> {
+        time::timeout(self.write_timeout, self.conn.send(message)).await?
     }
 
     async fn flush(&mut self) -> io::Result<()> {
@@ -158,23 +176,38 @@ impl<C: Conn> Line<C> {
     }
 }
 
-/// Texts that are sent next. All of them are before the dialogue is polled
-/// again.
+/// The frames that are sent next, as WebSocket has them. All of them are sent before the dialogue
+/// is polled again.
 #[derive(Default)]
-struct Texts {
-    texts: VecDeque<Bytes>,
+struct Frames {
+    frames: VecDeque<Bytes>,
+    encoding: Encoding,
     /// Bytes of replies.
     owed: usize,
+    /// The reason for which the dialect ends the connection, if it does.
+    end: Option<Disconnect>,
 }
 
-impl Replies for Texts {
+impl Frames {
+    /// Adds a frame, unless the dialect has none.
+    fn push(&mut self, frame: Bytes) {
+        if !frame.is_empty() {
+            self.frames.push_back(frame);
+        }
+    }
+}
+
+impl Replies for Frames {
     fn encode(&mut self, push: Push<'_>) -> Bytes {
-        text(push)
+        self.encoding.say(push).unwrap_or_else(|why| {
+            self.end = Some(why);
+            Bytes::new()
+        })
     }
 
     fn give(&mut self, reply: Bytes) {
         self.owed += reply.len();
-        self.texts.push_back(reply);
+        self.push(reply);
     }
 
     fn has_room(&self) -> bool {
@@ -187,27 +220,64 @@ struct Serving {
     outbox: Outbox,
     dialogue: Dialogue,
     batch: Batch,
-    waiting: Texts,
+    waiting: Frames,
     max_message: usize,
     registration: Registration,
 }
 
 /// What a connection waits for.
 enum Wake {
-    Received(io::Result<Option<String>>),
+    Received(io::Result<Option<Message>>),
     Replied,
     Waits(Result<usize, Closed>),
 }
 
 impl Serving {
+    /// Greets a client that has entered, and carries out the requests that its dialect begins with.
+    fn new(encoding: Encoding, query: &str, entered: (Client, Outbox, Registration)) -> Self {
+        let (client, outbox, registration) = entered;
+        let gateway = registration.gateway();
+        let max_message = gateway.ws_config().max_message;
+        let session = registration.session();
+        let mut dialogue = Dialogue::new(gateway.entrance(), client, session, false);
+        let mut waiting = Frames {
+            encoding,
+            ..Frames::default()
+        };
+        let none = Duration::ZERO;
+        let greeting = dialogue.greeting(max_message, none, none, |push| waiting.encode(push));
+        waiting.push(greeting);
+        if let Some(dialect) = encoding.dialect() {
+            match dialect.opening(query) {
+                Ok(requests) => {
+                    for request in requests {
+                        dialogue.request(Ok(request), 0, &mut waiting);
+                    }
+                }
+                Err(why) => dialogue.client().close(why),
+            }
+        }
+        Self {
+            outbox,
+            dialogue,
+            batch: Batch::new(),
+            waiting,
+            max_message,
+            registration,
+        }
+    }
+
     async fn run<C: Conn>(mut self, line: &mut Line<C>) {
         loop {
             if let Err(error) = self.write(line).await {
                 return self.broken(&error);
             }
+            if let Some(why) = self.waiting.end.take() {
+                self.dialogue.client().close(why);
+            }
             match self.wait(line).await {
-                Wake::Received(Ok(Some(text))) => {
-                    self.take(&text);
+                Wake::Received(Ok(Some(message))) => {
+                    self.take(message);
                     if self.dialogue.is_spent() {
                         // Other tasks have their turn.
                         yield_now().await;
@@ -238,7 +308,7 @@ impl Serving {
         let replied = future::poll_fn(|cx| {
             dialogue.poll(cx, waiting);
             // Those that wanted no reply make room for commands, too.
-            if waiting.texts.is_empty() && dialogue.is_ready() == is_ready {
+            if waiting.frames.is_empty() && dialogue.is_ready() == is_ready {
                 Poll::Pending
             } else {
                 Poll::Ready(())
@@ -251,41 +321,65 @@ impl Serving {
         }
     }
 
-    fn take(&mut self, text: &str) {
+    fn take(&mut self, message: Message) {
+        let bytes = message.payload().len();
         let tally = Tally {
-            bytes_in: text.len() as u64,
+            bytes_in: bytes as u64,
             frames_in: 1,
             ..Tally::default()
         };
         self.count(&tally);
-        if text.len() > self.max_message {
+        if bytes > self.max_message {
             return self.dialogue.client().close(Disconnect::TOO_LARGE);
         }
         self.registration.touch();
-        self.dialogue.command(text, &mut self.waiting);
+        let request = match self
+            .waiting
+            .encoding
+            .dialect()
+            .map(|it| it.hear(message.clone()))
+        {
+            None => return self.command(&message),
+            Some(Heard::Request(request)) => Ok(request),
+            Some(Heard::Refused(fault)) => Err(fault),
+            Some(Heard::Answered(message)) => return self.waiting.give(framing::data(&message)),
+            Some(Heard::Nothing) => return,
+            Some(Heard::Close(why)) => return self.dialogue.client().close(why),
+        };
+        self.dialogue.request(request, bytes, &mut self.waiting);
+    }
+
+    /// Takes a message of the native protocol.
+    fn command(&mut self, message: &Message) {
+        match message.as_text() {
+            Some(text) => self.dialogue.command(text, &mut self.waiting),
+            None => self.dialogue.binary(&mut self.waiting),
+        }
     }
 
     /// Takes over what was in the outbox.
     fn encode(&mut self) {
-        let encoding = Encoding::default();
         for frame in &self.batch {
-            let personal = self.dialogue.personal(frame).map(text);
-            let text = personal.unwrap_or_else(|| framing::text_of(encoding.of(frame)));
-            self.waiting.texts.push_back(text);
+            let personal = self.dialogue.personal(frame);
+            let personal = personal.map(|push| self.waiting.encode(push));
+            let encoding = self.waiting.encoding;
+            self.waiting
+                .push(personal.unwrap_or_else(|| encoding.of(frame).clone()));
         }
         self.batch.clear();
         self.dialogue.settle(&mut self.waiting);
     }
 
     async fn write<C: Conn>(&mut self, line: &mut Line<C>) -> io::Result<()> {
-        if self.waiting.texts.is_empty() {
+        if self.waiting.frames.is_empty() {
             return Ok(());
         }
-        let (mut bytes, frames) = (0, self.waiting.texts.len());
+        let (mut bytes, frames) = (0, self.waiting.frames.len());
         self.waiting.owed = 0;
-        while let Some(text) = self.waiting.texts.pop_front() {
-            bytes += text.len();
-            line.send(text).await?;
+        while let Some(frame) = self.waiting.frames.pop_front() {
+            let message = framing::message_of(&frame);
+            bytes += message.payload().len();
+            line.send(message).await?;
         }
         line.flush().await?;
         let mut tally = Tally::default();
@@ -300,7 +394,8 @@ impl Serving {
             .gateway()
             .retry_after(self.dialogue.client().id());
         let farewell = Dialogue::farewell(why, retry_after);
-        self.waiting.texts.push_back(text(farewell));
+        let farewell = self.waiting.encode(farewell);
+        self.waiting.push(farewell);
         self.registration.closed(why.code());
         if self.write(line).await.is_ok() {
             line.close(why).await;
@@ -326,10 +421,7 @@ impl Serving {
     }
 }
 
-/// The text of a push.
-fn text(push: Push<'_>) -> Bytes {
-    framing::text_of(&framing::text(push))
-}
+const UNSUPPORTED: &Disconnect = &Disconnect::UNSUPPORTED;
 
 /// How many frames are taken out of the outbox at once.
 const MAX_BATCH: usize = 256;

@@ -27,19 +27,19 @@
 
 use std::io;
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::disconnect::Disconnect;
+use crate::message::Message;
 use crate::transport::conn::Conn;
 
-/// The two ends of a connection that holds 16 texts in either direction.
+/// The two ends of a connection that holds 16 messages in either direction.
 #[must_use]
 pub fn pair() -> (MemoryConn, MemoryPeer) {
     pair_of(16)
 }
 
-/// The two ends of a connection that holds so many texts in either direction.
+/// The two ends of a connection that holds so many messages in either direction.
 ///
 /// # Panics
 ///
@@ -49,6 +49,8 @@ pub fn pair_of(capacity: usize) -> (MemoryConn, MemoryPeer) {
     let (to_peer, from_conn) = mpsc::channel(capacity);
     let (to_conn, from_peer) = mpsc::channel(capacity);
     let conn = MemoryConn {
+        subprotocol: None,
+        query: String::new(),
         inbound: from_peer,
         outbound: to_peer,
     };
@@ -62,17 +64,38 @@ pub fn pair_of(capacity: usize) -> (MemoryConn, MemoryPeer) {
 /// The end that a gateway [serves](crate::Gateway::serve_conn).
 #[derive(Debug)]
 pub struct MemoryConn {
-    inbound: mpsc::Receiver<String>,
-    outbound: mpsc::Sender<Result<Bytes, Disconnect>>,
+    subprotocol: Option<String>,
+    query: String,
+    inbound: mpsc::Receiver<Message>,
+    outbound: mpsc::Sender<Result<Message, Disconnect>>,
+}
+
+impl MemoryConn {
+    /// Sets the dialect that the peer speaks, and the query that its first requests are made of.
+    /// Default: the native protocol.
+    #[must_use]
+    pub fn speaking(mut self, subprotocol: impl Into<String>, query: impl Into<String>) -> Self {
+        self.subprotocol = Some(subprotocol.into());
+        self.query = query.into();
+        self
+    }
 }
 
 impl Conn for MemoryConn {
-    async fn recv(&mut self) -> io::Result<Option<String>> {
+    fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    fn query(&self) -> &str {
+        &self.query
+    }
+
+    async fn recv(&mut self) -> io::Result<Option<Message>> {
         Ok(self.inbound.recv().await)
     }
 
-    async fn send(&mut self, text: Bytes) -> io::Result<()> {
-        let sent = self.outbound.send(Ok(text)).await;
+    async fn send(&mut self, message: Message) -> io::Result<()> {
+        let sent = self.outbound.send(Ok(message)).await;
         sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
@@ -85,41 +108,51 @@ impl Conn for MemoryConn {
 /// The end of the client. Dropping it ends the connection.
 #[derive(Debug)]
 pub struct MemoryPeer {
-    inbound: mpsc::Receiver<Result<Bytes, Disconnect>>,
-    outbound: mpsc::Sender<String>,
+    inbound: mpsc::Receiver<Result<Message, Disconnect>>,
+    outbound: mpsc::Sender<Message>,
 }
 
 impl MemoryPeer {
-    /// Sends a text. Waits while the connection is full.
+    /// Sends a message: a text, or [`Message::binary`]. Waits while the connection is full.
     ///
     /// # Errors
     ///
-    /// When the other end is gone; [`MemoryPeer::recv`] says why.
+    /// The other end is closed; [`MemoryPeer::recv`] returns the reason.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it is done, nothing was sent.
-    pub async fn send(&mut self, text: impl Into<String>) -> io::Result<()> {
-        let sent = self.outbound.send(text.into()).await;
+    pub async fn send(&mut self, message: impl Into<Message>) -> io::Result<()> {
+        let sent = self.outbound.send(message.into()).await;
         sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
-    /// The next text.
+    /// Receives the payload of the next message as text; bytes that are not UTF-8 are replaced.
     ///
     /// # Errors
     ///
-    /// Why the connection was closed; [`Disconnect::CLOSED`] when it ended without a reason.
+    /// As [`MemoryPeer::recv_message`].
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is done, no text is lost.
+    /// Dropped before it is done, no message is lost.
     pub async fn recv(&mut self) -> Result<String, Disconnect> {
-        let text = self
-            .inbound
-            .recv()
-            .await
-            .unwrap_or(Err(Disconnect::CLOSED))?;
-        // The protocol is JSON, which is UTF-8.
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        let message = self.recv_message().await?;
+        Ok(String::from_utf8_lossy(message.payload()).into_owned())
+    }
+
+    /// Receives the next message, text or binary.
+    ///
+    /// # Errors
+    ///
+    /// The reason for which the connection was closed; [`Disconnect::CLOSED`] when it ended
+    /// without one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is done, no message is lost.
+    pub async fn recv_message(&mut self) -> Result<Message, Disconnect> {
+        let received = self.inbound.recv().await;
+        received.unwrap_or(Err(Disconnect::CLOSED))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! - A client speaks the whole protocol; what it is sent comes in order, and is counted.
 //! - What was accepted comes before the reason of a close, and that before the close.
+//! - A peer may speak a dialect, text or binary.
 //! - Who goes, breaks off, does not read or says too much is disconnected, and nothing remains.
 //! - Whoever is not let in is told why.
 //! - Draining closes a few at a time over the window, lets nobody in, and waits for the last.
@@ -10,16 +11,20 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::Value;
 use serde_json::json;
 use throng::ConnectOptions;
 use throng::Disconnect;
+use throng::Format;
 use throng::Gateway;
 use throng::Hub;
 use throng::Limits;
 use throng::Message;
 use throng::OutboxLimits;
+use throng::protocol::Dialect;
+use throng::protocol::Heard;
+use throng::protocol::Push;
+use throng::protocol::Said;
 use throng::transport::Conn;
 use throng::transport::Transport;
 use throng::transport::memory;
@@ -188,15 +193,87 @@ async fn whoever_is_not_let_in_is_told_why() {
     assert_eq!(peer.recv().await, Err(Disconnect::TOO_MANY_CONNECTIONS));
 }
 
-/// Breaks at the second text.
+#[tokio::test]
+async fn a_peer_may_speak_a_dialect_and_binary() {
+    let gateway = Gateway::builder(Hub::new()).dialect(&Shout).build();
+    let (conn, mut peer) = memory::pair();
+    let serving = tokio::spawn(gateway.serve_conn(conn.speaking("shout", ""), user("ada")));
+    peer.send(vec![0, 1, 255]).await.unwrap();
+    assert_eq!(
+        peer.recv_message().await.unwrap(),
+        Message::from(vec![255, 1, 0])
+    );
+    peer.send("drow").await.unwrap();
+    assert_eq!(peer.recv_message().await.unwrap(), Message::text("word"));
+    peer.send("").await.unwrap();
+    assert_eq!(peer.recv().await, Err(Disconnect::UNSUPPORTED));
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_peer_receives_payloads_alone() {
+    let gateway = Gateway::new(Hub::new());
+    let (conn, mut peer) = memory::pair();
+    let conn = conn.speaking("throng.v1.raw", "channels=news");
+    let _serving = tokio::spawn(gateway.serve_conn(conn, user("ada")));
+    while gateway.hub().channel("news").unwrap().subscriber_count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    for message in [Message::text("text"), Message::binary(vec![0, 255])] {
+        let _delivery = gateway.hub().publish("news", message.clone()).unwrap();
+        assert_eq!(peer.recv_message().await.unwrap(), message);
+    }
+}
+
+#[tokio::test]
+async fn binary_is_no_command_and_an_unknown_dialect_is_refused() {
+    let gateway = Gateway::new(Hub::new());
+    let (mut peer, _serving) = client(&gateway).await;
+    peer.send(vec![0, 255]).await.unwrap();
+    assert_eq!(push(&mut peer).await["data"]["code"], "unsupported_frame");
+    let (conn, mut peer) = memory::pair();
+    gateway
+        .serve_conn(conn.speaking("klingon", ""), user("ada"))
+        .await;
+    assert_eq!(peer.recv().await, Err(Disconnect::UNSUPPORTED));
+    assert_eq!(gateway.connections(), 1);
+}
+
+/// Sends back what it hears, backwards; silence ends it.
+struct Shout;
+
+impl Dialect for Shout {
+    fn subprotocols(&self) -> &'static [&'static str] {
+        &["shout"]
+    }
+
+    fn hear(&self, message: Message) -> Heard {
+        let backwards: Vec<u8> = message.payload().iter().rev().copied().collect();
+        match message.format() {
+            _ if backwards.is_empty() => Heard::Close(Disconnect::UNSUPPORTED),
+            Format::Text => Heard::Answered(Message::text(String::from_utf8(backwards).unwrap())),
+            Format::Binary => Heard::Answered(backwards.into()),
+        }
+    }
+
+    fn say(&self, _: Push<'_>) -> Said {
+        Said::Nothing
+    }
+}
+
+fn user(name: &str) -> ConnectOptions {
+    ConnectOptions::new().user(name)
+}
+
+/// Breaks at the second message.
 struct Fragile(u32);
 
 impl Conn for Fragile {
-    async fn recv(&mut self) -> io::Result<Option<String>> {
+    async fn recv(&mut self) -> io::Result<Option<Message>> {
         std::future::pending().await
     }
 
-    async fn send(&mut self, _: Bytes) -> io::Result<()> {
+    async fn send(&mut self, _: Message) -> io::Result<()> {
         self.0 += 1;
         if self.0 < 2 {
             Ok(())

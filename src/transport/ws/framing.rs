@@ -36,8 +36,13 @@ impl Encoding {
         Self { deflate, dialect }
     }
 
+    /// The encoding of a dialect, uncompressed.
+    pub(crate) fn speaking(dialect: Spoken) -> Self {
+        Self::new(None, Some(dialect))
+    }
+
     /// The dialect that the client speaks, unless that is the native protocol.
-    pub(super) fn dialect(self) -> Option<Spoken> {
+    pub(crate) fn dialect(self) -> Option<Spoken> {
         self.dialect
     }
 
@@ -46,7 +51,7 @@ impl Encoding {
     /// # Errors
     ///
     /// The connection is to be closed for this reason.
-    pub(super) fn say(self, push: Push<'_>) -> Result<Bytes, Disconnect> {
+    pub(crate) fn say(self, push: Push<'_>) -> Result<Bytes, Disconnect> {
         match self.dialect.map(|dialect| dialect.say(push)) {
             None => Ok(text(push)),
             Some(Said::Message(message)) => Ok(data(&message)),
@@ -64,7 +69,7 @@ impl Encoding {
         let plain = frame.encoded(NATIVE, |frame| text(Push::Frame(frame)));
         match self.deflate {
             Some(params) if plain.len() <= params.longest() => {
-                let deflated = || params.text(&text_of(plain));
+                let deflated = || params.text(&payload_of(plain));
                 frame.encoded(DEFLATED, |_| deflated().unwrap_or_else(|| plain.clone()))
             }
             _ => plain,
@@ -99,7 +104,7 @@ pub(crate) fn text(push: Push<'_>) -> Bytes {
 }
 
 /// The frame of a message, text or binary.
-pub(super) fn data(message: &Message) -> Bytes {
+pub(crate) fn data(message: &Message) -> Bytes {
     let opcode = match message.format() {
         Format::Text => Data::Text,
         Format::Binary => Data::Binary,
@@ -110,8 +115,17 @@ pub(super) fn data(message: &Message) -> Bytes {
     frame.into()
 }
 
-/// The text in a text frame that [`text`] made.
-pub(crate) fn text_of(frame: &Bytes) -> Bytes {
+/// The message in a frame that [`text`] or [`data`] made.
+pub(crate) fn message_of(frame: &Bytes) -> Message {
+    let payload = payload_of(frame);
+    match frame.first() {
+        Some(0x82) => Message::binary(payload),
+        _ => Message::of_utf8(payload),
+    }
+}
+
+/// The payload of a frame that [`text`] or [`data`] made.
+pub(crate) fn payload_of(frame: &Bytes) -> Bytes {
     let header = match frame.get(1) {
         Some(127) => 10,
         Some(126) => 4,

@@ -122,7 +122,7 @@ impl Line {
     }
 
     pub(super) fn say(&mut self, command: &str) {
-        self.handle.block_on(self.peer.send(command)).unwrap();
+        self.handle.block_on(self.peer.send(command.to_owned())).unwrap();
     }
 }
 
