@@ -122,7 +122,9 @@ impl Line {
     }
 
     pub(super) fn say(&mut self, command: &str) {
-        self.handle.block_on(self.peer.send(command.to_owned())).unwrap();
+        self.handle
+            .block_on(self.peer.send(command.to_owned()))
+            .unwrap();
     }
 }
 
