@@ -277,7 +277,7 @@ impl Serving {
             }
             match self.wait(line).await {
                 Wake::Received(Ok(Some(message))) => {
-                    self.take(message);
+                    self.take(&message);
                     if self.dialogue.is_spent() {
                         // Other tasks have their turn.
                         yield_now().await;
@@ -321,7 +321,7 @@ impl Serving {
         }
     }
 
-    fn take(&mut self, message: Message) {
+    fn take(&mut self, message: &Message) {
         let bytes = message.payload().len();
         let tally = Tally {
             bytes_in: bytes as u64,
@@ -339,7 +339,7 @@ impl Serving {
             .dialect()
             .map(|it| it.hear(message.clone()))
         {
-            None => return self.command(&message),
+            None => return self.command(message),
             Some(Heard::Request(request)) => Ok(request),
             Some(Heard::Refused(fault)) => Err(fault),
             Some(Heard::Answered(message)) => return self.waiting.give(framing::data(&message)),

@@ -2,7 +2,6 @@
 //! of the things that others promise about presence, and what they get wrong.
 
 use std::collections::BTreeSet;
-use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -14,6 +13,7 @@ use crate::binary::Response;
 use crate::binary::Sse;
 use crate::binary::Throng;
 use crate::binary::Ws;
+use crate::binary::pause;
 
 /// A server where everybody sees everybody.
 fn start() -> Throng {
@@ -110,7 +110,7 @@ fn until(throng: &Throng, user: &str, status: &str) {
     let begun = Instant::now();
     while status_of(throng, user) != status {
         assert!(begun.elapsed() < PATIENCE, "{user} never is {status}");
-        thread::yield_now();
+        pause();
     }
 }
 
@@ -588,6 +588,7 @@ fn watches_are_known_both_ways_and_end_with_the_connection() {
     let begun = Instant::now();
     while fetch(&throng, "/presence/watchers?user_id=ada")["user_ids"] != json!([]) {
         assert!(begun.elapsed() < PATIENCE);
+        pause();
     }
 }
 
@@ -615,6 +616,7 @@ fn what_was_said_of_a_user_without_connections_ends_unless_it_is_touched() {
     let begun = Instant::now();
     while status_of(&throng, "ada") == "busy" {
         assert!(begun.elapsed() < PATIENCE);
+        pause();
         let touched = throng.post("/api/v1/presence/touch", "application/json", &body);
         assert_eq!(touched.status, 204, "{touched:?}");
     }

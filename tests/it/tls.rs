@@ -42,6 +42,7 @@ use tungstenite::WebSocket;
 use crate::binary::PATIENCE;
 use crate::binary::Throng;
 use crate::binary::hung_up;
+use crate::binary::pause;
 
 /// A certificate for `localhost` and its key.
 pub(crate) struct Pair {
@@ -170,6 +171,7 @@ fn shown_at_last(throng: &Throng, config: &Arc<ClientConfig>, pair: &Pair) {
     let start = Instant::now();
     while get(throng, config, "/healthz").1 != pair.certificate {
         assert!(start.elapsed() < PATIENCE);
+        pause();
     }
 }
 
@@ -253,6 +255,7 @@ fn whoever_never_speaks_tls_is_hung_up_on() {
         .contains("\"no_tls\":3")
     {
         assert!(start.elapsed() < PATIENCE);
+        pause();
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::binary::PATIENCE;
 use crate::binary::Throng;
 use crate::binary::Ws;
+use crate::binary::pause;
 
 fn start() -> Throng {
     Throng::start(&["--insecure-trust-query-user"])
@@ -85,6 +86,7 @@ fn ended(throng: &Throng) {
             "still typing: {}",
             listed(throng)
         );
+        pause();
     }
 }
 

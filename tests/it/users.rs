@@ -10,6 +10,7 @@ use crate::binary::PATIENCE;
 use crate::binary::Response;
 use crate::binary::Throng;
 use crate::binary::Ws;
+use crate::binary::pause;
 
 fn start() -> Throng {
     Throng::start(&["--insecure-trust-query-user"])
@@ -49,6 +50,7 @@ fn counted(throng: &Throng, clients: u64) -> Value {
             return count;
         }
         assert!(start.elapsed() < PATIENCE, "still {count}");
+        pause();
     }
 }
 
@@ -259,6 +261,7 @@ fn a_command_makes_a_connection_active_and_the_idle_are_found_and_closed() {
         }
         assert_eq!(idle["clients"], json!([]));
         assert!(start.elapsed() < PATIENCE, "the silent one is never idle");
+        pause();
     }
     let info = get(&throng, &format!("/clients/{}", busy.id()));
     assert!(
@@ -461,6 +464,7 @@ fn who_asks_for_nothing_is_closed_if_the_server_says_so_and_who_does_is_not() {
     while get(&throng, "/clients/count")["clients"] == 2 {
         assert_eq!(busy.ask(r#"{"type":"ping"}"#)["type"], "pong");
         assert!(start.elapsed() < PATIENCE, "the silent one is still there");
+        pause();
     }
     assert_eq!(silent.closed(), (3022, "idle".to_owned()));
     assert_eq!(busy.ask(r#"{"type":"ping"}"#)["type"], "pong");

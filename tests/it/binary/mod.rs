@@ -42,6 +42,11 @@ pub(crate) use self::ws::Ws;
 /// How long anything may take before the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Lets others work before the server is asked again: a thousand tests share the machine.
+pub(crate) fn pause() {
+    thread::sleep(Duration::from_millis(5));
+}
+
 /// A running `throng`, killed when dropped.
 pub(crate) struct Throng {
     child: Child,
@@ -140,7 +145,7 @@ impl Throng {
         while self.descriptors() > most {
             let patient = start.elapsed() < PATIENCE;
             assert!(patient, "still {} files, not {most}", self.descriptors());
-            thread::yield_now();
+            pause();
         }
     }
 
@@ -227,6 +232,7 @@ impl Throng {
                 return stats;
             }
             assert!(start.elapsed() < PATIENCE, "still {stats}");
+            pause();
         }
     }
 
@@ -245,6 +251,7 @@ impl Throng {
                 return view;
             }
             assert!(start.elapsed() < PATIENCE, "still {view}");
+            pause();
         }
     }
 

@@ -91,11 +91,11 @@ fn floods(policy: &str) {
 fn vanish(policy: &str) {
     let impatient = [
         "--write-timeout",
-        "1000",
+        "4000",
         "--ping-interval",
-        "200",
-        "--pong-timeout",
         "1000",
+        "--pong-timeout",
+        "4000",
     ];
     let mut scene = Scene::start(policy, &impatient);
     let crowd = Crowd::gather_mute(scene.address());
