@@ -15,6 +15,17 @@ pub use self::auth::Authenticator;
 pub use self::auth::Carrier;
 pub use self::auth::Credentials;
 pub use self::auth::Refusal;
+pub use self::auth::RevocationError;
+pub use self::auth::Revocations;
+pub use self::auth::RevocationsConfig;
+pub use self::auth::Revoked;
+#[cfg(feature = "jwt")]
+pub use self::auth::SubscriptionTokens;
+pub use self::auth::TicketError;
+pub use self::auth::Tickets;
+pub use self::auth::TicketsConfig;
+#[cfg(feature = "jwt")]
+pub use self::auth::jwt;
 pub use crate::session::Actions;
 pub use crate::session::Decision;
 pub use crate::session::Policy;

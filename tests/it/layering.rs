@@ -82,13 +82,13 @@ const OUTSIDERS: [(&str, &[&str]); 10] = [
     (
         "serde",
         &[
-            "code", "json", "tune", "layers", "protocol", "session", "server", "bin",
+            "code", "json", "tune", "layers", "protocol", "session", "policy", "server", "bin",
         ],
     ),
     (
         "serde_json",
         &[
-            "json", "tune", "layers", "protocol", "session", "server", "bin",
+            "json", "tune", "layers", "protocol", "session", "policy", "server", "bin",
         ],
     ),
     (

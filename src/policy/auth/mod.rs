@@ -1,5 +1,13 @@
 //! Authentication: from the credentials that a request shows to the [`Identity`] of its caller.
 
+#[cfg(feature = "jwt")]
+pub mod jwt;
+mod revocations;
+#[cfg(feature = "jwt")]
+mod subscriptions;
+mod tickets;
+mod time;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
@@ -11,6 +19,16 @@ use hyper::http::request::Parts;
 use crate::code::ErrorCode;
 use crate::disconnect::Disconnect;
 use crate::session::Identity;
+
+pub use self::revocations::RevocationError;
+pub use self::revocations::Revocations;
+pub use self::revocations::RevocationsConfig;
+pub use self::revocations::Revoked;
+#[cfg(feature = "jwt")]
+pub use self::subscriptions::SubscriptionTokens;
+pub use self::tickets::TicketError;
+pub use self::tickets::Tickets;
+pub use self::tickets::TicketsConfig;
 
 /// Decides who a caller is.
 ///
@@ -32,7 +50,7 @@ pub trait Authenticator: Send + Sync + 'static {
 }
 
 /// The credentials of one request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Credentials<'a> {
     /// How they came.
@@ -44,6 +62,19 @@ pub struct Credentials<'a> {
     pub request: Option<&'a Parts>,
     /// The address of the client, where it is known.
     pub address: Option<IpAddr>,
+}
+
+/// Hides the secret, and what of the request may hold it.
+impl fmt::Debug for Credentials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.request.map(|request| request.uri.path());
+        f.debug_struct("Credentials")
+            .field("carrier", &self.carrier)
+            .field("has_secret", &self.secret.is_some())
+            .field("path", &path)
+            .field("address", &self.address)
+            .finish()
+    }
 }
 
 /// The part of a request that carried the credentials.

@@ -2,6 +2,8 @@
 
 mod permissions;
 
+use std::num::NonZeroU32;
+
 use crate::layers::Timestamp;
 use crate::layers::UserId;
 use crate::layers::channels::Pattern;
@@ -31,6 +33,8 @@ pub struct Identity {
     token_id: Option<Box<str>>,
     subscriptions: Vec<Box<str>>,
     patterns: Vec<Pattern>,
+    api_key: Option<Box<str>>,
+    rate: Option<NonZeroU32>,
 }
 
 impl Identity {
@@ -55,6 +59,19 @@ impl Identity {
             token_id: None,
             subscriptions: Vec::new(),
             patterns: Vec::new(),
+            api_key: None,
+            rate: None,
+        }
+    }
+
+    /// Creates the identity of a program that has shown an API key. It has no permission until
+    /// [`Identity::permissions`] says which.
+    #[must_use]
+    pub fn of_api_key(id: impl Into<Box<str>>) -> Self {
+        Self {
+            permissions: Permissions::none(),
+            api_key: Some(id.into()),
+            ..Self::guest()
         }
     }
 
@@ -107,7 +124,15 @@ impl Identity {
         self
     }
 
-    /// Returns the user; `None` for a guest.
+    /// Sets the requests that these credentials allow in a second. Default: as many as the server
+    /// allows every caller.
+    #[must_use]
+    pub fn rate(mut self, per_second: NonZeroU32) -> Self {
+        self.rate = Some(per_second);
+        self
+    }
+
+    /// Returns the user; `None` for a guest and for an API key.
     #[must_use]
     pub const fn user(&self) -> Option<&UserId> {
         self.user.as_ref()
@@ -124,6 +149,25 @@ impl Identity {
     #[must_use]
     pub fn may(&self, right: Right, name: &str) -> bool {
         self.permissions.allow_name(right, name)
+    }
+
+    /// Returns whether the caller may act for users, as with `?actor=`.
+    #[must_use]
+    pub const fn may_act_for_users(&self) -> bool {
+        self.permissions.allows_actor()
+    }
+
+    /// Returns the id of the API key that was shown, if it was one.
+    #[must_use]
+    pub fn api_key(&self) -> Option<&str> {
+        self.api_key.as_deref()
+    }
+
+    /// Returns the requests that these credentials allow in a second, if they have a limit of their
+    /// own.
+    #[must_use]
+    pub const fn max_rate(&self) -> Option<NonZeroU32> {
+        self.rate
     }
 
     /// Returns the permissions.

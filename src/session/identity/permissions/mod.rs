@@ -12,6 +12,8 @@ use crate::layers::channels::Pattern;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Permissions {
     rights: [Allowed; RIGHTS],
+    /// Whether `?actor=` may name a user.
+    actor: bool,
 }
 
 /// A kind of permission.
@@ -32,6 +34,9 @@ pub enum Right {
 
 const RIGHTS: usize = 5;
 
+/// The scope that allows to act for users.
+const ACTOR: &str = "actor";
+
 /// The names for which a right is allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Allowed {
@@ -47,6 +52,7 @@ impl Permissions {
     pub const fn none() -> Self {
         Self {
             rights: [const { Allowed::None }; RIGHTS],
+            actor: false,
         }
     }
 
@@ -56,6 +62,7 @@ impl Permissions {
         let all = Allowed::All;
         Self {
             rights: [all, Allowed::All, Allowed::All, Allowed::All, Allowed::None],
+            actor: false,
         }
     }
 
@@ -81,6 +88,32 @@ impl Permissions {
         Ok(self)
     }
 
+    /// Allows operations of the server's side by a scope: the name of an operation, such as
+    /// `publish`; all of one kind, such as `room.*`; or `*`, all of them. The scope `actor` allows
+    /// to act for users, and no other scope includes it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPattern`]: `scope` is none of these.
+    pub fn allow_scope(mut self, scope: &str) -> Result<Self, InvalidPattern> {
+        if scope == ACTOR {
+            self.actor = true;
+            return Ok(self);
+        }
+        match scope.strip_suffix('*') {
+            Some(kind) if kind.is_empty() || kind.ends_with('.') => {
+                self.allow(Right::Admin, &format!("{kind}>"))
+            }
+            _ => self.allow(Right::Admin, scope),
+        }
+    }
+
+    /// Returns whether the caller may act for users, as with `?actor=`.
+    #[must_use]
+    pub const fn allows_actor(&self) -> bool {
+        self.actor
+    }
+
     /// Returns whether `right` is allowed on `name`.
     #[must_use]
     pub fn allow_name(&self, right: Right, name: &str) -> bool {
@@ -91,3 +124,6 @@ impl Permissions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
