@@ -133,6 +133,23 @@ pub(crate) use self::turns::Wait;
 
 /// The root: connects clients, finds channels, publishes. A cheap clone.
 ///
+/// ```
+/// use throng::{ConnectOptions, Hub, Message};
+///
+/// let hub = Hub::new();
+/// let (ada, mut outbox) = hub.connect(ConnectOptions::new().user("ada"))?;
+/// ada.subscribe_blocking("scores")?;
+///
+/// let delivery = hub.publish("scores", Message::text("2:1"))?;
+/// assert_eq!(delivery.delivered(), 1);
+/// assert_eq!(outbox.try_recv()?.payload(), "2:1");
+///
+/// // For the hot path: the channel is looked up once.
+/// let scores = hub.channel("scores")?;
+/// assert_eq!(scores.publish("3:1")?.delivered(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Closing
 ///
 /// A `Hub`, a [`Channel`], a [`Client`], and what holds one of them, such as a `Gateway`, are

@@ -44,6 +44,37 @@ use crate::sync::thread;
 
 /// The receiving end of a client: there is one, and dropping it disconnects the client.
 ///
+/// A client that asked for [gap notices](crate::ConnectOptions::gap_notices) is told in band which
+/// publications it lacks:
+///
+/// ```
+/// use throng::{ConnectOptions, Event, GapNotices, Hub, OutboxLimits};
+///
+/// let hub = Hub::new();
+/// let options = ConnectOptions::new()
+///     .outbox(OutboxLimits::new().messages(2))
+///     .gap_notices(GapNotices::ON);
+/// let (client, mut outbox) = hub.connect(options)?;
+/// client.subscribe_blocking("ticks")?;
+/// let ticks = hub.channel("ticks")?;
+/// for number in 1..=5 {
+///     // Two fit; the default policy drops the newest.
+///     let _delivery = ticks.publish(number.to_string())?;
+/// }
+///
+/// let mut received = Vec::new();
+/// while let Ok(frame) = outbox.try_recv() {
+///     received.push(match frame.event() {
+///         Event::Message(message) => String::from_utf8_lossy(message.payload()).into_owned(),
+///         Event::Gap(gap) => format!("{} to {} are missing", gap.first, gap.last),
+///         _ => continue,
+///     });
+/// }
+/// // Notices come before the data that waits.
+/// assert_eq!(received, ["3 to 5 are missing", "1", "2"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Slow consumers
 ///
 /// An outbox holds at most its [`OutboxLimits`](crate::OutboxLimits), in messages and in bytes.

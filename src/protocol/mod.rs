@@ -7,6 +7,17 @@
 //! One text frame of a WebSocket holds one JSON object. Every field, command, push, error and
 //! close code is listed in [`docs::protocol`](crate::docs::protocol).
 //!
+//! ```
+//! use throng::protocol::{Command, ErrorCode, Request};
+//!
+//! let request = Request::parse(r#"{"id":7,"type":"subscribe","channel_id":"news"}"#)?;
+//! assert!(matches!(request.command, Command::Subscribe { ref channel, .. } if channel == "news"));
+//!
+//! let fault = Request::parse(r#"{"id":8,"type":"subscribe"}"#).unwrap_err();
+//! assert_eq!((fault.code(), fault.at()), (ErrorCode::MissingField, Some("channel_id")));
+//! # Ok::<(), throng::session::Fault>(())
+//! ```
+//!
 //! # Memory
 //!
 //! Parsing allocates at most the size of the text, once for each string that it keeps. Values

@@ -47,6 +47,22 @@ pub use self::options::SubscribeOptions;
 
 /// One connected peer: subscribe it, send to it, close it. A cheap clone.
 ///
+/// ```
+/// use throng::{ConnectOptions, Disconnect, Hub, Message};
+///
+/// let hub = Hub::new();
+/// let (client, mut outbox) = hub.connect(ConnectOptions::new())?;
+/// let joined = client.subscribe_blocking("news")?;
+/// assert_eq!(joined.position.offset, 0);
+///
+/// client.send(Message::text("for this client alone"))?;
+/// client.close(Disconnect::kicked("bye")?);
+/// // What was accepted before the close still arrives, and then the reason.
+/// assert_eq!(outbox.try_recv()?.payload(), "for this client alone");
+/// assert_eq!(outbox.recv_blocking().unwrap_err().disconnect().reason(), "bye");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// A `Client` acts on the peer; what the peer is to receive comes out of its
 /// [`Outbox`](crate::Outbox). Dropping a `Client` does nothing: the connection lives as long as
 /// the outbox, or until it is [closed](Client::close).

@@ -62,6 +62,31 @@ pub(crate) use self::registry::Registration;
 /// A hub with its transports: every client that comes over a socket comes through one. A cheap
 /// clone.
 ///
+/// ```
+/// use throng::session::ClientPublish;
+/// use throng::transport::memory;
+/// use throng::{ConnectOptions, Gateway, Hub, Layers, Message};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hub = Hub::new();
+/// let gateway = Gateway::builder(hub.clone())
+///     .layers(Layers::new(&hub))
+///     .client_publish(ClientPublish::Refuse)
+///     .build();
+/// // `Gateway::service` and `handlers::router` put it on sockets. Here, without any:
+/// let (conn, mut peer) = memory::pair();
+/// tokio::spawn(gateway.serve_conn(conn, ConnectOptions::new()));
+/// peer.send(r#"{"type":"subscribe","channel_id":"news"}"#).await?;
+/// assert!(peer.recv().await.unwrap().contains("connected"));
+/// assert!(peer.recv().await.unwrap().contains("joined"));
+///
+/// let _delivery = hub.publish("news", Message::text("hello"))?;
+/// assert!(peer.recv().await.unwrap().contains("hello"));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Its clock runs in the tokio runtime in which it first served a client. When that runtime ends,
 /// the clock goes on in another one in which a client has come, or comes later; the hub
 /// [logs](crate::HubEvent::ClockMoved) it.
