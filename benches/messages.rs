@@ -28,7 +28,7 @@ use throng::RoomId;
 use throng::UserId;
 use throng::messages::Messages;
 use throng::messages::MessagesConfig;
-use throng::messages::Outgoing;
+use throng::messages::OutgoingMessage;
 use throng::messages::sqlite::Durability;
 use throng::messages::sqlite::SqliteOptions;
 use throng::messages::sqlite::SqliteStore;
@@ -148,7 +148,7 @@ impl House {
         let mut waits = Vec::new();
         // Relaxed: see where it is set.
         while !has_ended.load(Ordering::Relaxed) {
-            let message = Outgoing::new(Message::static_text(TEXT));
+            let message = OutgoingMessage::new(Message::static_text(TEXT));
             let began = Instant::now();
             let sent = self.messages.send(&actor, room, message).wait();
             sent.expect("kept");

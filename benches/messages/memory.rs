@@ -15,7 +15,7 @@ use throng::messages::MemoryLimits;
 use throng::messages::MemoryStore;
 use throng::messages::Messages;
 use throng::messages::MessagesConfig;
-use throng::messages::Outgoing;
+use throng::messages::OutgoingMessage;
 use throng::rooms::RoomOptions;
 use throng::rooms::Rooms;
 use throng::rooms::RoomsConfig;
@@ -81,7 +81,7 @@ impl Chat {
         let message = Message::static_text(TEXT);
         let sent = match &self.messages {
             Some(messages) => messages
-                .send(&self.owner, &self.room, Outgoing::new(message))
+                .send(&self.owner, &self.room, OutgoingMessage::new(message))
                 .wait()
                 .expect("kept"),
             None => self

@@ -9,12 +9,12 @@ use std::time::Instant;
 use throng::Actor;
 use throng::RoomId;
 use throng::messages::Change;
-use throng::messages::Draft;
 use throng::messages::MessageError;
+use throng::messages::MessageQuery;
+use throng::messages::MessageSearch;
 use throng::messages::MessageStore;
+use throng::messages::NewMessage;
 use throng::messages::Page;
-use throng::messages::Query;
-use throng::messages::Search;
 use throng::messages::sqlite::Durability;
 use throng::messages::sqlite::SqliteOptions;
 use throng::messages::sqlite::SqliteStore;
@@ -86,21 +86,21 @@ impl Reader {
     }
 
     fn newest(&self, step: u64) -> Answer {
-        self.page(Query::room(self.room(step)))
+        self.page(MessageQuery::room(self.room(step)))
     }
 
     fn anywhere(&self, step: u64) -> Answer {
-        let mut query = Query::room(self.room(step));
+        let mut query = MessageQuery::room(self.room(step));
         query.until = Some(BEGIN + mixed(step) % self.count);
         self.page(query)
     }
 
-    fn page(&self, query: Query) -> Answer {
+    fn page(&self, query: MessageQuery) -> Answer {
         self.house.messages.page(&Actor::Server, query).wait()
     }
 
     fn search(&self, terms: &str, rooms: Vec<RoomId>) -> Answer {
-        let search = Search::new(terms.parse().expect("terms"), rooms);
+        let search = MessageSearch::new(terms.parse().expect("terms"), rooms);
         self.house.messages.search(&Actor::Server, search).wait()
     }
 
@@ -127,7 +127,7 @@ fn fill(folder: &Path, count: u64) {
         let numbers = first..count.min(first + TOGETHER as u64);
         let changes = numbers.map(|number| {
             let room = rooms[index(mixed(number), ROOMS)].clone();
-            Change::Save(Draft::text(room, text(number), BEGIN + number))
+            Change::Save(NewMessage::text(room, text(number), BEGIN + number))
         });
         for written in store.write(changes.collect()) {
             written.expect("written");

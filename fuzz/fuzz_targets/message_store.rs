@@ -12,12 +12,12 @@ use throng::RoomId;
 use throng::UserId;
 use throng::messages::Change;
 use throng::messages::Cursor;
-use throng::messages::Draft;
+use throng::messages::NewMessage;
 use throng::messages::MemoryLimits;
 use throng::messages::MemoryStore;
 use throng::messages::MessageStore;
 use throng::messages::Order;
-use throng::messages::Query;
+use throng::messages::MessageQuery;
 use throng::messages::Retention;
 use throng::messages::Written;
 
@@ -194,7 +194,7 @@ impl Dull {
         said: u8,
         now: u64,
     ) {
-        let mut draft = Draft::text(room.id(), text(said), now);
+        let mut draft = NewMessage::text(room.id(), text(said), now);
         draft.user = user.map(Who::id);
         draft.thread = back.map(|back| self.number(Place(room, back)));
         let of = draft.thread.map(|thread| self.thread(room, thread));
@@ -269,7 +269,7 @@ impl Dull {
                 metadata: None,
                 by: None,
                 at: now,
-                max_editions: MOST_EDITIONS,
+                max_revisions: MOST_EDITIONS,
                 only_by: by.map(Who::id),
                 sent_since: since,
             },
@@ -377,10 +377,10 @@ impl Dull {
             );
             let user = row.user.map(Who::id);
             assert_eq!(is, (row.id, row.thread, user, row.is_deleted));
-            let editions = store
-                .editions(&room, row.sequence, usize::MAX)
-                .expect("editions");
-            let said = editions.iter().map(|it| &it.payload).chain([&kept.payload]);
+            let revisions = store
+                .revisions(&room, row.sequence, usize::MAX)
+                .expect("revisions");
+            let said = revisions.iter().map(|it| &it.payload).chain([&kept.payload]);
             let said: Vec<_> = said.map(|it| String::from_utf8_lossy(it)).collect();
             let expected: Vec<_> = row.said.iter().map(|said| text(*said)).collect();
             assert_eq!(said, expected);
@@ -397,7 +397,7 @@ impl Dull {
     }
 
     fn compare_page(&self, store: &MemoryStore, ask: Ask) {
-        let mut query = Query::room(ask.room.id());
+        let mut query = MessageQuery::room(ask.room.id());
         query.limit = usize::from(ask.limit);
         query.user = ask.by.map(Who::id);
         if ask.oldest_first {
@@ -417,7 +417,7 @@ impl Dull {
             .iter()
             .filter(|row| row.room == ask.room && ask.by.is_none_or(|by| row.user == Some(by)));
         let mut ids: Vec<u64> = of_it.map(|row| row.id).collect();
-        let limit = query.limit.clamp(1, Query::MAX_LIMIT);
+        let limit = query.limit.clamp(1, MessageQuery::MAX_LIMIT);
         let from_the_old = match query.cursor {
             Some(Cursor::Newer(id)) => {
                 ids.retain(|it| *it > id);

@@ -115,7 +115,7 @@ pub(super) enum Overflow {
     /// It is to be handed over: others are in the way, and it is counted.
     HandedOver { item: Shared<Body>, evicted: usize },
     /// It was put in after all; so many older ones were dropped or conflated for it.
-    Stored { evicted: usize },
+    StoredMessage { evicted: usize },
 }
 
 /// What came of making room for a message; so many older ones were taken out for it.
@@ -127,7 +127,7 @@ pub(super) enum Room {
     /// Nothing that is queued may be taken out for it.
     Nothing { item: Shared<Body>, evicted: usize },
     /// It was put in.
-    Stored { evicted: usize },
+    StoredMessage { evicted: usize },
 }
 
 /// What became of a client that has lost what it was still to get.
@@ -176,7 +176,7 @@ impl Queue {
             return self.refuse(item, policy, 0, now);
         }
         match self.make_room(item, policy, own) {
-            Room::Stored { evicted } => Overflow::Stored { evicted },
+            Room::StoredMessage { evicted } => Overflow::StoredMessage { evicted },
             Room::Closed { item, evicted } => Overflow::Closed { item, evicted },
             Room::Nothing { item, evicted } => self.refuse(item, policy, evicted, now),
             Room::Contested { item, evicted } => {
@@ -234,7 +234,7 @@ impl Queue {
         own: Option<SlowConsumer>,
     ) -> Room {
         let Err(refused) = self.ring.push(item) else {
-            return Room::Stored { evicted: 0 };
+            return Room::StoredMessage { evicted: 0 };
         };
         let (item, evicted) = (refused.item, 0);
         match refused.why {
@@ -410,14 +410,14 @@ impl Queue {
             evicted = eviction.evicted;
             drop(eviction);
             match made {
-                Made::Placed => return Room::Stored { evicted },
+                Made::Placed => return Room::StoredMessage { evicted },
                 Made::Nothing(frame) => {
                     let item = frame.into_shared();
                     return Room::Nothing { item, evicted };
                 }
                 Made::Contested(frame) => item = frame.into_shared(),
                 Made::Room(frame) => match self.ring.push(frame.into_shared()) {
-                    Ok(()) => return Room::Stored { evicted },
+                    Ok(()) => return Room::StoredMessage { evicted },
                     Err(refused) => {
                         item = refused.item;
                         if refused.why == Why::Closed {
@@ -460,7 +460,7 @@ impl Queue {
         match lane.push(frame.into_shared()) {
             Ok(()) => {
                 self.ring.call();
-                Controlled::Stored
+                Controlled::StoredMessage
             }
             Err(_) => match self.close(Disconnect::CONTROL_OVERFLOW) {
                 Closing::First => Controlled::Disconnected,
@@ -565,7 +565,7 @@ pub(super) enum Closing {
 pub(super) enum Controlled {
     Disconnected,
     Refused,
-    Stored,
+    StoredMessage,
 }
 
 pub(super) fn count(counter: &AtomicU64) {

@@ -22,7 +22,7 @@ use crate::layers::messages::MessageStore;
 use crate::layers::messages::Messages;
 use crate::layers::messages::MessagesConfig;
 use crate::layers::messages::OpenError;
-use crate::layers::messages::Outgoing;
+use crate::layers::messages::OutgoingMessage;
 use crate::layers::messages::Pending;
 use crate::layers::name::Actor;
 use crate::layers::name::RoomId;
@@ -317,7 +317,7 @@ impl Layers {
     /// user does not type in the room any more. A message that is refused at once ends no typing.
     ///
     /// ```
-    /// use throng::messages::Outgoing;
+    /// use throng::messages::OutgoingMessage;
     /// use throng::rooms::RoomOptions;
     /// use throng::{Actor, Hub, Layers, Message, RoomId, UserId};
     ///
@@ -326,7 +326,7 @@ impl Layers {
     /// let den = RoomId::parse("den")?;
     /// let rooms = layers.rooms().ok_or("no rooms")?;
     /// rooms.create(&ada, RoomOptions::new("The den").id(den.clone()))?;
-    /// let sent = layers.send(&ada, &den, Outgoing::new(Message::text("hello"))).wait()?;
+    /// let sent = layers.send(&ada, &den, OutgoingMessage::new(Message::text("hello"))).wait()?;
     /// assert_eq!(sent.id, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -344,7 +344,7 @@ impl Layers {
         &self,
         actor: &Actor,
         room: &RoomId,
-        outgoing: Outgoing,
+        outgoing: OutgoingMessage,
     ) -> Pending<Result<Sent, MessageError>> {
         let disabled = |layer| Pending::ready(Err(MessageError::Disabled { layer }));
         let pending = match (self.messages(), self.rooms()) {

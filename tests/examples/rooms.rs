@@ -12,8 +12,8 @@ use throng::Hub;
 use throng::Layers;
 use throng::Message;
 use throng::UserId;
-use throng::messages::Outgoing;
-use throng::messages::Query;
+use throng::messages::MessageQuery;
+use throng::messages::OutgoingMessage;
 use throng::rooms::RoomOptions;
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
@@ -40,7 +40,9 @@ pub(crate) fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
         .send(&Actor::User(bob.clone()), &room, answer)
         .wait()?;
 
-    let page = messages.page(&Actor::User(bob), Query::room(room)).wait()?;
+    let page = messages
+        .page(&Actor::User(bob), MessageQuery::room(room))
+        .wait()?;
     for message in page.messages.iter().rev() {
         let who = message.user.as_ref().map_or("the server", UserId::as_str);
         let text = String::from_utf8_lossy(&message.payload);
@@ -55,6 +57,6 @@ pub(crate) fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn said(text: &'static str) -> Outgoing {
-    Outgoing::new(Message::text(text))
+fn said(text: &'static str) -> OutgoingMessage {
+    OutgoingMessage::new(Message::text(text))
 }

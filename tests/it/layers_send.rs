@@ -12,8 +12,8 @@ use throng::MessageHeader;
 use throng::RoomId;
 use throng::UserId;
 use throng::messages::MessageError;
-use throng::messages::Outgoing;
-use throng::messages::Query;
+use throng::messages::MessageQuery;
+use throng::messages::OutgoingMessage;
 use throng::rooms::RoomError;
 use throng::rooms::RoomOptions;
 
@@ -38,10 +38,10 @@ fn bob() -> Actor {
     Actor::User(user("bob"))
 }
 
-fn said(text: &'static str) -> Outgoing {
+fn said(text: &'static str) -> OutgoingMessage {
     let event = EventName::parse("note").unwrap();
     let header = MessageHeader::new("message").event(Some(event));
-    Outgoing::new(header.attach_to(Message::text(text)))
+    OutgoingMessage::new(header.attach_to(Message::text(text)))
 }
 
 fn who_types(layers: &Layers, room: &RoomId) -> Vec<UserId> {
@@ -56,7 +56,10 @@ fn a_message_is_stored_and_ends_the_typing_of_its_sender() {
     assert_eq!(sent.id, 1);
     assert_eq!(who_types(&layers, &room), []);
     let messages = layers.messages().unwrap();
-    let page = messages.page(&bob(), Query::room(room)).wait().unwrap();
+    let page = messages
+        .page(&bob(), MessageQuery::room(room))
+        .wait()
+        .unwrap();
     let stored = &page.messages[0];
     assert_eq!(stored.payload, "hello");
     assert_eq!(stored.event.as_deref(), Some("note"));
@@ -80,7 +83,10 @@ fn a_message_that_is_refused_ends_no_typing() {
     );
     assert_eq!(who_types(&layers, &room), [user("bob")]);
     let messages = layers.messages().unwrap();
-    let page = messages.page(&ada, Query::room(room)).wait().unwrap();
+    let page = messages
+        .page(&ada, MessageQuery::room(room))
+        .wait()
+        .unwrap();
     assert_eq!(page.messages.len(), 1);
 }
 

@@ -372,7 +372,7 @@ fn f11_owners_are_in_their_private_rooms_and_direct_rooms_are_of_two() {
     assert_eq!(eve.refused(foreign).0, "insufficient_role");
     let add = json!({"type": "room.add_member", "room_id": id, "user_id": "eve"});
     assert_eq!(ada.refused(add).0, "invalid_room");
-    let directs = bob.done(json!({"type": "room.directs", "user_id": "bob"}));
+    let directs = bob.done(json!({"type": "room.list_direct", "user_id": "bob"}));
     assert_eq!(
         directs["directs"],
         json!([{"user_id": "ada", "room_id": id}])
@@ -445,7 +445,7 @@ fn messages_are_numbered_pinned_and_read() {
         json!({"user_id": "bob", "message_id": "2"})
     );
     assert_eq!(bob.done(read("1"))["message_id"], "2", "never back");
-    let reads = ada.done(json!({"type": "room.reads", "room_id": "den"}));
+    let reads = ada.done(json!({"type": "room.read_markers", "room_id": "den"}));
     assert_eq!(reads["reads"][1]["unread"], 1);
     assert_eq!(reads["reads"][0]["unread"], 0, "one's own are read");
 }
@@ -558,12 +558,12 @@ fn many_join_at_once_and_a_role_is_told_alone() {
     let told = ada.done(json!({"type": "room.send_to_role", "room_id": "den", "role": "moderator", "text": "a word"}));
     assert_eq!(told["delivered"], 1);
     assert_eq!(eve.next("message")["text"], "a word");
-    let mine = bob.done(json!({"type": "room.list_of", "user_id": "bob"}));
+    let mine = bob.done(json!({"type": "user.rooms", "user_id": "bob"}));
     assert_eq!(mine["rooms"][0]["id"], "den");
     let common = bob.done(json!({"type": "room.common", "user_id": "bob", "other_id": "eve"}));
     assert_eq!(common["rooms"][0]["id"], "den");
     assert_eq!(
-        bob.refused(json!({"type": "room.list_of", "user_id": "eve"}))
+        bob.refused(json!({"type": "user.rooms", "user_id": "eve"}))
             .0,
         "permission_denied"
     );

@@ -28,18 +28,18 @@ use throng::Message;
 use throng::RoomId;
 use throng::UserId;
 use throng::messages::Change;
-use throng::messages::Cleaned;
-use throng::messages::Edition;
+use throng::messages::CleanupOutcome;
 use throng::messages::MemoryLimits;
 use throng::messages::MemoryStore;
+use throng::messages::MessageQuery;
+use throng::messages::MessageSearch;
 use throng::messages::MessageStore;
 use throng::messages::Page;
-use throng::messages::Query;
 use throng::messages::Retention;
-use throng::messages::Search;
+use throng::messages::Revision;
 use throng::messages::StoreError;
 use throng::messages::StoreStats;
-use throng::messages::Stored;
+use throng::messages::StoredMessage;
 use throng::messages::Written;
 use throng::transport::memory;
 use throng::transport::memory::MemoryPeer;
@@ -85,27 +85,27 @@ impl MessageStore for Gated {
         self.store.write(changes)
     }
 
-    fn get(&self, room: &RoomId, sequence: u64) -> Result<Option<Stored>, StoreError> {
+    fn get(&self, room: &RoomId, sequence: u64) -> Result<Option<StoredMessage>, StoreError> {
         self.store.get(room, sequence)
     }
 
-    fn page(&self, query: &Query) -> Result<Page, StoreError> {
+    fn page(&self, query: &MessageQuery) -> Result<Page, StoreError> {
         self.paged.lock().push(thread::current().id());
         self.store.page(query)
     }
 
-    fn search(&self, search: &Search) -> Result<Page, StoreError> {
+    fn search(&self, search: &MessageSearch) -> Result<Page, StoreError> {
         self.gate.pass();
         self.store.search(search)
     }
 
-    fn editions(
+    fn revisions(
         &self,
         room: &RoomId,
         sequence: u64,
         max_bytes: usize,
-    ) -> Result<Vec<Edition>, StoreError> {
-        self.store.editions(room, sequence, max_bytes)
+    ) -> Result<Vec<Revision>, StoreError> {
+        self.store.revisions(room, sequence, max_bytes)
     }
 
     fn reactors(
@@ -133,7 +133,12 @@ impl MessageStore for Gated {
         self.store.last_sequence(room)
     }
 
-    fn clean(&self, now: u64, retention: &Retention, budget: usize) -> Result<Cleaned, StoreError> {
+    fn clean(
+        &self,
+        now: u64,
+        retention: &Retention,
+        budget: usize,
+    ) -> Result<CleanupOutcome, StoreError> {
         self.store.clean(now, retention, budget)
     }
 

@@ -115,7 +115,7 @@ pub(super) enum Pushed {
     Closed,
     Disconnected,
     Dropped { evicted: usize },
-    Stored { evicted: usize },
+    StoredMessage { evicted: usize },
 }
 
 /// Why nothing was received.
@@ -183,7 +183,7 @@ impl Client {
         }
         if self.fits(item) {
             self.store(item);
-            return Pushed::Stored { evicted: 0 };
+            return Pushed::StoredMessage { evicted: 0 };
         }
         let may_fit = item.weight() <= self.options.max_bytes as u64;
         if !evicts(policy) || !may_fit {
@@ -196,7 +196,7 @@ impl Client {
             return self.refuse(policy, 0, now);
         }
         match self.make_room(item) {
-            Ok(evicted) => Pushed::Stored { evicted },
+            Ok(evicted) => Pushed::StoredMessage { evicted },
             Err(evicted) => self.refuse(policy, evicted, now),
         }
     }

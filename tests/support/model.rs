@@ -256,7 +256,7 @@ pub(crate) enum SubscribeError {
 pub(crate) enum Sent {
     Closed,
     Full,
-    Stored,
+    StoredMessage,
     Unknown,
 }
 
@@ -540,12 +540,12 @@ impl Model {
                 let membership = membership.unwrap().1;
                 let evicted = self.owe(EVERYONE, client, membership, item);
                 self.channel(EVERYONE).figures.evicted += evicted as u64;
-                Sent::Stored
+                Sent::StoredMessage
             }
-            Pushed::Stored { evicted } => {
+            Pushed::StoredMessage { evicted } => {
                 delivery.delivered = 1;
                 delivery.evicted = evicted;
-                Sent::Stored
+                Sent::StoredMessage
             }
             Pushed::Dropped { evicted } => {
                 delivery.dropped = 1;
@@ -699,7 +699,7 @@ impl Model {
             peer.conflated += u64::from(older.is_some());
             values.push_back(item.clone());
             let evicted = usize::from(older.is_some());
-            Pushed::Stored { evicted }
+            Pushed::StoredMessage { evicted }
         } else {
             peer.refuse(policy, 0, now)
         };
@@ -862,7 +862,7 @@ impl Model {
         match *pushed {
             Pushed::Closed => self.channel(life).dead.push((client, membership)),
             Pushed::HandedOver => delivery.delivered += 1,
-            Pushed::Stored { evicted } => {
+            Pushed::StoredMessage { evicted } => {
                 delivery.delivered += 1;
                 delivery.evicted += evicted;
             }

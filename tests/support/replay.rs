@@ -394,7 +394,7 @@ impl Replay {
         let (message, note) = self.payloads.make(parcel);
         let real = self.hub.send_to(self.peers[client].client.id(), message);
         let real = match real {
-            Ok(()) => Sent::Stored,
+            Ok(()) => Sent::StoredMessage,
             Err(SendError::Closed(_)) => Sent::Closed,
             Err(SendError::Full(_)) => Sent::Full,
             Err(SendError::UnknownClient(_)) => Sent::Unknown,

@@ -419,7 +419,7 @@ impl<'a> Pass<'a> {
     pub(super) fn settle(&mut self, subscriber: &Subscriber, overflow: Overflow) {
         let client = &subscriber.client;
         match overflow {
-            Overflow::Stored { evicted } => {
+            Overflow::StoredMessage { evicted } => {
                 self.delivery.delivered += 1;
                 self.delivery.reached.add(client.mark());
                 self.delivery.evicted += evicted;
@@ -491,11 +491,11 @@ pub(super) fn tell_loss(
 ) -> Controlled {
     let client = &subscriber.client;
     if !client.queue.wants_gap_notices() {
-        return Controlled::Stored;
+        return Controlled::StoredMessage;
     }
     let keys = client.queue.max_keys();
     let Some(gap) = subscriber.membership.note_loss(lost, frame, keys) else {
-        return Controlled::Stored;
+        return Controlled::StoredMessage;
     };
     let what = What::GapIn(Arc::clone(gap));
     // The gap has its time when it is taken: nothing is read for each client here.

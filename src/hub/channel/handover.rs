@@ -94,7 +94,7 @@ impl Behind {
         while let Some(frame) = values.0.front() {
             let (bytes, is_plain) = (weight(frame), frame.channel().is_none());
             match queue.put(frame.clone().into_shared(), policy, own) {
-                Room::Stored { evicted: more } => {
+                Room::StoredMessage { evicted: more } => {
                     drop(values.0.next());
                     queue.handed.release(Held { messages: 1, bytes }, is_plain);
                     given += 1;
@@ -140,7 +140,7 @@ impl Behind {
             count(&queue.counters.conflated);
             count(&queue.counters.beside);
         }
-        Overflow::Stored {
+        Overflow::StoredMessage {
             evicted: usize::from(older.is_some()),
         }
     }

@@ -86,7 +86,7 @@ impl Client {
         let common = &self.core.common;
         let mut delivery = Delivery::nobody();
         let sent = match overflow {
-            Overflow::Stored { evicted } => {
+            Overflow::StoredMessage { evicted } => {
                 delivery.delivered = 1;
                 delivery.evicted = evicted;
                 Ok(())

@@ -23,10 +23,10 @@ pub struct MessagesConfig {
     /// How often one message may be edited: each keeps what it said before. Default 100.
     pub max_edits: usize,
     /// Bytes of a page: payloads, metadata and reactions, as
-    /// [`Stored::bytes`](crate::messages::Stored::bytes) counts them, and so of what a message said
-    /// before its edits. Default 1 MiB. A message that is larger is a page of its own. As JSON it
-    /// is larger, six times at most, where it is all of characters that are escaped; so many pages
-    /// are in memory as readers wait for them.
+    /// [`StoredMessage::bytes`](crate::messages::StoredMessage::bytes) counts them, and so of the
+    /// revisions of a message. Default 1 MiB. A message that is larger is a page of its own. As
+    /// JSON it is larger, six times at most, where it is all of characters that are escaped; so
+    /// many pages are in memory as readers wait for them.
     pub max_page_bytes: usize,
     /// Changes, and questions, that may wait for a store that blocks, each. Default 65,536; beyond
     /// it they are refused.

@@ -85,7 +85,7 @@ impl StoreError {
             Self::NotBy => ErrorCode::PermissionDenied,
             Self::TooOld => ErrorCode::EditWindowOver,
             Self::TooMany { what, .. } => match *what {
-                "editions" => ErrorCode::TooManyEdits,
+                "revisions" => ErrorCode::TooManyEdits,
                 "reactions" => ErrorCode::TooManyReactions,
                 _ => ErrorCode::TooLarge,
             },
@@ -148,13 +148,13 @@ pub enum StoreError {
     /// The message was not sent by the user who was to have sent it.
     NotBy,
     /// The number asked for is not greater than all in the room, or above
-    /// [`Draft::MAX_SEQUENCE`](crate::messages::Draft::MAX_SEQUENCE).
+    /// [`NewMessage::MAX_SEQUENCE`](crate::messages::NewMessage::MAX_SEQUENCE).
     Sequence,
-    /// The search took longer than [it may](crate::messages::Search::time_limit).
+    /// The search took longer than [it may](crate::messages::MessageSearch::time_limit).
     TimedOut,
     /// The message has as many of these as it may have, or would have more.
     TooMany {
-        /// Of what: `bytes`, `editions`, `reactions`.
+        /// Of what: `bytes`, `revisions`, `reactions`.
         what: &'static str,
         /// How many there may be.
         limit: usize,

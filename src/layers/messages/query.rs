@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::layers::messages::cursor::Cursor;
-use crate::layers::messages::record::Stored;
+use crate::layers::messages::record::StoredMessage;
 use crate::layers::messages::terms::Terms;
 use crate::layers::name::EventName;
 use crate::layers::name::RoomId;
@@ -12,7 +12,7 @@ use crate::layers::name::UserId;
 /// Which messages, from where, and how many. Deleted ones are among them, as such.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Query {
+pub struct MessageQuery {
     /// Of what.
     pub scope: Scope,
     /// Only those by this user.
@@ -29,16 +29,16 @@ pub struct Query {
     pub cursor: Option<Cursor>,
     /// In which order they are given, whichever way was gone.
     pub order: Order,
-    /// How many at most; 1 to [`Query::MAX_LIMIT`], others count as the nearest of these.
+    /// How many at most; 1 to [`MessageQuery::MAX_LIMIT`], others count as the nearest of these.
     pub limit: usize,
-    /// How many [bytes](Stored::bytes) at most, all messages together; the first is given
+    /// How many [bytes](StoredMessage::bytes) at most, all messages together; the first is given
     /// however large it is. A page that ends early for it has an end that leads on, as one that
     /// ends for its limit has. No bound unless set; [`Messages`](crate::messages::Messages) bounds
     /// it by [`MessagesConfig::max_page_bytes`](crate::messages::MessagesConfig::max_page_bytes).
     pub max_bytes: usize,
 }
 
-impl Query {
+impl MessageQuery {
     /// How many unless it is said.
     pub const LIMIT: usize = 50;
     /// How many at most.
@@ -102,7 +102,7 @@ pub enum Order {
 /// A search: the newest first, without those that were deleted.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Search {
+pub struct MessageSearch {
     /// What is looked for.
     pub terms: Terms,
     /// In which rooms.
@@ -113,9 +113,9 @@ pub struct Search {
     pub event: Option<EventName>,
     /// From where, and which way.
     pub cursor: Option<Cursor>,
-    /// How many at most; as [`Query::limit`].
+    /// How many at most; as [`MessageQuery::limit`].
     pub limit: usize,
-    /// How many bytes at most; as [`Query::max_bytes`].
+    /// How many bytes at most; as [`MessageQuery::max_bytes`].
     pub max_bytes: usize,
     /// For how long may be looked, about, before the search is given up as
     /// [`StoreError::TimedOut`](crate::messages::StoreError::TimedOut); for as long as it takes
@@ -123,7 +123,7 @@ pub struct Search {
     pub time_limit: Option<Duration>,
 }
 
-impl Search {
+impl MessageSearch {
     /// A search of these rooms.
     #[must_use]
     pub fn new(terms: Terms, rooms: Vec<RoomId>) -> Self {
@@ -133,7 +133,7 @@ impl Search {
             user: None,
             event: None,
             cursor: None,
-            limit: Query::LIMIT,
+            limit: MessageQuery::LIMIT,
             max_bytes: usize::MAX,
             time_limit: None,
         }
@@ -145,7 +145,7 @@ impl Search {
 #[non_exhaustive]
 pub struct Page {
     /// The messages, in the order asked for.
-    pub messages: Vec<Stored>,
+    pub messages: Vec<StoredMessage>,
     /// Where older ones go on; `None` if there are none.
     pub older: Option<Cursor>,
     /// Where newer ones go on, even if there are none yet; `None` only when no message was found

@@ -11,7 +11,7 @@ use crate::message::Format;
 /// A message that is to be kept.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Draft {
+pub struct NewMessage {
     /// Where.
     pub room: RoomId,
     /// Whose; `None` if the server's own.
@@ -35,7 +35,7 @@ pub struct Draft {
     pub sequence: Option<u64>,
 }
 
-impl Draft {
+impl NewMessage {
     /// The greatest number that a message may have: the greatest that JSON numbers hold exactly.
     pub const MAX_SEQUENCE: u64 = (1 << 53) - 1;
 
@@ -59,7 +59,7 @@ impl Draft {
 /// A message as it is kept.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Stored {
+pub struct StoredMessage {
     /// The number that the store knows it by: greater than those of all before it, in all rooms.
     pub id: u64,
     /// Where.
@@ -92,7 +92,7 @@ pub struct Stored {
     pub reactions: Vec<ReactionCount>,
 }
 
-impl Stored {
+impl StoredMessage {
     /// How many bytes it counts for in a page: its payload, shown or not, its metadata as JSON, and
     /// its reactions with those who are named with them.
     #[must_use]
@@ -144,7 +144,7 @@ pub struct Deletion {
 /// What a message said before an edit.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Edition {
+pub struct Revision {
     /// What it said.
     pub payload: Bytes,
     /// How the payload is to be read.
@@ -157,7 +157,7 @@ pub struct Edition {
     pub by: Option<UserId>,
 }
 
-impl Edition {
+impl Revision {
     /// How many bytes it counts for among others: its payload, and its metadata as JSON.
     #[must_use]
     pub fn bytes(&self) -> usize {

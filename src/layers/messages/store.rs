@@ -5,12 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::layers::messages::error::StoreError;
+use crate::layers::messages::query::MessageQuery;
+use crate::layers::messages::query::MessageSearch;
 use crate::layers::messages::query::Page;
-use crate::layers::messages::query::Query;
-use crate::layers::messages::query::Search;
-use crate::layers::messages::record::Draft;
-use crate::layers::messages::record::Edition;
-use crate::layers::messages::record::Stored;
+use crate::layers::messages::record::NewMessage;
+use crate::layers::messages::record::Revision;
+use crate::layers::messages::record::StoredMessage;
 use crate::layers::metadata::Metadata;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
@@ -46,34 +46,34 @@ pub trait MessageStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`StoreError::Failed`].
-    fn get(&self, room: &RoomId, sequence: u64) -> Result<Option<Stored>, StoreError>;
+    fn get(&self, room: &RoomId, sequence: u64) -> Result<Option<StoredMessage>, StoreError>;
 
     /// Some messages. A room or thread that is not known has none.
     ///
     /// # Errors
     ///
     /// [`StoreError::Failed`].
-    fn page(&self, query: &Query) -> Result<Page, StoreError>;
+    fn page(&self, query: &MessageQuery) -> Result<Page, StoreError>;
 
     /// Messages with these words, the newest first; deleted ones are not found.
     ///
     /// # Errors
     ///
     /// [`StoreError::Failed`], [`StoreError::TimedOut`].
-    fn search(&self, search: &Search) -> Result<Page, StoreError>;
+    fn search(&self, search: &MessageSearch) -> Result<Page, StoreError>;
 
     /// What a message said before its edits, the oldest first: the newest of them that have no more
-    /// than so many [bytes](Edition::bytes) together, and the last one however large it is.
+    /// than so many [bytes](Revision::bytes) together, and the last one however large it is.
     ///
     /// # Errors
     ///
     /// [`StoreError::UnknownMessage`], [`StoreError::Failed`].
-    fn editions(
+    fn revisions(
         &self,
         room: &RoomId,
         sequence: u64,
         max_bytes: usize,
-    ) -> Result<Vec<Edition>, StoreError>;
+    ) -> Result<Vec<Revision>, StoreError>;
 
     /// Who has had a reaction, in order: at most `limit`, after that user.
     ///
@@ -110,14 +110,19 @@ pub trait MessageStore: Send + Sync + 'static {
     /// [`StoreError::Failed`].
     fn last_sequence(&self, room: &RoomId) -> Result<u64, StoreError>;
 
-    /// Removes for good, answers, editions and reactions included, what is older than `retention`
+    /// Removes for good, answers, revisions and reactions included, what is older than `retention`
     /// lets it be at `now` (milliseconds since 1970), at most `budget` messages, the oldest of a
     /// room first.
     ///
     /// # Errors
     ///
     /// [`StoreError::Failed`].
-    fn clean(&self, now: u64, retention: &Retention, budget: usize) -> Result<Cleaned, StoreError>;
+    fn clean(
+        &self,
+        now: u64,
+        retention: &Retention,
+        budget: usize,
+    ) -> Result<CleanupOutcome, StoreError>;
 
     /// Removes for good, all that hangs on them included, at most `budget` of the messages of a
     /// user, and as many of its reactions; says how many messages, and whether there are more. One
@@ -129,9 +134,9 @@ pub trait MessageStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`StoreError::Failed`].
-    fn forget_part(&self, user: &UserId, budget: usize) -> Result<Cleaned, StoreError> {
+    fn forget_part(&self, user: &UserId, budget: usize) -> Result<CleanupOutcome, StoreError> {
         let (_user, _budget) = (user, budget);
-        Ok(Cleaned::default())
+        Ok(CleanupOutcome::default())
     }
 
     /// Frees the room that is taken by what nobody can read any more, such as the messages of
@@ -171,7 +176,7 @@ pub trait MessageStore: Send + Sync + 'static {
 #[non_exhaustive]
 pub enum Change {
     /// Keeps a message. Gives [`Written::Message`].
-    Save(Draft),
+    Save(NewMessage),
     /// Replaces what a message says, and keeps what it said. Gives [`Written::Message`].
     ///
     /// Where several of its conditions do not hold, it is the first of these that is told:
@@ -192,8 +197,8 @@ pub enum Change {
         by: Option<UserId>,
         /// When, in milliseconds since 1970.
         at: u64,
-        /// How many editions may be kept: [`StoreError::TooMany`] beyond.
-        max_editions: usize,
+        /// How many revisions may be kept: [`StoreError::TooMany`] beyond.
+        max_revisions: usize,
         /// Only if this user has sent it: [`StoreError::NotBy`] otherwise.
         only_by: Option<UserId>,
         /// Only if it was sent then or later, in milliseconds since 1970: [`StoreError::TooOld`]
@@ -275,7 +280,7 @@ impl Change {
 #[non_exhaustive]
 pub enum Written {
     /// The message as it is now.
-    Message(Box<Stored>),
+    Message(Box<StoredMessage>),
     /// It was so already.
     Nothing,
     /// How many users have the reaction now.
@@ -328,7 +333,7 @@ impl Default for Retention {
 /// What cleaning has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Cleaned {
+pub struct CleanupOutcome {
     /// How many messages were removed.
     pub messages: u64,
     /// Whether there may be more to remove.

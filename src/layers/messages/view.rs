@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::layers::messages::record::Edition;
 use crate::layers::messages::record::ReactionCount;
-use crate::layers::messages::record::Stored;
+use crate::layers::messages::record::Revision;
+use crate::layers::messages::record::StoredMessage;
 use crate::layers::metadata::Metadata;
 use crate::layers::name::EventName;
 use crate::layers::name::RoomId;
@@ -65,7 +65,7 @@ pub struct MessageView {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(JsonSchema))]
 #[non_exhaustive]
-pub struct EditionView {
+pub struct RevisionView {
     #[serde(flatten)]
     content: Content,
     /// Until when it said so.
@@ -127,7 +127,7 @@ pub struct ReactionView {
 impl MessageView {
     /// A message, as it is shown.
     #[must_use]
-    pub fn of(stored: Stored) -> Self {
+    pub fn of(stored: StoredMessage) -> Self {
         let (event, content) = match stored.deleted {
             Some(_) => (None, Content::default()),
             None => {
@@ -159,14 +159,14 @@ impl MessageView {
     }
 }
 
-impl EditionView {
-    /// An edition, as it is shown.
+impl RevisionView {
+    /// An revision, as it is shown.
     #[must_use]
-    pub fn of(edition: Edition) -> Self {
+    pub fn of(revision: Revision) -> Self {
         Self {
-            content: Content::of(&edition.payload, edition.format, edition.metadata),
-            until: timestamp(edition.until),
-            by: edition.by,
+            content: Content::of(&revision.payload, revision.format, revision.metadata),
+            until: timestamp(revision.until),
+            by: revision.by,
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use crate::layers::messages::cursor::Cursor;
+use crate::layers::messages::query::MessageQuery;
+use crate::layers::messages::query::MessageSearch;
 use crate::layers::messages::query::Order;
 use crate::layers::messages::query::Page;
-use crate::layers::messages::query::Query;
-use crate::layers::messages::query::Search;
-use crate::layers::messages::record::Stored;
+use crate::layers::messages::record::StoredMessage;
 
 /// A walk along the messages that are asked for, the nearest first.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ pub(super) enum Way {
 }
 
 impl Walk {
-    pub(super) fn of_page(query: &Query) -> Self {
+    pub(super) fn of_page(query: &MessageQuery) -> Self {
         Self {
             cursor: query.cursor,
             order: query.order,
@@ -35,11 +35,11 @@ impl Walk {
         }
     }
 
-    pub(super) fn of_search(search: &Search) -> Self {
+    pub(super) fn of_search(search: &MessageSearch) -> Self {
         Self {
             cursor: search.cursor,
             order: Order::NewestFirst,
-            limit: search.limit.clamp(1, Query::MAX_LIMIT),
+            limit: search.limit.clamp(1, MessageQuery::MAX_LIMIT),
             max_bytes: search.max_bytes,
         }
     }
@@ -73,7 +73,7 @@ impl Walk {
     /// The first of what is met.
     pub(super) fn gather<E>(
         &self,
-        met: impl IntoIterator<Item = Result<Stored, E>>,
+        met: impl IntoIterator<Item = Result<StoredMessage, E>>,
     ) -> Result<Page, E> {
         let mut page = Vec::new();
         let mut budget = Budget::new(self.max_bytes);
@@ -91,7 +91,7 @@ impl Walk {
     ///
     /// A cursor is a place between messages. The ends of a page lead away from its first and its
     /// last message; an empty page has both its ends where the cursor was.
-    fn page(&self, mut met: Vec<Stored>, has_more: bool) -> Page {
+    fn page(&self, mut met: Vec<StoredMessage>, has_more: bool) -> Page {
         if self.way() == Way::Older {
             met.reverse();
         }

@@ -234,7 +234,7 @@ function showRoom(id) {
 const REACTIONS = ['👍', '❤️', '😂', '🎉', '👀'];
 let picking = null;               // the message that a reaction is chosen for
 let changing = null;              // the message that the composer changes
-const editions = new Map();       // a message after so many edits -> what it said before
+const revisions = new Map();       // a message after so many edits -> what it said before
 
 const isAtEnd = feed => feed.scrollHeight - feed.scrollTop - feed.clientHeight < 60;
 
@@ -278,7 +278,7 @@ function place(parent, items) {
 /** The item of a message, made anew only if it has changed; the focus stays where it is. */
 function itemOf(list, message, rights) {
   const { message_id: id } = message;
-  const key = [message.version, picking === id, editions.has(editionKey(message)), rights, me?.user].join('|');
+  const key = [message.version, picking === id, revisions.has(revisionKey(message)), rights, me?.user].join('|');
   const drawn = list.drawn.get(id);
   if (drawn?.key === key) return drawn.item;
   const item = messageItem(list, message);
@@ -301,8 +301,8 @@ function messageItem(list, message) {
   item.tabIndex = -1;
   const said = element('div', 'said');
   said.append(element('span', 'what', deleted ? `deleted${deleted.by ? ' by ' + deleted.by : ''}` : content(message)));
-  if (edits && !deleted) said.append(mark('edited', 'edited', () => toggleEditions(message)));
-  if (editions.has(editionKey(message))) said.append(editionsOf(message));
+  if (edits && !deleted) said.append(mark('edited', 'edited', () => toggleRevisions(message)));
+  if (revisions.has(revisionKey(message))) said.append(revisionsOf(message));
   if (!deleted) said.append(countersOf(message, list));
   if (replies && !list.root) said.append(mark(replies.count === 1 ? '1 answer' : `${replies.count} answers`, 'replies', () => openThread(list.room, id)));
   const time = element('time', 'time', new Date(at).toLocaleTimeString('en-GB'));
@@ -356,22 +356,22 @@ async function toggleReaction({ room }, { message_id }, reaction, own) {
   drawBoth();
 }
 
-const editionKey = ({ room_id, message_id, edits }) => `${room_id}/${message_id}/${edits}`;
+const revisionKey = ({ room_id, message_id, edits }) => `${room_id}/${message_id}/${edits}`;
 
-async function toggleEditions(message) {
+async function toggleRevisions(message) {
   const { room_id, message_id } = message;
-  if (!editions.delete(editionKey(message))) {
-    const read = await attempt({ type: 'message.editions', room_id, message_id });
-    if (read) editions.set(editionKey(message), read.editions);
+  if (!revisions.delete(revisionKey(message))) {
+    const read = await attempt({ type: 'message.revisions', room_id, message_id });
+    if (read) revisions.set(revisionKey(message), read.revisions);
   }
   drawBoth();
 }
 
-function editionsOf(message) {
-  const made = element('ol', 'editions');
-  made.dataset.testid = 'editions';
+function revisionsOf(message) {
+  const made = element('ol', 'revisions');
+  made.dataset.testid = 'revisions';
   made.setAttribute('aria-label', 'What it said before');
-  made.append(...editions.get(editionKey(message)).map(edition => element('li', '', content(edition))));
+  made.append(...revisions.get(revisionKey(message)).map(revision => element('li', '', content(revision))));
   return made;
 }
 

@@ -31,7 +31,7 @@ async function openRooms() {
   $('rooms-hint').hidden = Boolean(me.user);
   $('rooms-view').classList.toggle('nobody', !me.user);
   if (!me.user) return;
-  const mine = await attempt({ type: 'room.list_of', user_id: me.user });
+  const mine = await attempt({ type: 'user.rooms', user_id: me.user });
   if (!mine) return;
   const ids = new Set(mine.rooms.map(room => room.id));
   for (const id of rooms.keys()) if (!ids.has(id)) rooms.delete(id);

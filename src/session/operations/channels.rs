@@ -158,7 +158,7 @@ pub(super) const TABLE: &[Operation] = &[
         },
     },
     Operation {
-        name: "channel.mine",
+        name: "channel.subscriptions",
         method: Method::Get,
         path: "/channels/mine",
         summary: "The channels that this connection is subscribed to.",

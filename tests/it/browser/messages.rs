@@ -188,7 +188,7 @@ fn what_becomes_of_a_message_is_seen_by_the_other() {
     says(
         browser,
         &bob,
-        &within("a better plan", "editions"),
+        &within("a better plan", "revisions"),
         "a plan",
     );
     assert_eq!(

@@ -5,11 +5,11 @@ use std::fs;
 use std::process::Command;
 
 use throng::RoomId;
+use throng::messages::MessageQuery;
 use throng::messages::MessageStore;
 use throng::messages::Order;
-use throng::messages::Query;
 use throng::messages::StoreError;
-use throng::messages::Stored;
+use throng::messages::StoredMessage;
 use throng::messages::sqlite::SqliteOptions;
 use throng::messages::sqlite::SqliteStore;
 
@@ -41,7 +41,7 @@ fn killed(after: usize) -> (Folder, Ledger) {
 }
 
 /// The same, with everything in the file and nothing in the log, and what is in it.
-fn settled(after: usize) -> (Folder, Ledger, Vec<Stored>) {
+fn settled(after: usize) -> (Folder, Ledger, Vec<StoredMessage>) {
     let (folder, ledger) = killed(after);
     let store = open(&folder);
     let all = all(&store, &room());
@@ -196,12 +196,13 @@ fn a_flipped_byte_of_an_index_is_told() {
 
 /// Holds a store against what was in it: each message is where it was, alone and in pages, or the
 /// store says that it cannot tell. Gives how many are not what they were.
-fn has_all(store: &SqliteStore, before: &[Stored], told: &str) -> usize {
+fn has_all(store: &SqliteStore, before: &[StoredMessage], told: &str) -> usize {
     let mut altered = 0;
     for was in before {
         match store.get(&room(), was.sequence) {
             Ok(Some(is)) => {
-                let place = |it: &Stored| (it.id, it.sequence, it.at, it.user.clone(), it.thread);
+                let place =
+                    |it: &StoredMessage| (it.id, it.sequence, it.at, it.user.clone(), it.thread);
                 assert_eq!(place(&is), place(was), "{told}");
                 altered += usize::from(is != *was);
             }
@@ -210,9 +211,9 @@ fn has_all(store: &SqliteStore, before: &[Stored], told: &str) -> usize {
             Err(other) => panic!("{told}: {other}"),
         }
     }
-    let mut query = Query::room(room());
-    (query.order, query.limit) = (Order::OldestFirst, Query::MAX_LIMIT);
-    let numbers = |all: &[Stored]| all.iter().map(|it| it.sequence).collect::<Vec<_>>();
+    let mut query = MessageQuery::room(room());
+    (query.order, query.limit) = (Order::OldestFirst, MessageQuery::MAX_LIMIT);
+    let numbers = |all: &[StoredMessage]| all.iter().map(|it| it.sequence).collect::<Vec<_>>();
     if let Ok(page) = store.page(&query) {
         assert_eq!(numbers(&page.messages), numbers(before), "{told}");
     }

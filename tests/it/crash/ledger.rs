@@ -7,11 +7,11 @@ use serde_json::Value;
 use serde_json::json;
 use throng::RoomId;
 use throng::messages::Cursor;
+use throng::messages::MessageQuery;
+use throng::messages::MessageSearch;
 use throng::messages::MessageStore;
 use throng::messages::Order;
-use throng::messages::Query;
-use throng::messages::Search;
-use throng::messages::Stored;
+use throng::messages::StoredMessage;
 
 use super::client::Asks;
 
@@ -110,7 +110,7 @@ impl Entry {
     }
 
     /// Holds what is kept of it against what was acknowledged.
-    fn check(&self, store: &dyn MessageStore, kept: &Stored) {
+    fn check(&self, store: &dyn MessageStore, kept: &StoredMessage) {
         let told = format!("{self:?}\nis kept as\n{kept:?}");
         let is = |step: Step, is: bool| match step {
             Step::Not => !is,
@@ -121,10 +121,10 @@ impl Entry {
         assert_eq!(kept.user.as_deref(), Some(&*self.user), "{told}");
         let of = kept.metadata.as_ref().and_then(|it| it.get("of").cloned());
         assert_eq!(of, Some(json!(self.text.len())), "{told}");
-        let editions = store
-            .editions(&kept.room, kept.sequence, usize::MAX)
+        let revisions = store
+            .revisions(&kept.room, kept.sequence, usize::MAX)
             .unwrap();
-        let before: Vec<_> = editions.iter().map(|it| it.payload.clone()).collect();
+        let before: Vec<_> = revisions.iter().map(|it| it.payload.clone()).collect();
         let was_edited = kept.edits > 0;
         assert!(is(self.edit, was_edited), "{told}");
         if was_edited {
@@ -211,20 +211,20 @@ impl Ledger {
     }
 }
 
-fn said_at_first(store: &dyn MessageStore, message: &Stored) -> String {
-    let editions = store
-        .editions(&message.room, message.sequence, usize::MAX)
+fn said_at_first(store: &dyn MessageStore, message: &StoredMessage) -> String {
+    let revisions = store
+        .revisions(&message.room, message.sequence, usize::MAX)
         .unwrap();
-    let first = editions.first().map_or(&message.payload, |it| &it.payload);
+    let first = revisions.first().map_or(&message.payload, |it| &it.payload);
     String::from_utf8(first.to_vec()).unwrap()
 }
 
 /// All messages of a room, the oldest first, in growing order.
-pub(super) fn all(store: &dyn MessageStore, room: &RoomId) -> Vec<Stored> {
-    let mut query = Query::room(room.clone());
+pub(super) fn all(store: &dyn MessageStore, room: &RoomId) -> Vec<StoredMessage> {
+    let mut query = MessageQuery::room(room.clone());
     query.order = Order::OldestFirst;
     query.limit = 50;
-    let mut all: Vec<Stored> = Vec::new();
+    let mut all: Vec<StoredMessage> = Vec::new();
     loop {
         let page = store.page(&query).unwrap();
         let next = page.newer.unwrap_or(Cursor::Newer(0));
@@ -239,7 +239,7 @@ pub(super) fn all(store: &dyn MessageStore, room: &RoomId) -> Vec<Stored> {
 }
 
 fn search(store: &dyn MessageStore, room: &RoomId, word: &str) -> Vec<u64> {
-    let search = Search::new(word.parse().unwrap(), vec![room.clone()]);
+    let search = MessageSearch::new(word.parse().unwrap(), vec![room.clone()]);
     let page = store.search(&search).unwrap();
     page.messages.iter().map(|it| it.sequence).collect()
 }

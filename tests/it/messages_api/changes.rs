@@ -49,8 +49,8 @@ fn f17_an_edit_or_a_reaction_is_no_second_message() {
     );
     let stats = world.done(None, &json!({"type": "message.stats"}));
     assert_eq!(stats["messages"], 3);
-    let editions = world.read(&mut bob, "bob", &about("message.editions", 2));
-    let said: Vec<_> = editions["editions"].as_array().unwrap().iter().collect();
+    let revisions = world.read(&mut bob, "bob", &about("message.revisions", 2));
+    let said: Vec<_> = revisions["revisions"].as_array().unwrap().iter().collect();
     assert_eq!((said.len(), &said[0]["text"]), (6, &json!("two")));
     assert_eq!(said[5]["text"], "two, 5");
     let unreact = super::with(about("message.unreact", 2), "reaction", "👍");
@@ -89,10 +89,10 @@ fn f17_nothing_of_concurrent_edits_and_reactions_is_lost() {
             (&json!(EDITS), &json!(user))
         );
         assert_eq!(shown["text"], format!("{user} {EDITS}"));
-        let editions = world.read(&mut ada, "ada", &about("message.editions", *id));
-        let said: Vec<_> = editions["editions"].as_array().unwrap().iter().collect();
-        for (number, edition) in said.iter().enumerate() {
-            assert_eq!(edition["text"], format!("{user} {number}"), "in order");
+        let revisions = world.read(&mut ada, "ada", &about("message.revisions", *id));
+        let said: Vec<_> = revisions["revisions"].as_array().unwrap().iter().collect();
+        for (number, revision) in said.iter().enumerate() {
+            assert_eq!(revision["text"], format!("{user} {number}"), "in order");
         }
     }
     let page = world.read(&mut ada, "ada", &of("message.history"));

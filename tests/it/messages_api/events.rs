@@ -137,7 +137,7 @@ fn found(world: &World, ada: &mut Member) {
     assert_eq!(ids(&page), [5, 4, 1]);
     let thread = world.read(ada, "ada", &opened(about("message.thread", 1)));
     assert_eq!(ids(&thread), [4]);
-    let of_bob = json!({"type": "message.of_user", "user_id": "bob", "event": "task.closed"});
+    let of_bob = json!({"type": "user.messages", "user_id": "bob", "event": "task.closed"});
     assert_eq!(ids(&world.read(ada, "ada", &of_bob)), [2]);
     assert_eq!(
         event_of(&world.read(ada, "ada", &about("message.get", 2))),

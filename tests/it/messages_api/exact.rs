@@ -91,7 +91,7 @@ fn is_given_back_exactly(extra: &[&str]) {
             "/api/v1/rooms/den/messages/1/thread?actor=ada",
         ),
         (
-            r#""type":"message.of_user","user_id":"ada""#.to_owned(),
+            r#""type":"user.messages","user_id":"ada""#.to_owned(),
             "/api/v1/users/ada/messages?actor=ada",
         ),
     ];
@@ -118,10 +118,10 @@ fn edits_are_exact(world: &World, ada: &mut Member, bob: &mut Member) {
         let told = bob.raw_push("message.edited");
         assert_eq!(times(&told, &data), 1, "{data} of {told}");
     }
-    let socket = ada.raw(&format!(r#""type":"message.editions",{message}"#));
+    let socket = ada.raw(&format!(r#""type":"message.revisions",{message}"#));
     let rest = world
         .throng
-        .get("/api/v1/rooms/den/messages/1/editions?actor=ada");
+        .get("/api/v1/rooms/den/messages/1/revisions?actor=ada");
     // All but the last, which it says now.
     for data in said().iter().rev().skip(1) {
         assert_eq!(times(&socket, data), 1, "{data} of {socket}");

@@ -83,7 +83,7 @@ fn history_is_filtered() {
     assert_eq!(ids(&world.read(&mut ada, "ada", &from)), [3, 2, 1]);
     let before = with(history, "until", "2001-01-01T00:00:00Z");
     assert_eq!(ids(&world.read(&mut ada, "ada", &before)), [0_u64; 0]);
-    let mine = json!({"type": "message.of_user", "user_id": "ada"});
+    let mine = json!({"type": "user.messages", "user_id": "ada"});
     assert_eq!(ids(&world.read(&mut ada, "ada", &mine)), [3, 1]);
     let mut out = world.member("out");
     assert_eq!(
@@ -241,9 +241,9 @@ fn pages_are_bounded_in_bytes(extra: &[&str]) {
     for _ in 0..3 {
         world.done(Some("ada"), &edit(1, &large));
     }
-    let editions = world.read(&mut ada, "ada", &about("message.editions", 1));
+    let revisions = world.read(&mut ada, "ada", &about("message.revisions", 1));
     let shown = world.read(&mut ada, "ada", &about("message.get", 1));
-    let given = editions["editions"].as_array().unwrap().len();
+    let given = revisions["revisions"].as_array().unwrap().len();
     assert_eq!((given, &shown["edits"]), (2, &json!(3)));
 }
 

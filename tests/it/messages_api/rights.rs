@@ -26,7 +26,7 @@ fn f18_what_one_may_not_do_to_a_message_is_refused_over_both_ways() {
         react(1, "+"),
         with(about("message.unreact", 1), "reaction", "+"),
         about("message.get", 1),
-        about("message.editions", 1),
+        about("message.revisions", 1),
         about("message.thread", 1),
         of("message.history"),
         of("message.unread"),
@@ -59,7 +59,7 @@ fn f18_what_one_may_not_do_to_a_message_is_refused_over_both_ways() {
         let denied = world.refused(&mut bob, "bob", &command);
         assert_eq!(denied, refused(410, "message_deleted"), "{command}");
     }
-    let denied = world.refused(&mut bob, "bob", &about("message.editions", 2));
+    let denied = world.refused(&mut bob, "bob", &about("message.revisions", 2));
     assert_eq!(denied, refused(410, "message_deleted"));
     bob.say("of bob, too");
     world.done(Some("bob"), &about("message.delete", 3));

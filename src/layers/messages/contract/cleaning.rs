@@ -17,7 +17,7 @@ use super::support::try_save;
 use super::support::user;
 use super::support::write;
 use crate::layers::messages::error::StoreError;
-use crate::layers::messages::query::Query;
+use crate::layers::messages::query::MessageQuery;
 use crate::layers::messages::query::Scope;
 use crate::layers::messages::store::MessageStore;
 use crate::layers::messages::store::Retention;
@@ -36,7 +36,7 @@ fn clean(store: &dyn MessageStore, now: u64, retention: &Retention) -> u64 {
 }
 
 fn left(store: &dyn MessageStore, of: &str) -> Vec<u64> {
-    numbers(&page(store, &Query::room(room(of))))
+    numbers(&page(store, &MessageQuery::room(room(of))))
 }
 
 pub(in super::super) fn the_oldest_beyond_the_age_or_the_count_go(store: &dyn MessageStore) {
@@ -117,7 +117,7 @@ pub(in super::super) fn what_is_cleaned_away_leaves_nothing(store: &dyn MessageS
         Scope::Thread(room("a"), 1),
         Scope::User(user("ada"), vec![room("a")]),
     ] {
-        let found = page(store, &Query::new(scope));
+        let found = page(store, &MessageQuery::new(scope));
         assert_eq!(numbers(&found), [2], "the answer stays");
         assert_eq!(found.messages[0].thread, Some(1));
     }

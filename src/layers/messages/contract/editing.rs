@@ -18,8 +18,8 @@ use super::support::text;
 use super::support::user;
 use super::support::write;
 use crate::layers::messages::error::StoreError;
+use crate::layers::messages::query::MessageQuery;
 use crate::layers::messages::query::Order;
-use crate::layers::messages::query::Query;
 use crate::layers::messages::query::Scope;
 use crate::layers::messages::record::Deletion;
 use crate::layers::messages::store::Change;
@@ -51,13 +51,13 @@ pub(in super::super) fn an_edit_changes_one_row_in_place(store: &dyn MessageStor
     );
     assert_eq!(get(store, "a", 2).as_ref(), Some(&edited));
 
-    let mut all = Query::room(room("a"));
+    let mut all = MessageQuery::room(room("a"));
     assert_eq!(numbers(&page(store, &all)), [3, 2, 1]);
     all.order = Order::OldestFirst;
     let oldest = page(store, &all).messages;
     assert_eq!(oldest.len(), 3);
     assert_eq!(oldest[1], edited);
-    let of_ada = Query::new(Scope::User(user("ada"), vec![room("a")]));
+    let of_ada = MessageQuery::new(Scope::User(user("ada"), vec![room("a")]));
     assert_eq!(page(store, &of_ada).messages, [edited]);
     assert_eq!(store.stats().unwrap().messages, 3);
     assert_eq!(store.last_sequence(&room("a")), Ok(3));
@@ -65,7 +65,7 @@ pub(in super::super) fn an_edit_changes_one_row_in_place(store: &dyn MessageStor
     assert_eq!(found(store, "thoughts", "a"), [2]);
 }
 
-pub(in super::super) fn editions_are_kept_in_order_up_to_their_limit(store: &dyn MessageStore) {
+pub(in super::super) fn revisions_are_kept_in_order_up_to_their_limit(store: &dyn MessageStore) {
     let mut draft = text("a", "0", 1);
     draft.metadata = Some(about("en"));
     save(store, draft);
@@ -77,7 +77,7 @@ pub(in super::super) fn editions_are_kept_in_order_up_to_their_limit(store: &dyn
         metadata: (n == 2).then(|| about("de")),
         by: (n > 1).then(|| user("ada")),
         at: 10 * n,
-        max_editions: 3,
+        max_revisions: 3,
         only_by: None,
         sent_since: None,
     };
@@ -86,7 +86,7 @@ pub(in super::super) fn editions_are_kept_in_order_up_to_their_limit(store: &dyn
         assert_eq!(u64::from(edited.edits), n);
     }
     let limit = StoreError::TooMany {
-        what: "editions",
+        what: "revisions",
         limit: 3,
     };
     assert_eq!(write(store, change(4)), Err(limit));
@@ -97,26 +97,26 @@ pub(in super::super) fn editions_are_kept_in_order_up_to_their_limit(store: &dyn
         (Format::Text, Some(about("de")))
     );
 
-    let editions = store.editions(&room("a"), 1, usize::MAX).unwrap();
-    let texts: Vec<_> = editions.iter().map(|it| &it.payload[..]).collect();
+    let revisions = store.revisions(&room("a"), 1, usize::MAX).unwrap();
+    let texts: Vec<_> = revisions.iter().map(|it| &it.payload[..]).collect();
     assert_eq!(texts, [b"0", b"1", b"2"]);
-    let untils: Vec<_> = editions.iter().map(|it| it.until).collect();
+    let untils: Vec<_> = revisions.iter().map(|it| it.until).collect();
     assert_eq!(untils, [10, 20, 30]);
-    let whose: Vec<_> = editions.iter().map(|it| it.by.clone()).collect();
+    let whose: Vec<_> = revisions.iter().map(|it| it.by.clone()).collect();
     assert_eq!(whose, [None, Some(user("ada")), Some(user("ada"))]);
-    assert_eq!(editions[2].format, Format::Binary);
-    let langs: Vec<_> = editions.into_iter().map(|it| it.metadata).collect();
+    assert_eq!(revisions[2].format, Format::Binary);
+    let langs: Vec<_> = revisions.into_iter().map(|it| it.metadata).collect();
     assert_eq!(langs, ["en", "en", "de"].map(|lang| Some(about(lang))));
 }
 
-pub(in super::super) fn of_editions_the_newest_that_fit_are_given(store: &dyn MessageStore) {
+pub(in super::super) fn of_revisions_the_newest_that_fit_are_given(store: &dyn MessageStore) {
     save(store, text("a", "0123456789", 1));
     for (at, says) in [(2, "a large one, of 24 bytes"), (3, "small"), (4, "last")] {
         write(store, edit("a", 1, says, at)).unwrap();
     }
     let given = |max_bytes| {
-        let editions = store.editions(&room("a"), 1, max_bytes).unwrap();
-        editions.iter().map(|it| it.until).collect::<Vec<_>>()
+        let revisions = store.revisions(&room("a"), 1, max_bytes).unwrap();
+        revisions.iter().map(|it| it.until).collect::<Vec<_>>()
     };
     assert_eq!(given(39), [2, 3, 4]);
     assert_eq!(given(38), [3, 4]);
@@ -136,15 +136,15 @@ pub(in super::super) fn what_cannot_be_edited_says_why(store: &dyn MessageStore)
         assert_eq!(write(store, change), Err(StoreError::UnknownMessage));
         let change = delete(place, sequence, 5);
         assert_eq!(write(store, change), Err(StoreError::UnknownMessage));
-        let editions = store.editions(&room(place), sequence, usize::MAX);
-        assert_eq!(editions, Err(StoreError::UnknownMessage));
+        let revisions = store.revisions(&room(place), sequence, usize::MAX);
+        assert_eq!(revisions, Err(StoreError::UnknownMessage));
     }
     assert_eq!(
         write(store, edit("a", 2, "no", 5)),
         Err(StoreError::Deleted)
     );
     assert_eq!(get(store, "a", 2).as_ref().map(says), Some("m2"));
-    assert_eq!(store.editions(&room("a"), 1, usize::MAX), Ok(vec![]));
+    assert_eq!(store.revisions(&room("a"), 1, usize::MAX), Ok(vec![]));
 }
 
 pub(in super::super) fn a_deleted_message_stays_as_such(store: &dyn MessageStore) {
@@ -159,10 +159,10 @@ pub(in super::super) fn a_deleted_message_stays_as_such(store: &dyn MessageStore
     assert_eq!((says(&deleted), deleted.edits), ("m2 again", 1));
     assert_eq!(write(store, delete("a", 2, 9)), Ok(Written::Nothing));
     assert_eq!(get(store, "a", 2).as_ref(), Some(&deleted));
-    let all = page(store, &Query::room(room("a")));
+    let all = page(store, &MessageQuery::room(room("a")));
     assert_eq!(numbers(&all), [3, 2, 1]);
     assert_eq!(all.messages[1], deleted);
-    assert_eq!(store.editions(&room("a"), 2, usize::MAX).unwrap().len(), 1);
+    assert_eq!(store.revisions(&room("a"), 2, usize::MAX).unwrap().len(), 1);
     assert_eq!(found(store, "again", "a"), [0; 0]);
     assert_eq!(store.stats().unwrap().messages, 3);
     assert_eq!(save(store, text("a", "next", 6)).sequence, 4);
@@ -177,7 +177,7 @@ fn edit_if(only_by: Option<&str>, sent_since: Option<u64>, sequence: u64) -> Cha
         metadata: None,
         by: None,
         at: 50,
-        max_editions: 1,
+        max_revisions: 1,
         only_by: only_by.map(user),
         sent_since,
     }

@@ -40,8 +40,8 @@ macro_rules! contract {
                 a_condition_is_of_the_message_as_it_is_then
                 a_deleted_message_stays_as_such
                 an_edit_changes_one_row_in_place
-                editions_are_kept_in_order_up_to_their_limit
-                of_editions_the_newest_that_fit_are_given
+                revisions_are_kept_in_order_up_to_their_limit
+                of_revisions_the_newest_that_fit_are_given
                 what_cannot_be_edited_says_why
             }
             pages {

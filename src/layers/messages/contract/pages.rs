@@ -18,24 +18,24 @@ use super::support::text;
 use super::support::user;
 use super::support::write;
 use crate::layers::messages::cursor::Cursor;
+use crate::layers::messages::query::MessageQuery;
 use crate::layers::messages::query::Order;
 use crate::layers::messages::query::Page;
-use crate::layers::messages::query::Query;
 use crate::layers::messages::query::Scope;
 use crate::layers::messages::store::MessageStore;
 use crate::layers::metadata::Metadata;
 
-fn oldest_first(mut query: Query) -> Query {
+fn oldest_first(mut query: MessageQuery) -> MessageQuery {
     query.order = Order::OldestFirst;
     query
 }
 
-fn limited(limit: usize, mut query: Query) -> Query {
+fn limited(limit: usize, mut query: MessageQuery) -> MessageQuery {
     query.limit = limit;
     query
 }
 
-fn from(cursor: Option<Cursor>, mut query: Query) -> Query {
+fn from(cursor: Option<Cursor>, mut query: MessageQuery) -> MessageQuery {
     query.cursor = cursor;
     query
 }
@@ -46,7 +46,7 @@ fn ids(page: &Page) -> Vec<u64> {
 
 pub(in super::super) fn pages_since_a_number_exclude_it(store: &dyn MessageStore) {
     let saved = save_many(store, "a", 5);
-    let query = oldest_first(Query::room(room("a")));
+    let query = oldest_first(MessageQuery::room(room("a")));
     let since = |n: usize| from(Some(Cursor::Newer(saved[n].id)), query.clone());
     assert_eq!(numbers(&page(store, &query)), [1, 2, 3, 4, 5]);
     assert_eq!(numbers(&page(store, &since(1))), [3, 4, 5]);
@@ -64,11 +64,11 @@ pub(in super::super) fn a_limited_page_since_a_number_takes_the_oldest_unseen(
 ) {
     let saved = save_many(store, "a", 10);
     let since = Some(Cursor::Newer(saved[2].id));
-    let query = from(since, limited(3, Query::room(room("a"))));
+    let query = from(since, limited(3, MessageQuery::room(room("a"))));
     assert_eq!(numbers(&page(store, &query)), [6, 5, 4]);
     assert_eq!(numbers(&page(store, &oldest_first(query))), [4, 5, 6]);
     let before = Some(Cursor::Older(saved[7].id));
-    let query = from(before, limited(3, Query::room(room("a"))));
+    let query = from(before, limited(3, MessageQuery::room(room("a"))));
     assert_eq!(numbers(&page(store, &query)), [7, 6, 5]);
     assert_eq!(numbers(&page(store, &oldest_first(query))), [5, 6, 7]);
 }
@@ -79,13 +79,16 @@ pub(in super::super) fn a_page_is_of_its_room_alone(store: &dyn MessageStore) {
         save(store, by("ada", text("b", "b", n)));
     }
     for place in ["a", "b"] {
-        let found = page(store, &Query::room(room(place)));
+        let found = page(store, &MessageQuery::room(room(place)));
         assert_eq!(numbers(&found), [3, 2, 1]);
         assert!(found.messages.iter().all(|it| it.room == room(place)));
     }
     let of_ada = |rooms: &[&str]| {
         let rooms = rooms.iter().map(|id| room(id)).collect();
-        numbers(&page(store, &Query::new(Scope::User(user("ada"), rooms))))
+        numbers(&page(
+            store,
+            &MessageQuery::new(Scope::User(user("ada"), rooms)),
+        ))
     };
     assert_eq!(of_ada(&["a"]), [0; 0]);
     assert_eq!(of_ada(&[]), [0; 0]);
@@ -102,7 +105,7 @@ pub(in super::super) fn unknown_rooms_and_threads_are_empty(store: &dyn MessageS
         Scope::User(user("nobody"), vec![room("a"), room("nowhere")]),
     ];
     for scope in empty {
-        let query = Query::new(scope);
+        let query = MessageQuery::new(scope);
         assert_eq!(store.page(&query), Ok(Page::default()), "{query:?}");
         let query = oldest_first(query);
         assert_eq!(store.page(&query), Ok(Page::default()), "{query:?}");
@@ -111,8 +114,8 @@ pub(in super::super) fn unknown_rooms_and_threads_are_empty(store: &dyn MessageS
 
 pub(in super::super) fn limits_are_kept_within_bounds(store: &dyn MessageStore) {
     save_many(store, "a", 510);
-    let query = Query::room(room("a"));
-    assert_eq!(page(store, &query).messages.len(), Query::LIMIT);
+    let query = MessageQuery::room(room("a"));
+    assert_eq!(page(store, &query).messages.len(), MessageQuery::LIMIT);
     for (limit, given) in [(0, 1), (1, 1), (500, 500), (501, 500), (usize::MAX, 500)] {
         let found = page(store, &limited(limit, query.clone()));
         assert_eq!(found.messages.len(), given, "{limit}");
@@ -126,7 +129,7 @@ pub(in super::super) fn the_cursors_of_a_page_are_its_ends(store: &dyn MessageSt
         |n: usize| Some(Cursor::Newer(id[n - 1])),
         |n: usize| Some(Cursor::Older(id[n - 1])),
     );
-    let newest = limited(2, Query::room(room("a")));
+    let newest = limited(2, MessageQuery::room(room("a")));
     let oldest = oldest_first(newest.clone());
     let cases = [
         (newest.clone(), [6, 5], older(5), newer(6)),
@@ -146,7 +149,10 @@ pub(in super::super) fn the_cursors_of_a_page_are_its_ends(store: &dyn MessageSt
 }
 
 pub(in super::super) fn an_empty_page_leads_on_from_where_it_is(store: &dyn MessageStore) {
-    let (first, query) = (save(store, text("a", "one", 1)).id, Query::room(room("a")));
+    let (first, query) = (
+        save(store, text("a", "one", 1)).id,
+        MessageQuery::room(room("a")),
+    );
     let end = page(store, &from(Some(Cursor::Newer(first)), query.clone()));
     assert_eq!(end.messages, []);
     assert_eq!(end.newer, Some(Cursor::Newer(first)));
@@ -170,11 +176,11 @@ pub(in super::super) fn the_times_given_are_included(store: &dyn MessageStore) {
         save(store, text("a", "a", at));
         save(store, by("ada", text("b", "b", 50 - at)));
     }
-    let between = |from, until, mut query: Query| {
+    let between = |from, until, mut query: MessageQuery| {
         (query.from, query.until) = (from, until);
         numbers(&page(store, &query))
     };
-    let query = Query::room(room("a"));
+    let query = MessageQuery::room(room("a"));
     let cases: [(_, _, &[u64]); 6] = [
         (Some(20), Some(30), &[4, 3, 2]),
         (Some(20), Some(20), &[3, 2]),
@@ -188,7 +194,7 @@ pub(in super::super) fn the_times_given_are_included(store: &dyn MessageStore) {
         assert_eq!(found, expected, "{from:?} to {until:?}");
     }
     // In that room none is older than its first.
-    let all = Query::new(Scope::User(user("ada"), vec![room("a"), room("b")]));
+    let all = MessageQuery::new(Scope::User(user("ada"), vec![room("a"), room("b")]));
     assert_eq!(between(Some(40), Some(40), all.clone()), [5, 4, 3, 2, 1]);
     assert_eq!(between(None, Some(39), all), [0; 0]);
 }
@@ -200,7 +206,7 @@ pub(in super::super) fn filters_hold_together(store: &dyn MessageStore) {
     save(store, by("bob", text("a", "other", 4)));
     save(store, text("a", "server", 5));
     let ask = |scope, name: Option<&str>, roots| {
-        let mut query = Query::new(scope);
+        let mut query = MessageQuery::new(scope);
         (query.user, query.roots) = (name.map(user), roots);
         numbers(&page(store, &query))
     };
@@ -231,7 +237,7 @@ pub(in super::super) fn a_page_may_be_of_one_event(store: &dyn MessageStore) {
     let saved = save(store, called("Note", by("ada", text("a", "other case", 6))));
     assert_eq!(saved.event.as_deref(), Some("Note"));
     let ask = |scope, event: &str, roots| {
-        let mut query = Query::new(scope);
+        let mut query = MessageQuery::new(scope);
         (query.event, query.roots) = (Some(event.parse().unwrap()), roots);
         numbers(&page(store, &query))
     };
@@ -286,7 +292,7 @@ fn crowd(store: &dyn MessageStore, kind: usize) -> (Scope, Vec<u64>, impl Fn() -
 pub(in super::super) fn cursors_cover_all_once_the_newest_first(store: &dyn MessageStore) {
     for kind in 0..3 {
         let (scope, expected, more) = crowd(store, kind);
-        let mut query = limited(17, Query::new(scope));
+        let mut query = limited(17, MessageQuery::new(scope));
         let mut seen = Vec::new();
         loop {
             let found = page(store, &query);
@@ -306,7 +312,7 @@ pub(in super::super) fn cursors_cover_all_once_the_newest_first(store: &dyn Mess
 pub(in super::super) fn cursors_cover_all_once_the_oldest_first(store: &dyn MessageStore) {
     for kind in 0..3 {
         let (scope, mut expected, more) = crowd(store, kind);
-        let mut query = limited(17, oldest_first(Query::new(scope)));
+        let mut query = limited(17, oldest_first(MessageQuery::new(scope)));
         let mut seen = Vec::new();
         loop {
             let found = page(store, &query);
@@ -328,7 +334,7 @@ pub(in super::super) fn cursors_cover_all_once_the_oldest_first(store: &dyn Mess
 
 /// All pages of so many bytes, from the end that the order begins with.
 fn pages_of(store: &dyn MessageStore, max_bytes: usize, order: Order) -> Vec<Vec<u64>> {
-    let mut query = Query::room(room("a"));
+    let mut query = MessageQuery::room(room("a"));
     (query.max_bytes, query.order) = (max_bytes, order);
     let mut pages = Vec::new();
     loop {

@@ -12,7 +12,7 @@ use super::support::unreact;
 use super::support::user;
 use super::support::write;
 use crate::layers::messages::error::StoreError;
-use crate::layers::messages::query::Query;
+use crate::layers::messages::query::MessageQuery;
 use crate::layers::messages::record::ReactionCount;
 use crate::layers::messages::store::MessageStore;
 use crate::layers::messages::store::Written;
@@ -33,7 +33,7 @@ pub(in super::super) fn a_reaction_counts_once_for_each_user(store: &dyn Message
     assert_eq!(give("ada", "-"), Ok(Written::Reaction(1)));
     assert_eq!(count(store, 1), [("+".into(), 2), ("-".into(), 1)]);
     assert_eq!(count(store, 2), [], "only that message has it");
-    let row = page(store, &Query::room(room("a"))).messages.pop();
+    let row = page(store, &MessageQuery::room(room("a"))).messages.pop();
     assert_eq!(row, get(store, "a", 1));
 
     assert_eq!(take("eve", "+"), Ok(Written::Nothing));

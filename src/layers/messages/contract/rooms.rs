@@ -17,7 +17,7 @@ use super::support::text;
 use super::support::user;
 use super::support::write;
 use crate::layers::messages::error::StoreError;
-use crate::layers::messages::query::Query;
+use crate::layers::messages::query::MessageQuery;
 use crate::layers::messages::query::Scope;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::MessageStore;
@@ -52,7 +52,10 @@ pub(in super::super) fn snapshots_are_kept_until_replaced(store: &dyn MessageSto
     snapshot(store, "nowhere", None);
     snapshot(store, "b", None);
     assert_eq!(snapshots(store), [row("a", "")]);
-    assert_eq!(numbers(&page(store, &Query::room(room("a")))), [2, 1]);
+    assert_eq!(
+        numbers(&page(store, &MessageQuery::room(room("a")))),
+        [2, 1]
+    );
     assert_eq!(save(store, text("a", "next", 5)).sequence, 3);
     assert_eq!(store.stats().unwrap().rooms, 1, "those with messages");
 }
@@ -69,19 +72,22 @@ pub(in super::super) fn a_forgotten_room_leaves_nothing(store: &dyn MessageStore
     assert_eq!(get(store, "a", 7), None);
     assert_eq!(snapshots(store), []);
     assert_eq!(store.last_sequence(&room("a")), Ok(0));
-    assert_eq!(numbers(&page(store, &Query::room(room("a")))), [0; 0]);
-    let of_ada = Query::new(Scope::User(user("ada"), vec![room("a"), room("b")]));
+    assert_eq!(
+        numbers(&page(store, &MessageQuery::room(room("a")))),
+        [0; 0]
+    );
+    let of_ada = MessageQuery::new(Scope::User(user("ada"), vec![room("a"), room("b")]));
     assert_eq!(page(store, &of_ada).messages.len(), 1);
     assert_eq!(found(store, "words", "a"), [0; 0]);
-    let editions = store.editions(&room("a"), 7, usize::MAX);
-    assert_eq!(editions, Err(StoreError::UnknownMessage));
+    let revisions = store.revisions(&room("a"), 7, usize::MAX);
+    assert_eq!(revisions, Err(StoreError::UnknownMessage));
     assert_eq!(store.stats().map(|it| (it.messages, it.rooms)), Ok((1, 1)));
 
     let first = save(store, by("ada", text("a", "anew", 2)));
     assert_eq!((first.sequence, first.at, first.edits), (1, 2, 0));
     save(store, numbered(7, text("a", "seventh", 3)));
     assert_eq!(get(store, "a", 7).unwrap().reactions, []);
-    assert_eq!(store.editions(&room("a"), 7, usize::MAX), Ok(vec![]));
+    assert_eq!(store.revisions(&room("a"), 7, usize::MAX), Ok(vec![]));
     let removed = write(store, Change::ForgetUser(user("ada")));
     assert_eq!(removed, Ok(Written::Removed(2)));
     write(store, Change::ForgetUser(user("bob"))).unwrap();
@@ -99,9 +105,9 @@ pub(in super::super) fn a_forgotten_user_leaves_nothing(store: &dyn MessageStore
     write(store, delete("a", 1, 3)).unwrap();
     let gone = write(store, Change::ForgetUser(user("ada")));
     assert_eq!(gone, Ok(Written::Removed(3)), "deleted ones as well");
-    let all = page(store, &Query::room(room("a")));
+    let all = page(store, &MessageQuery::room(room("a")));
     assert_eq!(numbers(&all), [2]);
-    assert_eq!(page(store, &Query::room(room("b"))).messages, []);
+    assert_eq!(page(store, &MessageQuery::room(room("b"))).messages, []);
     let reactions = &all.messages[0].reactions;
     assert_eq!(reactions.len(), 1);
     assert_eq!(reactions[0].users, [user("bob")]);

@@ -21,8 +21,8 @@ use super::support::try_save;
 use super::support::user;
 use super::support::write;
 use crate::layers::messages::error::StoreError;
-use crate::layers::messages::query::Query;
-use crate::layers::messages::record::Draft;
+use crate::layers::messages::query::MessageQuery;
+use crate::layers::messages::record::NewMessage;
 use crate::layers::messages::record::Replies;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::MessageStore;
@@ -89,7 +89,10 @@ pub(in super::super) fn concurrent_saves_get_numbers_of_their_own(store: &dyn Me
     for (n, of) in rooms.iter().enumerate() {
         let numbers: BTreeSet<_> = given.iter().map(|it| it[n]).collect();
         assert_eq!(numbers, (1..=30).collect());
-        assert_eq!(page(store, &Query::room(room(of))).messages.len(), 30);
+        assert_eq!(
+            page(store, &MessageQuery::room(room(of))).messages.len(),
+            30
+        );
     }
 }
 
@@ -102,7 +105,7 @@ pub(in super::super) fn a_given_number_must_be_greater_than_all(store: &dyn Mess
         assert_eq!(result, Err(StoreError::Sequence), "{refused}");
     }
     assert_eq!(save(store, numbered(12, text("a", "next", 1))).sequence, 12);
-    let all = page(store, &Query::room(room("a")));
+    let all = page(store, &MessageQuery::room(room("a")));
     assert_eq!(numbers(&all), [12, 11, 10, 1]);
     assert_eq!(save(store, numbered(3, text("b", "other", 1))).sequence, 3);
     assert_eq!(get(store, "a", 10).as_ref().map(says), Some("ten"));
@@ -111,7 +114,7 @@ pub(in super::super) fn a_given_number_must_be_greater_than_all(store: &dyn Mess
 /// A number that leaves no room for others must not end the counting of a room that clients can
 /// write to, nor overflow.
 pub(in super::super) fn numbers_beyond_the_greatest_are_refused(store: &dyn MessageStore) {
-    const MAX: u64 = Draft::MAX_SEQUENCE;
+    const MAX: u64 = NewMessage::MAX_SEQUENCE;
     save(store, text("a", "one", 1));
     for refused in [MAX + 1, i64::MAX.cast_unsigned(), 1 << 63, u64::MAX] {
         let result = try_save(store, numbered(refused, text("a", "no", 1)));
@@ -156,7 +159,10 @@ pub(in super::super) fn a_failing_change_leaves_the_others_made(store: &dyn Mess
     assert!(next().is_ok());
     assert_eq!(message(next().unwrap()).thread, Some(1));
     assert_eq!(results.next(), None);
-    assert_eq!(numbers(&page(store, &Query::room(room("a")))), [3, 2, 1]);
+    assert_eq!(
+        numbers(&page(store, &MessageQuery::room(room("a")))),
+        [3, 2, 1]
+    );
     assert_eq!(store.last_sequence(&room("b")), Ok(0), "nothing is left");
     assert_eq!(store.stats().map(|it| (it.messages, it.rooms)), Ok((3, 1)));
     assert_eq!(store.write(Vec::new()), []);

@@ -14,8 +14,8 @@ use super::support::text;
 use super::support::user;
 use super::support::write;
 use crate::layers::messages::cursor::Cursor;
+use crate::layers::messages::query::MessageQuery;
 use crate::layers::messages::query::Page;
-use crate::layers::messages::query::Query;
 use crate::layers::messages::store::MessageStore;
 use crate::message::Format;
 
@@ -155,10 +155,10 @@ pub(in super::super) fn a_search_goes_both_ways_with_cursors(store: &dyn Message
     assert_eq!(store.search(&ask).unwrap().messages, []);
     (ask.cursor, ask.limit) = (None, usize::MAX);
     assert_eq!(store.search(&ask).unwrap().messages.len(), 35);
-    for n in 0..Query::MAX_LIMIT {
+    for n in 0..MessageQuery::MAX_LIMIT {
         save(store, text("b", "needle", n as u64));
     }
     let page = store.search(&ask).unwrap();
-    assert_eq!(page.messages.len(), Query::MAX_LIMIT);
+    assert_eq!(page.messages.len(), MessageQuery::MAX_LIMIT);
     assert_eq!(page.messages[0].room, room("b"));
 }

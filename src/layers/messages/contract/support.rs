@@ -1,11 +1,11 @@
 //! Words that the cases are told in.
 
 use crate::layers::messages::error::StoreError;
+use crate::layers::messages::query::MessageQuery;
+use crate::layers::messages::query::MessageSearch;
 use crate::layers::messages::query::Page;
-use crate::layers::messages::query::Query;
-use crate::layers::messages::query::Search;
-use crate::layers::messages::record::Draft;
-use crate::layers::messages::record::Stored;
+use crate::layers::messages::record::NewMessage;
+use crate::layers::messages::record::StoredMessage;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::MessageStore;
 use crate::layers::messages::store::Written;
@@ -22,26 +22,26 @@ pub(in super::super) fn user(id: &str) -> UserId {
     UserId::parse(id).unwrap()
 }
 
-pub(in super::super) fn text(in_room: &str, says: &str, at: u64) -> Draft {
-    Draft::text(room(in_room), says.to_owned(), at)
+pub(in super::super) fn text(in_room: &str, says: &str, at: u64) -> NewMessage {
+    NewMessage::text(room(in_room), says.to_owned(), at)
 }
 
-pub(in super::super) fn by(name: &str, mut draft: Draft) -> Draft {
+pub(in super::super) fn by(name: &str, mut draft: NewMessage) -> NewMessage {
     draft.user = Some(user(name));
     draft
 }
 
-pub(in super::super) fn called(event: &str, mut draft: Draft) -> Draft {
+pub(in super::super) fn called(event: &str, mut draft: NewMessage) -> NewMessage {
     draft.event = Some(EventName::parse(event).unwrap());
     draft
 }
 
-pub(in super::super) fn answer(thread: u64, mut draft: Draft) -> Draft {
+pub(in super::super) fn answer(thread: u64, mut draft: NewMessage) -> NewMessage {
     draft.thread = Some(thread);
     draft
 }
 
-pub(in super::super) fn numbered(sequence: u64, mut draft: Draft) -> Draft {
+pub(in super::super) fn numbered(sequence: u64, mut draft: NewMessage) -> NewMessage {
     draft.sequence = Some(sequence);
     draft
 }
@@ -57,12 +57,12 @@ pub(in super::super) fn write(
 
 pub(in super::super) fn try_save(
     store: &dyn MessageStore,
-    draft: Draft,
-) -> Result<Stored, StoreError> {
+    draft: NewMessage,
+) -> Result<StoredMessage, StoreError> {
     write(store, Change::Save(draft)).map(message)
 }
 
-pub(in super::super) fn save(store: &dyn MessageStore, draft: Draft) -> Stored {
+pub(in super::super) fn save(store: &dyn MessageStore, draft: NewMessage) -> StoredMessage {
     try_save(store, draft).unwrap()
 }
 
@@ -71,7 +71,7 @@ pub(in super::super) fn save_many(
     store: &dyn MessageStore,
     in_room: &str,
     count: u64,
-) -> Vec<Stored> {
+) -> Vec<StoredMessage> {
     let drafts = (1..=count).map(|n| text(in_room, &format!("m{n}"), n));
     let results = store.write(drafts.map(Change::Save).collect());
     let saved: Vec<_> = results.into_iter().map(|it| message(it.unwrap())).collect();
@@ -79,7 +79,7 @@ pub(in super::super) fn save_many(
     saved
 }
 
-pub(in super::super) fn message(written: Written) -> Stored {
+pub(in super::super) fn message(written: Written) -> StoredMessage {
     match written {
         Written::Message(message) => *message,
         other => panic!("not a message: {other:?}"),
@@ -95,7 +95,7 @@ pub(in super::super) fn edit(in_room: &str, sequence: u64, says: &str, at: u64) 
         metadata: None,
         by: Some(user("editor")),
         at,
-        max_editions: 10,
+        max_revisions: 10,
         only_by: None,
         sent_since: None,
     }
@@ -139,17 +139,21 @@ pub(in super::super) fn get(
     store: &dyn MessageStore,
     in_room: &str,
     sequence: u64,
-) -> Option<Stored> {
+) -> Option<StoredMessage> {
     store.get(&room(in_room), sequence).unwrap()
 }
 
-pub(in super::super) fn page(store: &dyn MessageStore, query: &Query) -> Page {
+pub(in super::super) fn page(store: &dyn MessageStore, query: &MessageQuery) -> Page {
     store.page(query).unwrap()
 }
 
-pub(in super::super) fn search(store: &dyn MessageStore, terms: &str, rooms: &[&str]) -> Search {
+pub(in super::super) fn search(
+    store: &dyn MessageStore,
+    terms: &str,
+    rooms: &[&str],
+) -> MessageSearch {
     let rooms = rooms.iter().map(|id| room(id)).collect();
-    let search = Search::new(terms.parse().unwrap(), rooms);
+    let search = MessageSearch::new(terms.parse().unwrap(), rooms);
     assert!(store.search(&search).is_ok(), "{terms}");
     search
 }
@@ -163,6 +167,6 @@ pub(in super::super) fn numbers(page: &Page) -> Vec<u64> {
     page.messages.iter().map(|it| it.sequence).collect()
 }
 
-pub(in super::super) fn says(message: &Stored) -> &str {
+pub(in super::super) fn says(message: &StoredMessage) -> &str {
     std::str::from_utf8(&message.payload).unwrap()
 }

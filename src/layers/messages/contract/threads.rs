@@ -14,7 +14,7 @@ use super::support::try_save;
 use super::support::user;
 use super::support::write;
 use crate::layers::messages::error::StoreError;
-use crate::layers::messages::query::Query;
+use crate::layers::messages::query::MessageQuery;
 use crate::layers::messages::query::Scope;
 use crate::layers::messages::record::Replies;
 use crate::layers::messages::store::Change;
@@ -27,7 +27,10 @@ fn replies(store: &dyn MessageStore, sequence: u64) -> (u64, u64) {
 }
 
 fn answers(store: &dyn MessageStore, thread: u64) -> Vec<u64> {
-    numbers(&page(store, &Query::new(Scope::Thread(room("a"), thread))))
+    numbers(&page(
+        store,
+        &MessageQuery::new(Scope::Thread(room("a"), thread)),
+    ))
 }
 
 pub(in super::super) fn an_answer_to_an_answer_joins_its_thread(store: &dyn MessageStore) {
@@ -44,7 +47,10 @@ pub(in super::super) fn an_answer_to_an_answer_joins_its_thread(store: &dyn Mess
     );
     assert_eq!((answers(store, 2), replies(store, 2)), (vec![6], (1, 9)));
     assert_eq!((answers(store, 3), replies(store, 3)), (vec![], (0, 0)));
-    assert_eq!(numbers(&page(store, &Query::room(room("a")))).len(), 6);
+    assert_eq!(
+        numbers(&page(store, &MessageQuery::room(room("a")))).len(),
+        6
+    );
 }
 
 pub(in super::super) fn unknown_threads_are_refused(store: &dyn MessageStore) {

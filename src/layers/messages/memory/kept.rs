@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use crate::layers::messages::memory::reactions::Reactions;
 use crate::layers::messages::record::Deletion;
-use crate::layers::messages::record::Draft;
-use crate::layers::messages::record::Edition;
+use crate::layers::messages::record::NewMessage;
 use crate::layers::messages::record::Replies;
+use crate::layers::messages::record::Revision;
 use crate::layers::metadata::Metadata;
 use crate::layers::name::EventName;
 use crate::layers::name::UserId;
@@ -26,7 +26,7 @@ pub(super) struct Kept {
     pub(super) edits: u32,
     pub(super) deleted: Option<Deletion>,
     pub(super) replies: Replies,
-    pub(super) editions: Vec<Edition>,
+    pub(super) revisions: Vec<Revision>,
     pub(super) reactions: Reactions,
     /// What all of this takes, about.
     pub(super) bytes: usize,
@@ -37,13 +37,13 @@ impl Kept {
     const BYTES: usize = size_of::<Self>() + 256;
 
     /// What a draft will take.
-    pub(super) fn bytes_of(draft: &Draft) -> usize {
+    pub(super) fn bytes_of(draft: &NewMessage) -> usize {
         let event = draft.event.as_ref().map_or(0, |event| event.len());
         Self::BYTES + draft.payload.len() + event + weight(draft.metadata.as_ref())
     }
 
     /// Keeps a draft in that thread.
-    pub(super) fn new(draft: Draft, thread: Option<u64>) -> Self {
+    pub(super) fn new(draft: NewMessage, thread: Option<u64>) -> Self {
         Self {
             bytes: Self::bytes_of(&draft),
             user: draft.user,
@@ -56,25 +56,25 @@ impl Kept {
             edits: 0,
             deleted: None,
             replies: Replies::default(),
-            editions: Vec::new(),
+            revisions: Vec::new(),
             reactions: Reactions::default(),
         }
     }
 
     /// What an edit with this payload and metadata will take on top.
     pub(super) fn bytes_of_edit(payload: &Bytes, metadata: Option<&Metadata>) -> usize {
-        size_of::<Edition>() + payload.len() + weight(metadata)
+        size_of::<Revision>() + payload.len() + weight(metadata)
     }
 
     /// Replaces what the message says, and keeps what it said.
-    pub(super) fn edit(&mut self, new: Edition) {
+    pub(super) fn edit(&mut self, new: Revision) {
         self.edits = self.edits.saturating_add(1);
         self.edited_at = Some(new.until);
         let metadata = match new.metadata {
             Some(metadata) => self.metadata.replace(metadata),
             None => self.metadata.clone(),
         };
-        self.editions.push(Edition {
+        self.revisions.push(Revision {
             payload: std::mem::replace(&mut self.payload, own(&new.payload)),
             format: std::mem::replace(&mut self.format, new.format),
             metadata,

@@ -15,13 +15,13 @@ use parking_lot::RwLock;
 use crate::layers::messages::error::StoreError;
 use crate::layers::messages::memory::state::Overdue;
 use crate::layers::messages::memory::state::State;
+use crate::layers::messages::query::MessageQuery;
+use crate::layers::messages::query::MessageSearch;
 use crate::layers::messages::query::Page;
-use crate::layers::messages::query::Query;
-use crate::layers::messages::query::Search;
-use crate::layers::messages::record::Edition;
-use crate::layers::messages::record::Stored;
+use crate::layers::messages::record::Revision;
+use crate::layers::messages::record::StoredMessage;
 use crate::layers::messages::store::Change;
-use crate::layers::messages::store::Cleaned;
+use crate::layers::messages::store::CleanupOutcome;
 use crate::layers::messages::store::MessageStore;
 use crate::layers::messages::store::Retention;
 use crate::layers::messages::store::StoreStats;
@@ -39,15 +39,16 @@ pub use self::limits::MemoryLimits;
 ///
 /// ```
 /// use throng::RoomId;
-/// use throng::messages::{Change, Draft, MemoryLimits, MemoryStore, MessageStore, Query};
+/// use throng::messages::{Change, MemoryLimits, MemoryStore, MessageStore};
+/// use throng::messages::{MessageQuery, NewMessage};
 ///
 /// let store = MemoryStore::new(MemoryLimits::new().max_messages(10_000));
 /// let lobby = RoomId::parse("lobby")?;
-/// let hello = Draft::text(lobby.clone(), "hello", 1_700_000_000_000);
-/// let welcome = Draft::text(lobby.clone(), "welcome", 1_700_000_001_000);
+/// let hello = NewMessage::text(lobby.clone(), "hello", 1_700_000_000_000);
+/// let welcome = NewMessage::text(lobby.clone(), "welcome", 1_700_000_001_000);
 /// store.write(vec![Change::Save(hello), Change::Save(welcome)]);
 ///
-/// let page = store.page(&Query::room(lobby))?;
+/// let page = store.page(&MessageQuery::room(lobby))?;
 /// assert_eq!(page.messages[0].sequence, 2);
 /// assert_eq!(page.messages[1].payload, "hello");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -105,15 +106,15 @@ impl MessageStore for MemoryStore {
         changes.map(|change| state.apply(change)).collect()
     }
 
-    fn get(&self, room: &RoomId, sequence: u64) -> Result<Option<Stored>, StoreError> {
+    fn get(&self, room: &RoomId, sequence: u64) -> Result<Option<StoredMessage>, StoreError> {
         Ok(self.state.read().get(room, sequence))
     }
 
-    fn page(&self, query: &Query) -> Result<Page, StoreError> {
+    fn page(&self, query: &MessageQuery) -> Result<Page, StoreError> {
         Ok(self.state.read().page(query))
     }
 
-    fn search(&self, search: &Search) -> Result<Page, StoreError> {
+    fn search(&self, search: &MessageSearch) -> Result<Page, StoreError> {
         let walk = Walk::of_search(search);
         let mut messages = Vec::new();
         let mut among = walk.ids();
@@ -132,18 +133,18 @@ impl MessageStore for MemoryStore {
         walk.gather(messages.into_iter().map(Ok))
     }
 
-    fn editions(
+    fn revisions(
         &self,
         room: &RoomId,
         sequence: u64,
         max_bytes: usize,
-    ) -> Result<Vec<Edition>, StoreError> {
+    ) -> Result<Vec<Revision>, StoreError> {
         let state = self.state.read();
-        let editions = &state.kept(room, sequence)?.editions;
+        let revisions = &state.kept(room, sequence)?.revisions;
         let mut budget = Budget::new(max_bytes);
-        let newest = editions.iter().rev();
+        let newest = revisions.iter().rev();
         let count = newest.take_while(|it| budget.takes(it.bytes())).count();
-        Ok(editions[editions.len() - count..].to_vec())
+        Ok(revisions[revisions.len() - count..].to_vec())
     }
 
     fn reactors(
@@ -175,13 +176,18 @@ impl MessageStore for MemoryStore {
         Ok(self.state.read().room(room).map_or(0, |room| room.last))
     }
 
-    fn clean(&self, now: u64, retention: &Retention, budget: usize) -> Result<Cleaned, StoreError> {
+    fn clean(
+        &self,
+        now: u64,
+        retention: &Retention,
+        budget: usize,
+    ) -> Result<CleanupOutcome, StoreError> {
         let overdue = Overdue::of(now, retention);
         let mut rest = Range {
             start: 0,
             end: self.state.read().last_id() + 1,
         };
-        let mut cleaned = Cleaned::default();
+        let mut cleaned = CleanupOutcome::default();
         let mut left = budget;
         loop {
             let turn = left.min(Self::CLEAN);

@@ -24,17 +24,17 @@ use crate::layers::messages::contract::support::user;
 use crate::layers::messages::contract::support::write;
 use crate::layers::messages::cursor::Cursor;
 use crate::layers::messages::error::StoreError;
-use crate::layers::messages::query::Query;
+use crate::layers::messages::query::MessageQuery;
+use crate::layers::messages::query::MessageSearch;
 use crate::layers::messages::query::Scope;
-use crate::layers::messages::query::Search;
-use crate::layers::messages::record::Draft;
+use crate::layers::messages::record::NewMessage;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::MessageStore;
 
 contract!(Box::<MemoryStore>::default);
 
 fn numbered_in(store: &MemoryStore, of: &str) -> Vec<u64> {
-    numbers(&page(store, &Query::room(room(of))))
+    numbers(&page(store, &MessageQuery::room(room(of))))
 }
 
 /// What the messages take, without the rooms.
@@ -72,13 +72,13 @@ fn beyond_the_count_the_oldest_of_all_rooms_go() {
     assert_eq!(numbered_in(&store, "b"), [7, 6, 5, 4]);
     let of_ada = Scope::User(user("ada"), vec![room("a"), room("b")]);
     for scope in [of_ada, Scope::Thread(room("a"), 1)] {
-        assert_eq!(page(&store, &Query::new(scope)).messages, []);
+        assert_eq!(page(&store, &MessageQuery::new(scope)).messages, []);
     }
     assert_eq!(store.stats().map(|it| (it.messages, it.rooms)), Ok((4, 1)));
     assert_eq!(save(&store, text("a", "numbers survive", 1)).sequence, 3);
 }
 
-fn answer_if(is_one: bool, draft: Draft) -> Draft {
+fn answer_if(is_one: bool, draft: NewMessage) -> NewMessage {
     if is_one { answer(1, draft) } else { draft }
 }
 
@@ -200,7 +200,7 @@ fn a_search_of_many_parts_finds_all_in_order() {
         needles.extend(Some(saved.id).filter(|_| n % 10 == 3));
     }
     let mut ask = search(&store, "needle", &["a", "b"]);
-    let ids = |ask: &Search| {
+    let ids = |ask: &MessageSearch| {
         let page = store.search(ask).unwrap();
         page.messages
             .iter()

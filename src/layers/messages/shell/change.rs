@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::layers::messages::error::MessageError;
 use crate::layers::messages::error::StoreError;
 use crate::layers::messages::pending::Pending;
-use crate::layers::messages::record::Stored;
+use crate::layers::messages::record::StoredMessage;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::Written;
 use crate::layers::messages::view::MessageView;
@@ -50,7 +50,7 @@ impl Messages {
         room: &RoomId,
         sequence: u64,
         message: Message,
-    ) -> Pending<Result<Stored, MessageError>> {
+    ) -> Pending<Result<StoredMessage, MessageError>> {
         let (rooms, stay) = (&self.inner.rooms, self.stays(from_ref(room)));
         let checked = rooms.check_size(&message);
         let checked = checked.and_then(|()| rooms.check_writer(actor, room));
@@ -71,7 +71,7 @@ impl Messages {
             metadata: Metadata::of(&message).cloned(),
             by: actor.user().cloned(),
             at: now,
-            max_editions: inner.config.max_edits,
+            max_revisions: inner.config.max_edits,
             only_by: actor.user().cloned(),
             sent_since: actor.user().and(window).map(|ago| now.saturating_sub(ago)),
         };
@@ -308,7 +308,7 @@ struct Edited<'a> {
     by: Option<&'a UserId>,
 }
 
-fn tell_edited(rooms: &Rooms, room: &RoomId, actor: &Actor, stored: &Stored) {
+fn tell_edited(rooms: &Rooms, room: &RoomId, actor: &Actor, stored: &StoredMessage) {
     let by = actor.user();
     // As it has more to it than what was sent, and escapes, it may not fit where that did.
     let too_large = || {
@@ -325,7 +325,7 @@ fn tell_edited(rooms: &Rooms, room: &RoomId, actor: &Actor, stored: &Stored) {
     rooms.announce_json(room, EDITED, json, too_large);
 }
 
-fn message_of(written: Written) -> Result<Stored, StoreError> {
+fn message_of(written: Written) -> Result<StoredMessage, StoreError> {
     match written {
         Written::Message(stored) => Ok(*stored),
         Written::Nothing | Written::Reaction(_) | Written::Removed(_) => {
@@ -368,7 +368,11 @@ impl Inner {
         }
     }
 
-    pub(super) fn known(&self, room: &RoomId, sequence: u64) -> Result<Stored, MessageError> {
+    pub(super) fn known(
+        &self,
+        room: &RoomId,
+        sequence: u64,
+    ) -> Result<StoredMessage, MessageError> {
         let stored = self
             .store
             .get(room, sequence)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::layers::messages::error::MessageError;
-use crate::layers::messages::store::Cleaned;
+use crate::layers::messages::store::CleanupOutcome;
 
 use super::Inner;
 use super::Messages;
@@ -65,7 +65,7 @@ impl Messages {
 }
 
 impl Inner {
-    fn clean(&self) -> Result<Cleaned, MessageError> {
+    fn clean(&self) -> Result<CleanupOutcome, MessageError> {
         // By the clock that messages are stamped by, or all of them could be taken for old.
         let now = self.rooms.now_for_removal();
         let most = self.config.cleanup_batch;

@@ -36,7 +36,7 @@ use self::line::Line;
 use self::rooms::Removals;
 
 pub use self::read::Unread;
-pub use self::send::Outgoing;
+pub use self::send::OutgoingMessage;
 
 /// The messages of rooms, kept. A cheap clone.
 ///
@@ -46,7 +46,8 @@ pub use self::send::Outgoing;
 ///
 /// ```
 /// use throng::{Actor, Hub, Message, UserId};
-/// use throng::messages::{MemoryLimits, MemoryStore, Messages, MessagesConfig, Outgoing, Query};
+/// use throng::messages::{MemoryLimits, MemoryStore, MessageQuery, Messages};
+/// use throng::messages::{MessagesConfig, OutgoingMessage};
 /// use throng::rooms::{RoomOptions, Rooms, RoomsConfig};
 ///
 /// let hub = Hub::new();
@@ -56,9 +57,9 @@ pub use self::send::Outgoing;
 ///
 /// let ada = Actor::User(UserId::parse("ada")?);
 /// let room = rooms.create(&ada, RoomOptions::new("Lobby"))?.id;
-/// let sent = messages.send(&ada, &room, Outgoing::new(Message::text("hello"))).wait()?;
+/// let sent = messages.send(&ada, &room, OutgoingMessage::new(Message::text("hello"))).wait()?;
 /// messages.edit(&ada, &room, sent.id, Message::text("hello, all")).wait()?;
-/// let page = messages.page(&ada, Query::room(room)).wait()?;
+/// let page = messages.page(&ada, MessageQuery::room(room)).wait()?;
 /// assert_eq!((page.messages.len(), page.messages[0].edits), (1, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -5,12 +5,12 @@ use std::slice::from_ref;
 use crate::layers::messages::error::MessageError;
 use crate::layers::messages::error::StoreError;
 use crate::layers::messages::pending::Pending;
+use crate::layers::messages::query::MessageQuery;
+use crate::layers::messages::query::MessageSearch;
 use crate::layers::messages::query::Page;
-use crate::layers::messages::query::Query;
 use crate::layers::messages::query::Scope;
-use crate::layers::messages::query::Search;
-use crate::layers::messages::record::Edition;
-use crate::layers::messages::record::Stored;
+use crate::layers::messages::record::Revision;
+use crate::layers::messages::record::StoredMessage;
 use crate::layers::messages::store::StoreStats;
 use crate::layers::name::Actor;
 use crate::layers::name::RoomId;
@@ -47,7 +47,7 @@ impl Messages {
         actor: &Actor,
         room: &RoomId,
         sequence: u64,
-    ) -> Pending<Result<Stored, MessageError>> {
+    ) -> Pending<Result<StoredMessage, MessageError>> {
         let stays = self.stays(from_ref(room));
         if let Err(error) = self.inner.rooms.check_reader(actor, room) {
             return Pending::ready(Err(MessageError::Room(error)));
@@ -56,15 +56,20 @@ impl Messages {
         self.ask(stays, move |inner| inner.known(&room, sequence))
     }
 
-    /// Some messages: see [`Query`]. Of a [user's](Scope::User), those in rooms that the actor is
-    /// in: other rooms are left out, named or not, and are no error. A page has no more bytes than
+    /// Reads a page of messages: see [`MessageQuery`]. Of a [user's](Scope::User), those in rooms
+    /// that the actor is in: other rooms are left out, named or not, and are no error. A page has
+    /// no more bytes than
     /// [`MessagesConfig::max_page_bytes`](crate::messages::MessagesConfig::max_page_bytes), however
     /// many messages are asked for.
     ///
     /// # Errors
     ///
     /// As [`Messages::get`].
-    pub fn page(&self, actor: &Actor, mut query: Query) -> Pending<Result<Page, MessageError>> {
+    pub fn page(
+        &self,
+        actor: &Actor,
+        mut query: MessageQuery,
+    ) -> Pending<Result<Page, MessageError>> {
         let stays;
         let checked = match &mut query.scope {
             Scope::Room(room) | Scope::Thread(room, _) => {
@@ -94,13 +99,17 @@ impl Messages {
         }
     }
 
-    /// Messages with some words: see [`Search`]. Without rooms, in all that the actor is in. A page
-    /// has no more bytes than one of [`Messages::page`].
+    /// Finds messages by their words: see [`MessageSearch`]. Without rooms, in all that the actor is
+    /// in. A page has no more bytes than one of [`Messages::page`].
     ///
     /// # Errors
     ///
     /// As [`Messages::get`], of any of the rooms that are named; [`StoreError::TimedOut`].
-    pub fn search(&self, actor: &Actor, mut search: Search) -> Pending<Result<Page, MessageError>> {
+    pub fn search(
+        &self,
+        actor: &Actor,
+        mut search: MessageSearch,
+    ) -> Pending<Result<Page, MessageError>> {
         let rooms = &self.inner.rooms;
         if let (true, Actor::User(user)) = (search.rooms.is_empty(), actor) {
             search.rooms = rooms.rooms_of(user);
@@ -128,17 +137,17 @@ impl Messages {
     /// whoever has [`Permission::DeleteMessage`].
     ///
     /// These are the newest that have no more bytes than a [page](Messages::page); there are fewer
-    /// of them than [`Stored::edits`] where older ones are left out.
+    /// of them than [`StoredMessage::edits`] where older ones are left out.
     ///
     /// # Errors
     ///
     /// As [`Messages::get`]; [`StoreError::Deleted`].
-    pub fn editions(
+    pub fn revisions(
         &self,
         actor: &Actor,
         room: &RoomId,
         sequence: u64,
-    ) -> Pending<Result<Vec<Edition>, MessageError>> {
+    ) -> Pending<Result<Vec<Revision>, MessageError>> {
         let (rooms, stays) = (&self.inner.rooms, self.stays(from_ref(room)));
         if let Err(error) = rooms.check_reader(actor, room) {
             return Pending::ready(Err(MessageError::Room(error)));
@@ -149,10 +158,10 @@ impl Messages {
             if inner.known(&room, sequence)?.deleted.is_some() && !sees_deleted {
                 return Err(MessageError::Store(StoreError::Deleted));
             }
-            let editions = inner
+            let revisions = inner
                 .store
-                .editions(&room, sequence, inner.config.max_page_bytes);
-            editions.map_err(MessageError::Store)
+                .revisions(&room, sequence, inner.config.max_page_bytes);
+            revisions.map_err(MessageError::Store)
         })
     }
 

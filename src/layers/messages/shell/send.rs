@@ -9,7 +9,7 @@ use crate::layers::messages::error::MessageError;
 use crate::layers::messages::error::StoreError;
 use crate::layers::messages::pending::Giver;
 use crate::layers::messages::pending::Pending;
-use crate::layers::messages::record::Draft;
+use crate::layers::messages::record::NewMessage;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::Written;
 use crate::layers::metadata::Metadata;
@@ -26,13 +26,13 @@ use super::Messages;
 /// A message on its way into a room.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Outgoing {
+pub struct OutgoingMessage {
     message: Message,
     thread: Option<u64>,
     except: Option<ClientId>,
 }
 
-impl Outgoing {
+impl OutgoingMessage {
     /// A message to everybody in the room. What is attached to it is replaced by a
     /// [`MessageHeader`]; one that is a stamp already keeps its event and its metadata.
     pub fn new(message: Message) -> Self {
@@ -65,8 +65,8 @@ impl Outgoing {
         self.thread.is_some()
     }
 
-    fn draft(&self, actor: &Actor, accepted: &Accepted<'_>) -> Draft {
-        let mut draft = Draft::text(
+    fn draft(&self, actor: &Actor, accepted: &Accepted<'_>) -> NewMessage {
+        let mut draft = NewMessage::text(
             accepted.room.clone(),
             self.message.payload().clone(),
             accepted.at,
@@ -99,7 +99,7 @@ impl Messages {
         &self,
         actor: &Actor,
         room: &RoomId,
-        outgoing: Outgoing,
+        outgoing: OutgoingMessage,
     ) -> Pending<Result<Sent, MessageError>> {
         if let Err(error) = self.inner.rooms.check_size(&outgoing.message) {
             return Pending::ready(Err(MessageError::Room(error)));
@@ -119,7 +119,7 @@ impl Messages {
     fn keep(
         &self,
         actor: &Actor,
-        outgoing: Outgoing,
+        outgoing: OutgoingMessage,
         accepted: Accepted<'_>,
         giver: Giver<Result<Sent, MessageError>>,
     ) {

@@ -38,13 +38,13 @@ use rusqlite::Connection;
 use rusqlite::ErrorCode;
 
 use crate::layers::messages::error::StoreError;
+use crate::layers::messages::query::MessageQuery;
+use crate::layers::messages::query::MessageSearch;
 use crate::layers::messages::query::Page;
-use crate::layers::messages::query::Query;
-use crate::layers::messages::query::Search;
-use crate::layers::messages::record::Edition;
-use crate::layers::messages::record::Stored;
+use crate::layers::messages::record::Revision;
+use crate::layers::messages::record::StoredMessage;
 use crate::layers::messages::store::Change;
-use crate::layers::messages::store::Cleaned;
+use crate::layers::messages::store::CleanupOutcome;
 use crate::layers::messages::store::MessageStore;
 use crate::layers::messages::store::Retention;
 use crate::layers::messages::store::StoreStats;
@@ -140,7 +140,7 @@ impl SqliteStore {
         &self,
         budget: usize,
         find: impl FnOnce(&Connection, usize) -> rusqlite::Result<Vec<i64>>,
-    ) -> Result<Cleaned, StoreError> {
+    ) -> Result<CleanupOutcome, StoreError> {
         let keeper = self.keeper.lend();
         let mut found = read_of(&keeper, |db| Ok(find(db, budget.saturating_add(1))?))?;
         let more = found.len() > budget;
@@ -149,7 +149,7 @@ impl SqliteStore {
         for some in found.chunks(AT_ONCE) {
             messages += self.transact(|work| work.remove(some))?;
         }
-        Ok(Cleaned { messages, more })
+        Ok(CleanupOutcome { messages, more })
     }
 
     /// Does something in the file, and lets others have their turn then.
@@ -172,18 +172,18 @@ impl MessageStore for SqliteStore {
         written.unwrap_or_else(|error| vec![Err(Fault::Store(error).into()); count])
     }
 
-    fn get(&self, room: &RoomId, sequence: u64) -> Result<Option<Stored>, StoreError> {
+    fn get(&self, room: &RoomId, sequence: u64) -> Result<Option<StoredMessage>, StoreError> {
         self.read(|db| match row::find(db, room, sequence)? {
             Some(id) => Ok(row::load(db, id)?),
             None => Ok(None),
         })
     }
 
-    fn page(&self, query: &Query) -> Result<Page, StoreError> {
+    fn page(&self, query: &MessageQuery) -> Result<Page, StoreError> {
         self.read(|db| Ok(page::page(db, query)?))
     }
 
-    fn search(&self, search: &Search) -> Result<Page, StoreError> {
+    fn search(&self, search: &MessageSearch) -> Result<Page, StoreError> {
         let mut connection = self.searcher.lend();
         let clock = SystemClock::new();
         let until = search.time_limit;
@@ -197,15 +197,15 @@ impl MessageStore for SqliteStore {
         Ok(found?)
     }
 
-    fn editions(
+    fn revisions(
         &self,
         room: &RoomId,
         sequence: u64,
         max_bytes: usize,
-    ) -> Result<Vec<Edition>, StoreError> {
+    ) -> Result<Vec<Revision>, StoreError> {
         self.read(|db| {
             let id = row::find(db, room, sequence)?.ok_or(StoreError::UnknownMessage)?;
-            Ok(row::editions(db, id, max_bytes)?)
+            Ok(row::revisions(db, id, max_bytes)?)
         })
     }
 
@@ -237,7 +237,12 @@ impl MessageStore for SqliteStore {
         self.read(|db| Ok(count::last_sequence(db, room)?))
     }
 
-    fn clean(&self, now: u64, retention: &Retention, budget: usize) -> Result<Cleaned, StoreError> {
+    fn clean(
+        &self,
+        now: u64,
+        retention: &Retention,
+        budget: usize,
+    ) -> Result<CleanupOutcome, StoreError> {
         let old = self.remove(budget, |db, most| remove::too_old(db, now, retention, most))?;
         if old.more {
             return Ok(old);
@@ -245,14 +250,14 @@ impl MessageStore for SqliteStore {
         let removed = usize::try_from(old.messages).unwrap_or(budget);
         let left = budget.saturating_sub(removed);
         let many = self.remove(left, |db, most| remove::too_many(db, retention, most))?;
-        Ok(Cleaned {
+        Ok(CleanupOutcome {
             messages: old.messages + many.messages,
             more: many.more,
         })
     }
 
-    fn forget_part(&self, user: &UserId, budget: usize) -> Result<Cleaned, StoreError> {
-        let mut cleaned = Cleaned::default();
+    fn forget_part(&self, user: &UserId, budget: usize) -> Result<CleanupOutcome, StoreError> {
+        let mut cleaned = CleanupOutcome::default();
         let mut left = budget;
         loop {
             let turn = left.min(AT_ONCE);

@@ -7,8 +7,8 @@ use rusqlite::OptionalExtension;
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
+use crate::layers::messages::query::MessageQuery;
 use crate::layers::messages::query::Page;
-use crate::layers::messages::query::Query;
 use crate::layers::messages::query::Scope;
 use crate::layers::messages::sqlite::row;
 use crate::layers::messages::walk::Walk;
@@ -17,7 +17,7 @@ use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
 
 /// The page that is asked for.
-pub(super) fn page(db: &Connection, query: &Query) -> rusqlite::Result<Page> {
+pub(super) fn page(db: &Connection, query: &MessageQuery) -> rusqlite::Result<Page> {
     let walk = Walk::of_page(query);
     let ids = match runs(db, query)? {
         Some(runs) => nearest(db, query, &runs, &walk)?,
@@ -66,7 +66,7 @@ impl Runs {
 }
 
 /// The runs of a query: a room each. `None` if there can be no messages.
-fn runs(db: &Connection, query: &Query) -> rusqlite::Result<Option<Runs>> {
+fn runs(db: &Connection, query: &MessageQuery) -> rusqlite::Result<Option<Runs>> {
     let (rooms, author, thread) = match &query.scope {
         Scope::Room(room) => (std::slice::from_ref(room), None, None),
         Scope::Thread(room, thread) => (std::slice::from_ref(room), None, Some(*thread)),
@@ -123,7 +123,12 @@ pub(super) fn user_id(db: &Connection, user: &UserId) -> rusqlite::Result<Option
 
 /// The nearest ids of all runs, as many as the walk meets. Of each run only those are asked for
 /// that are nearer than the farthest of what was found before it.
-fn nearest(db: &Connection, query: &Query, runs: &Runs, walk: &Walk) -> rusqlite::Result<Vec<i64>> {
+fn nearest(
+    db: &Connection,
+    query: &MessageQuery,
+    runs: &Runs,
+    walk: &Walk,
+) -> rusqlite::Result<Vec<i64>> {
     let mut statement = db.prepare_cached(&runs.shape.sql())?;
     let mut found = Vec::new();
     let mut range = ids(walk);
@@ -154,7 +159,7 @@ fn within(
     db: &Connection,
     room: i64,
     range: &RangeInclusive<i64>,
-    query: &Query,
+    query: &MessageQuery,
 ) -> rusqlite::Result<Option<RangeInclusive<i64>>> {
     let ask = |sql, at| {
         let mut statement = db.prepare_cached(sql)?;

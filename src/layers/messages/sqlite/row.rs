@@ -9,10 +9,10 @@ use rusqlite::Row;
 use rusqlite::types::Type;
 
 use crate::layers::messages::record::Deletion;
-use crate::layers::messages::record::Edition;
 use crate::layers::messages::record::ReactionCount;
 use crate::layers::messages::record::Replies;
-use crate::layers::messages::record::Stored;
+use crate::layers::messages::record::Revision;
+use crate::layers::messages::record::StoredMessage;
 use crate::layers::messages::walk::Budget;
 use crate::layers::metadata::Metadata;
 use crate::layers::name::EventName;
@@ -41,7 +41,7 @@ pub(super) const REACTORS: &str = "
     WHERE x.tally = ?1 AND x.id > ?2 ORDER BY x.id LIMIT ?3";
 
 /// What a message said, the newest first.
-pub(super) const EDITIONS: &str = "
+pub(super) const REVISIONS: &str = "
     SELECT e.format, e.metadata, e.payload, e.until, u.name
     FROM editions e LEFT JOIN users u ON u.id = e.editor WHERE e.message = ?1 ORDER BY e.id DESC";
 
@@ -70,7 +70,7 @@ pub(super) fn find(db: &Connection, room: &str, sequence: u64) -> rusqlite::Resu
 }
 
 /// The message with this id, reactions included.
-pub(super) fn load(db: &Connection, id: i64) -> rusqlite::Result<Option<Stored>> {
+pub(super) fn load(db: &Connection, id: i64) -> rusqlite::Result<Option<StoredMessage>> {
     let mut statement = db.prepare_cached(MESSAGE)?;
     let found = statement.query_row([id], |row| {
         let tallies: i64 = row.get(12)?;
@@ -85,9 +85,9 @@ pub(super) fn load(db: &Connection, id: i64) -> rusqlite::Result<Option<Stored>>
     Ok(Some(message))
 }
 
-fn message(row: &Row<'_>) -> rusqlite::Result<Stored> {
+fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
     let deleted_by = user(row, 9)?;
-    Ok(Stored {
+    Ok(StoredMessage {
         id: nat(row.get(0)?),
         room: parsed(row, 1, RoomId::parse)?,
         sequence: nat(row.get(2)?),
@@ -139,14 +139,14 @@ pub(super) fn reactors(
 }
 
 /// What a message said before its edits: the newest that have so many bytes, the oldest first.
-pub(super) fn editions(
+pub(super) fn revisions(
     db: &Connection,
     message: i64,
     max_bytes: usize,
-) -> rusqlite::Result<Vec<Edition>> {
-    let mut statement = db.prepare_cached(EDITIONS)?;
+) -> rusqlite::Result<Vec<Revision>> {
+    let mut statement = db.prepare_cached(REVISIONS)?;
     let newest = statement.query_map([message], |row| {
-        Ok(Edition {
+        Ok(Revision {
             format: format(row, 0)?,
             metadata: metadata(row, 1)?,
             payload: Bytes::from(row.get::<_, Vec<u8>>(2)?),
@@ -155,16 +155,16 @@ pub(super) fn editions(
         })
     })?;
     let mut budget = Budget::new(max_bytes);
-    let mut editions = Vec::new();
-    for edition in newest {
-        let edition = edition?;
-        if !budget.takes(edition.bytes()) {
+    let mut revisions = Vec::new();
+    for revision in newest {
+        let revision = revision?;
+        if !budget.takes(revision.bytes()) {
             break;
         }
-        editions.push(edition);
+        revisions.push(revision);
     }
-    editions.reverse();
-    Ok(editions)
+    revisions.reverse();
+    Ok(revisions)
 }
 
 fn user(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<UserId>> {

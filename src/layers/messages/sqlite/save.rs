@@ -3,9 +3,9 @@
 use rusqlite::OptionalExtension;
 
 use crate::layers::messages::error::StoreError;
-use crate::layers::messages::record::Draft;
+use crate::layers::messages::record::NewMessage;
 use crate::layers::messages::record::Replies;
-use crate::layers::messages::record::Stored;
+use crate::layers::messages::record::StoredMessage;
 use crate::layers::messages::sqlite::known::Room;
 use crate::layers::messages::sqlite::row;
 use crate::layers::messages::sqlite::write::Fault;
@@ -17,7 +17,7 @@ use crate::layers::name::UserId;
 use crate::message::Format;
 
 impl Work<'_> {
-    pub(super) fn save(&mut self, draft: Draft) -> Result<Written, Fault> {
+    pub(super) fn save(&mut self, draft: NewMessage) -> Result<Written, Fault> {
         let known = self.room(&draft.room)?;
         let sequence = next(known.map_or(0, |room| room.last_sequence), draft.sequence)?;
         let thread = draft.thread.map(|root| self.thread(known, root));
@@ -29,7 +29,7 @@ impl Work<'_> {
         room.last_at = row::nat(row::int(draft.at.max(room.last_at)));
         let id = self.insert(room, user, thread, &draft)?;
         self.known.put_room(&draft.room, room);
-        Ok(Written::Message(Box::new(Stored {
+        Ok(Written::Message(Box::new(StoredMessage {
             id: row::nat(id),
             room: draft.room,
             sequence,
@@ -63,7 +63,7 @@ impl Work<'_> {
         room: Room,
         user: Option<i64>,
         thread: Option<i64>,
-        draft: &Draft,
+        draft: &NewMessage,
     ) -> rusqlite::Result<i64> {
         let (sequence, at) = (row::int(room.last_sequence), row::int(room.last_at));
         let format = row::kept(draft.format);
@@ -130,7 +130,7 @@ impl Work<'_> {
 /// The number of the next message.
 fn next(last: u64, asked: Option<u64>) -> Result<u64, StoreError> {
     let sequence = asked.unwrap_or(last + 1);
-    let is_fit = sequence > last && sequence <= Draft::MAX_SEQUENCE;
+    let is_fit = sequence > last && sequence <= NewMessage::MAX_SEQUENCE;
     is_fit.then_some(sequence).ok_or(StoreError::Sequence)
 }
 

@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 
+use crate::layers::messages::query::MessageSearch;
 use crate::layers::messages::query::Page;
-use crate::layers::messages::query::Search;
 use crate::layers::messages::sqlite::page;
 use crate::layers::messages::sqlite::write::event_token;
 use crate::layers::messages::terms::Term;
@@ -12,7 +12,7 @@ use crate::layers::messages::walk::Walk;
 use crate::layers::messages::walk::Way;
 
 /// The page that is searched for.
-pub(super) fn search(db: &Connection, search: &Search) -> rusqlite::Result<Page> {
+pub(super) fn search(db: &Connection, search: &MessageSearch) -> rusqlite::Result<Page> {
     let walk = Walk::of_search(search);
     let rooms = page::room_ids(db, &search.rooms)?;
     let ids = match expression(db, search, &rooms)? {
@@ -23,7 +23,11 @@ pub(super) fn search(db: &Connection, search: &Search) -> rusqlite::Result<Page>
 }
 
 /// What the index is asked; `None` if nothing can be found.
-fn expression(db: &Connection, search: &Search, rooms: &[i64]) -> rusqlite::Result<Option<String>> {
+fn expression(
+    db: &Connection,
+    search: &MessageSearch,
+    rooms: &[i64],
+) -> rusqlite::Result<Option<String>> {
     if rooms.is_empty() {
         return Ok(None);
     }

@@ -134,13 +134,13 @@ impl Work<'_> {
                 metadata,
                 by,
                 at,
-                max_editions,
+                max_revisions,
                 only_by,
                 sent_since,
             } => {
                 let target = self.target(&room, sequence)?;
                 self.check_by(&target, only_by.as_ref())?;
-                check_editable(&target, sent_since, max_editions)?;
+                check_editable(&target, sent_since, max_revisions)?;
                 self.edit(
                     &target,
                     (&payload, format),
@@ -270,7 +270,7 @@ fn check_editable(target: &Target, since: Option<u64>, most: usize) -> Result<()
         return Err(StoreError::Deleted);
     }
     if usize::try_from(target.edits).is_ok_and(|edits| edits >= most) {
-        let (what, limit) = ("editions", most);
+        let (what, limit) = ("revisions", most);
         return Err(StoreError::TooMany { what, limit });
     }
     Ok(())

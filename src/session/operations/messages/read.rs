@@ -3,11 +3,11 @@
 use crate::layers::RoomId;
 use crate::layers::Timestamp;
 use crate::layers::messages::Cursor;
+use crate::layers::messages::MessageQuery;
+use crate::layers::messages::MessageSearch;
 use crate::layers::messages::MessageView;
 use crate::layers::messages::Order;
-use crate::layers::messages::Query;
 use crate::layers::messages::Scope;
-use crate::layers::messages::Search;
 use crate::layers::messages::Terms;
 use crate::layers::messages::Unread;
 use crate::protocol::Fault;
@@ -28,10 +28,10 @@ use super::REACTION;
 use super::ROOM;
 use super::later;
 use super::messages;
-use super::view::EditionsView;
 use super::view::MessageStats;
 use super::view::PageView;
 use super::view::Reactors;
+use super::view::RevisionsView;
 use super::view::UnreadRooms;
 use super::view::UnreadView;
 
@@ -92,7 +92,7 @@ pub(in crate::session::operations) const TABLE: &[Operation] = &[
         run: &|call: &Call<'_>| read(call, Scope::Thread(call.room()?, message_id(call)?)),
     },
     Operation {
-        name: "message.of_user",
+        name: "user.messages",
         method: Method::Get,
         path: "/users/{user_id}/messages",
         summary: "The messages of a user in the rooms that both are in.",
@@ -147,17 +147,17 @@ pub(in crate::session::operations) const TABLE: &[Operation] = &[
         run: &search,
     },
     Operation {
-        name: "message.editions",
+        name: "message.revisions",
         method: Method::Get,
-        path: "/rooms/{room_id}/messages/{message_id}/editions",
+        path: "/rooms/{room_id}/messages/{message_id}/revisions",
         summary: "What a message said before its edits, the oldest first: the newest that fit in 1 MiB, \
                   fewer than its `edits` where older ones do not.",
         who: Who::Anyone,
         arguments: &[ROOM, MESSAGE],
         run: &|call: &Call<'_>| {
             let (actor, room) = (call.actor()?, call.room()?);
-            let pending = messages(call)?.editions(&actor, &room, message_id(call)?);
-            Ok(later(pending, EditionsView::of))
+            let pending = messages(call)?.revisions(&actor, &room, message_id(call)?);
+            Ok(later(pending, RevisionsView::of))
         },
     },
     Operation {
@@ -210,7 +210,7 @@ pub(in crate::session::operations) const TABLE: &[Operation] = &[
 
 fn read(call: &Call<'_>, scope: Scope) -> Result<Answer<PageView>, Fault> {
     let is_of_user = matches!(scope, Scope::User(..));
-    let mut query = Query::new(scope);
+    let mut query = MessageQuery::new(scope);
     if !is_of_user {
         query.user = call.optional_user("user_id")?;
     }
@@ -236,7 +236,7 @@ fn search(call: &Call<'_>) -> Result<Answer<PageView>, Fault> {
     if rooms.is_empty() && actor.user().is_none() {
         return Err(invalid("room_id", "the id of a room, where no user asks"));
     }
-    let mut search = Search::new(terms, rooms);
+    let mut search = MessageSearch::new(terms, rooms);
     search.user = call.optional_user("user_id")?;
     search.event = call.event()?;
     search.cursor = cursor(call)?;
@@ -269,8 +269,10 @@ fn cursor(call: &Call<'_>) -> Result<Option<Cursor>, Fault> {
 }
 
 fn limit(call: &Call<'_>) -> Result<usize, Fault> {
-    let limit = call.arguments.number("limit", 1, Query::MAX_LIMIT as u64)?;
-    Ok(limit.map_or(Query::LIMIT, |limit| {
+    let limit = call
+        .arguments
+        .number("limit", 1, MessageQuery::MAX_LIMIT as u64)?;
+    Ok(limit.map_or(MessageQuery::LIMIT, |limit| {
         usize::try_from(limit).unwrap_or(usize::MAX)
     }))
 }

@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use crate::layers::RoomId;
 use crate::layers::UserId;
-use crate::layers::messages::Edition;
-use crate::layers::messages::EditionView;
 use crate::layers::messages::MessageView;
 use crate::layers::messages::Page;
+use crate::layers::messages::Revision;
+use crate::layers::messages::RevisionView;
 use crate::layers::messages::Unread;
 use crate::session::operations::answers;
 
@@ -26,9 +26,9 @@ answers! {
     }
 
     /// The former contents of a message.
-    struct EditionsView {
+    struct RevisionsView {
         /// The contents, the oldest first.
-        editions: Vec<EditionView>,
+        revisions: Vec<RevisionView>,
     }
 
     /// A page of the users who have a reaction to a message.
@@ -80,10 +80,10 @@ impl PageView {
     }
 }
 
-impl EditionsView {
-    pub(super) fn of(editions: Vec<Edition>) -> Self {
+impl RevisionsView {
+    pub(super) fn of(revisions: Vec<Revision>) -> Self {
         Self {
-            editions: editions.into_iter().map(EditionView::of).collect(),
+            revisions: revisions.into_iter().map(RevisionView::of).collect(),
         }
     }
 }

@@ -235,7 +235,7 @@ pub(in crate::session::operations) const TABLE: &[Operation] = &[
         run: &direct,
     },
     Operation {
-        name: "room.directs",
+        name: "room.list_direct",
         method: Method::Get,
         path: "/users/{user_id}/directs",
         summary: "The direct rooms of a user, with whom each is; a user's own, or any to the server.",
@@ -244,7 +244,7 @@ pub(in crate::session::operations) const TABLE: &[Operation] = &[
         run: &directs,
     },
     Operation {
-        name: "room.list_of",
+        name: "user.rooms",
         method: Method::Get,
         path: "/users/{user_id}/rooms",
         summary: "The rooms that a user is in; a user's own, or any to the server.",

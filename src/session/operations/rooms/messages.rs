@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::hub::Client;
 use crate::layers::UserId;
-use crate::layers::messages::Outgoing;
+use crate::layers::messages::OutgoingMessage;
 use crate::layers::rooms::PinView;
 use crate::layers::rooms::ReadView;
 use crate::layers::rooms::Sent;
@@ -136,7 +136,7 @@ pub(in crate::session::operations) const TABLE: &[Operation] = &[
         },
     },
     Operation {
-        name: "room.reads",
+        name: "room.read_markers",
         method: Method::Get,
         path: "/rooms/{room_id}/read",
         summary: "Up to where the members of a room have read, and how many numbers came since: `message.unread` \
@@ -160,7 +160,9 @@ fn send(call: &Call<'_>) -> Result<Answer<SentView>, Fault> {
     let actor = call.actor()?;
     let sender = call.caller.client().filter(|_| !echo);
     let except = sender.map(Client::id);
-    let outgoing = Outgoing::new(message).thread(thread(call)?).except(except);
+    let outgoing = OutgoingMessage::new(message)
+        .thread(thread(call)?)
+        .except(except);
     let pending = call.layers()?.send(&actor, &room, outgoing);
     Ok(later(pending, sent))
 }

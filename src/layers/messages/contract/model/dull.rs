@@ -6,17 +6,17 @@ use bytes::Bytes;
 
 use crate::layers::messages::cursor::Cursor;
 use crate::layers::messages::error::StoreError;
+use crate::layers::messages::query::MessageQuery;
+use crate::layers::messages::query::MessageSearch;
 use crate::layers::messages::query::Order;
 use crate::layers::messages::query::Page;
-use crate::layers::messages::query::Query;
 use crate::layers::messages::query::Scope;
-use crate::layers::messages::query::Search;
 use crate::layers::messages::record::Deletion;
-use crate::layers::messages::record::Draft;
-use crate::layers::messages::record::Edition;
+use crate::layers::messages::record::NewMessage;
 use crate::layers::messages::record::ReactionCount;
 use crate::layers::messages::record::Replies;
-use crate::layers::messages::record::Stored;
+use crate::layers::messages::record::Revision;
+use crate::layers::messages::record::StoredMessage;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::Retention;
 use crate::layers::messages::store::Written;
@@ -27,13 +27,13 @@ use crate::layers::name::UserId;
 /// A message with all that belongs to it; its reactions are beside it, as they came.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
-    message: Stored,
-    editions: Vec<Edition>,
+    message: StoredMessage,
+    revisions: Vec<Revision>,
     reactions: Vec<(Box<str>, UserId)>,
 }
 
 impl Row {
-    pub(super) fn stored(&self) -> Stored {
+    pub(super) fn stored(&self) -> StoredMessage {
         let mut stored = self.message.clone();
         for (reaction, user) in &self.reactions {
             let counts = &mut stored.reactions;
@@ -58,12 +58,12 @@ impl Row {
         of_it.map(|it| it.1.clone()).collect()
     }
 
-    pub(super) fn newest_editions(&self, most: usize) -> Vec<Edition> {
-        let from = (0..self.editions.len()).find(|at| {
-            let bytes = self.editions[*at..].iter().map(Edition::bytes);
-            bytes.sum::<usize>() <= most || *at + 1 == self.editions.len()
+    pub(super) fn newest_revisions(&self, most: usize) -> Vec<Revision> {
+        let from = (0..self.revisions.len()).find(|at| {
+            let bytes = self.revisions[*at..].iter().map(Revision::bytes);
+            bytes.sum::<usize>() <= most || *at + 1 == self.revisions.len()
         });
-        from.map_or_else(Vec::new, |from| self.editions[from..].to_vec())
+        from.map_or_else(Vec::new, |from| self.revisions[from..].to_vec())
     }
 
     fn is_at(&self, room: &RoomId, sequence: u64) -> bool {
@@ -122,7 +122,7 @@ impl Dull {
         most.min(rows.count() as u64)
     }
 
-    pub(super) fn page(&self, query: &Query) -> Page {
+    pub(super) fn page(&self, query: &MessageQuery) -> Page {
         let rows = self.rows.iter().filter(|row| {
             let message = &row.message;
             let user = message.user.as_ref();
@@ -146,7 +146,7 @@ impl Dull {
         )
     }
 
-    pub(super) fn search(&self, search: &Search) -> Page {
+    pub(super) fn search(&self, search: &MessageSearch) -> Page {
         let rows = self.rows.iter().filter(|row| {
             let message = &row.message;
             let user = message.user.as_ref();
@@ -158,7 +158,7 @@ impl Dull {
                     .terms
                     .are_in(&words_of(&message.payload, message.format))
         });
-        let limit = search.limit.clamp(1, Query::MAX_LIMIT);
+        let limit = search.limit.clamp(1, MessageQuery::MAX_LIMIT);
         cut(
             rows.map(Row::stored).collect(),
             search.cursor,
@@ -184,7 +184,7 @@ impl Dull {
 
 /// The page of these messages, which are in the order of their ids.
 fn cut(
-    mut found: Vec<Stored>,
+    mut found: Vec<StoredMessage>,
     cursor: Option<Cursor>,
     order: Order,
     (limit, bytes): (usize, usize),
@@ -204,7 +204,7 @@ fn cut(
         } else {
             found.iter().rev().take(*count).collect()
         };
-        nearest.into_iter().map(Stored::bytes).sum::<usize>() <= bytes
+        nearest.into_iter().map(StoredMessage::bytes).sum::<usize>() <= bytes
     };
     let most = (1..=found.len()).rev().find(fits).unwrap_or(1);
     let limit = limit.min(most);
@@ -287,7 +287,7 @@ impl Dull {
         };
         let result = self.make(change, id);
         for at in 0..self.rows.len() {
-            let Stored { room, sequence, .. } = &self.rows[at].message;
+            let StoredMessage { room, sequence, .. } = &self.rows[at].message;
             let answers = self.rows.iter().map(|row| &row.message).filter(|it| {
                 it.room == *room && it.thread == Some(*sequence) && it.deleted.is_none()
             });
@@ -329,10 +329,10 @@ impl Dull {
         }
     }
 
-    fn save(&mut self, draft: &Draft, id: u64) -> Result<Written, StoreError> {
+    fn save(&mut self, draft: &NewMessage, id: u64) -> Result<Written, StoreError> {
         let last = self.last(&draft.room);
         let sequence = draft.sequence.unwrap_or(last + 1);
-        if sequence <= last || sequence > Draft::MAX_SEQUENCE {
+        if sequence <= last || sequence > NewMessage::MAX_SEQUENCE {
             return Err(StoreError::Sequence);
         }
         let thread = draft.thread.map(|it| self.thread(&draft.room, it));
@@ -343,7 +343,7 @@ impl Dull {
             .filter(|row| row.message.room == draft.room);
         let before = in_room.map(|row| row.message.at).max().unwrap_or(0);
         let at = draft.at.max(before);
-        let message = Stored {
+        let message = StoredMessage {
             id: id.max(self.last_id + 1),
             room: draft.room.clone(),
             sequence,
@@ -371,7 +371,7 @@ impl Dull {
         self.last.insert(draft.room.clone(), sequence);
         self.rows.push(Row {
             message: message.clone(),
-            editions: Vec::new(),
+            revisions: Vec::new(),
             reactions: Vec::new(),
         });
         Ok(Written::Message(message.into()))
@@ -430,10 +430,10 @@ impl Row {
                 self.message.deleted = Some(Deletion { at, by });
                 Ok(Written::Message(self.stored().into()))
             }
-            Change::Edit { max_editions, .. } if self.editions.len() >= max_editions => {
+            Change::Edit { max_revisions, .. } if self.revisions.len() >= max_revisions => {
                 Err(StoreError::TooMany {
-                    what: "editions",
-                    limit: max_editions,
+                    what: "revisions",
+                    limit: max_revisions,
                 })
             }
             Change::Edit {
@@ -444,7 +444,7 @@ impl Row {
                 at: until,
                 ..
             } => {
-                self.edit(Edition {
+                self.edit(Revision {
                     payload,
                     format,
                     metadata,
@@ -490,9 +490,9 @@ impl Row {
         Ok(Written::Reaction(users.len() as u64 + 1))
     }
 
-    fn edit(&mut self, new: Edition) {
+    fn edit(&mut self, new: Revision) {
         let message = &mut self.message;
-        self.editions.push(Edition {
+        self.revisions.push(Revision {
             payload: std::mem::replace(&mut message.payload, new.payload),
             format: std::mem::replace(&mut message.format, new.format),
             metadata: message.metadata.clone(),

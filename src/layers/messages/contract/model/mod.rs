@@ -19,7 +19,7 @@ use self::steps::Ask;
 use self::steps::Step;
 use super::support::found;
 use super::support::numbers;
-use crate::layers::messages::query::Query;
+use crate::layers::messages::query::MessageQuery;
 use crate::layers::messages::store::MessageStore;
 
 pub(in super::super) fn agrees<H: Deref<Target: MessageStore + Sized>>(make: impl Fn() -> H) {
@@ -93,8 +93,8 @@ fn compare(store: &dyn MessageStore, model: &Dull) -> Result<(), TestCaseError> 
             let row = model.get(&room, sequence);
             prop_assert_eq!(store.get(&room, sequence), Ok(row.map(dull::Row::stored)));
             for most in [usize::MAX, 9] {
-                let editions = store.editions(&room, sequence, most).ok();
-                prop_assert_eq!(editions, row.map(|row| row.newest_editions(most)));
+                let revisions = store.revisions(&room, sequence, most).ok();
+                prop_assert_eq!(revisions, row.map(|row| row.newest_revisions(most)));
             }
             let reactors = store.reactors(&room, sequence, "+", None, 99).ok();
             prop_assert_eq!(reactors, row.map(|row| row.reactors("+")));
@@ -103,7 +103,7 @@ fn compare(store: &dyn MessageStore, model: &Dull) -> Result<(), TestCaseError> 
             let unread = store.unread(&room, &who, last / 2, 5);
             prop_assert_eq!(unread, Ok(model.unread(&room, &who, last / 2, 5)));
         }
-        let newest = Query::room(room.clone());
+        let newest = MessageQuery::room(room.clone());
         prop_assert_eq!(store.page(&newest), Ok(model.page(&newest)));
         let words = found(store, "red", &room);
         prop_assert_eq!(words, numbers(&model.search(&steps::search("red", &room))));
@@ -118,7 +118,7 @@ fn compare_answers(store: &dyn MessageStore, model: &Dull, ask: Ask) -> Result<(
             let page = store.page(&query).unwrap();
             prop_assert_eq!(page, model.page(&query), "{:?}", query);
         }
-        Ask::Search(mut search) => {
+        Ask::MessageSearch(mut search) => {
             search.cursor = search.cursor.map(|cursor| model.near(cursor));
             let page = store.search(&search).unwrap();
             prop_assert_eq!(page, model.search(&search), "{:?}", search);

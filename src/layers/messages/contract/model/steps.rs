@@ -12,11 +12,11 @@ use proptest::sample::select;
 use proptest::sample::subsequence;
 
 use crate::layers::messages::cursor::Cursor;
+use crate::layers::messages::query::MessageQuery;
+use crate::layers::messages::query::MessageSearch;
 use crate::layers::messages::query::Order;
-use crate::layers::messages::query::Query;
 use crate::layers::messages::query::Scope;
-use crate::layers::messages::query::Search;
-use crate::layers::messages::record::Draft;
+use crate::layers::messages::record::NewMessage;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::Retention;
 use crate::layers::name::EventName;
@@ -32,8 +32,8 @@ pub(super) enum Step {
 
 #[derive(Clone, Debug)]
 pub(super) enum Ask {
-    Page(Query),
-    Search(Search),
+    Page(MessageQuery),
+    MessageSearch(MessageSearch),
 }
 
 pub(super) fn rooms() -> Vec<RoomId> {
@@ -45,8 +45,8 @@ pub(super) fn users() -> Vec<UserId> {
     ids.map(|id| UserId::parse(id).unwrap()).into()
 }
 
-pub(super) fn search(terms: &str, room: &RoomId) -> Search {
-    Search::new(terms.parse().unwrap(), vec![room.clone()])
+pub(super) fn search(terms: &str, room: &RoomId) -> MessageSearch {
+    MessageSearch::new(terms.parse().unwrap(), vec![room.clone()])
 }
 
 fn text() -> impl Strategy<Value = &'static [u8]> {
@@ -80,13 +80,13 @@ fn draft() -> impl Strategy<Value = Change> {
     let places = (select(rooms()), somebody(), thread, number(), event());
     (places, text(), format(), 0_u64..3).prop_map(|(places, payload, format, at)| {
         let (room, user, thread, sequence, event) = places;
-        Change::Save(Draft {
+        Change::Save(NewMessage {
             user,
             thread,
             format,
             event,
             sequence,
-            ..Draft::text(room, payload, at)
+            ..NewMessage::text(room, payload, at)
         })
     })
 }
@@ -105,7 +105,7 @@ fn edit() -> impl Strategy<Value = Change> {
             metadata: None,
             by,
             at: 0,
-            max_editions: 3,
+            max_revisions: 3,
             only_by,
             sent_since,
         }
@@ -184,7 +184,7 @@ fn scope() -> impl Strategy<Value = Scope> {
     ]
 }
 
-fn page() -> impl Strategy<Value = Query> {
+fn page() -> impl Strategy<Value = MessageQuery> {
     let time = || option::weighted(0.3, 90_u64..160);
     let order = select(vec![Order::NewestFirst, Order::OldestFirst]);
     let user = option::weighted(0.3, select(users()));
@@ -193,7 +193,7 @@ fn page() -> impl Strategy<Value = Query> {
     (scope(), filters, cursor(), order, most()).prop_map(
         |(scope, filters, cursor, order, (limit, max_bytes))| {
             let (user, event, from, until, roots) = filters;
-            Query {
+            MessageQuery {
                 scope,
                 user,
                 event,
@@ -221,7 +221,7 @@ pub(super) fn ask() -> impl Strategy<Value = Ask> {
     let search = (terms, subsequence(rooms(), 0..=3), by, cursor(), most());
     prop_oneof![
         3 => page().prop_map(Ask::Page),
-        1 => search.prop_map(|(terms, rooms, (user, event), cursor, (limit, max_bytes))| Ask::Search(Search {
+        1 => search.prop_map(|(terms, rooms, (user, event), cursor, (limit, max_bytes))| Ask::MessageSearch(MessageSearch {
             terms: terms.parse().unwrap(),
             rooms,
             user,

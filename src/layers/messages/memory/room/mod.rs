@@ -10,7 +10,7 @@ use ahash::HashMap;
 use bytes::Bytes;
 
 use crate::layers::messages::memory::kept::Kept;
-use crate::layers::messages::record::Stored;
+use crate::layers::messages::record::StoredMessage;
 use crate::layers::messages::walk::Way;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
@@ -85,7 +85,7 @@ impl Room {
         sequence: u64,
         at: u64,
         message: Kept,
-    ) -> Stored {
+    ) -> StoredMessage {
         match message.thread {
             None => drop(self.roots.insert(id)),
             Some(thread) => drop(self.threads.entry(thread).or_default().insert(id)),
@@ -347,8 +347,8 @@ fn directed<'a>(ids: impl DoubleEndedIterator<Item = u64> + 'a, way: Way) -> Ids
 
 impl Slot {
     /// The message as it is given.
-    pub(super) fn stored(&self, room: &RoomId, message: &Kept) -> Stored {
-        Stored {
+    pub(super) fn stored(&self, room: &RoomId, message: &Kept) -> StoredMessage {
+        StoredMessage {
             id: self.id,
             room: room.clone(),
             sequence: self.sequence,

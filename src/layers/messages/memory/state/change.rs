@@ -11,7 +11,7 @@ use crate::layers::messages::memory::state::State;
 use crate::layers::messages::memory::state::leave;
 use crate::layers::messages::memory::state::room_mut;
 use crate::layers::messages::record::Deletion;
-use crate::layers::messages::record::Edition;
+use crate::layers::messages::record::Revision;
 use crate::layers::messages::store::Change;
 use crate::layers::messages::store::Written;
 use crate::layers::name::RoomId;
@@ -36,20 +36,20 @@ impl State {
                 metadata,
                 by,
                 at: until,
-                max_editions,
+                max_revisions,
                 only_by,
                 sent_since,
             } => {
                 self.check_by(&room, sequence, only_by.as_ref())?;
                 self.check_since(&room, sequence, sent_since)?;
-                let new = Edition {
+                let new = Revision {
                     payload,
                     format,
                     metadata,
                     until,
                     by,
                 };
-                self.edit(&room, sequence, new, max_editions)
+                self.edit(&room, sequence, new, max_revisions)
             }
             Change::Delete {
                 room,
@@ -116,17 +116,17 @@ impl State {
         &mut self,
         room: &RoomId,
         sequence: u64,
-        new: Edition,
-        max_editions: usize,
+        new: Revision,
+        max_revisions: usize,
     ) -> Result<Written, StoreError> {
         let message = message_mut(&mut self.rooms, room, sequence)?;
         if message.deleted.is_some() {
             return Err(StoreError::Deleted);
         }
-        if message.editions.len() >= max_editions {
+        if message.revisions.len() >= max_revisions {
             return Err(StoreError::TooMany {
-                what: "editions",
-                limit: max_editions,
+                what: "revisions",
+                limit: max_revisions,
             });
         }
         let bytes = Kept::bytes_of_edit(&new.payload, new.metadata.as_ref());

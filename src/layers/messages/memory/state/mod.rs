@@ -17,8 +17,8 @@ use crate::layers::messages::memory::reactions::Reactions;
 use crate::layers::messages::memory::room::Author;
 use crate::layers::messages::memory::room::Removed;
 use crate::layers::messages::memory::room::Room;
-use crate::layers::messages::record::Draft;
-use crate::layers::messages::record::Stored;
+use crate::layers::messages::record::NewMessage;
+use crate::layers::messages::record::StoredMessage;
 use crate::layers::messages::store::Retention;
 use crate::layers::messages::store::StoreStats;
 use crate::layers::messages::store::Written;
@@ -110,11 +110,11 @@ impl State {
     }
 
     /// Keeps a message.
-    fn save(&mut self, draft: Draft) -> Result<Written, StoreError> {
+    fn save(&mut self, draft: NewMessage) -> Result<Written, StoreError> {
         let room = self.rooms.get(&draft.room);
         let last = room.map_or(0, |room| room.last);
         let sequence = draft.sequence.unwrap_or(last + 1);
-        if sequence <= last || sequence > Draft::MAX_SEQUENCE {
+        if sequence <= last || sequence > NewMessage::MAX_SEQUENCE {
             return Err(StoreError::Sequence);
         }
         let thread = draft.thread.map(|number| {
@@ -127,7 +127,7 @@ impl State {
         Ok(Written::Message(Box::new(stored)))
     }
 
-    fn keep(&mut self, draft: Draft, sequence: u64, thread: Option<u64>) -> Stored {
+    fn keep(&mut self, draft: NewMessage, sequence: u64, thread: Option<u64>) -> StoredMessage {
         let (name, user, at) = (draft.room.clone(), draft.user.clone(), draft.at);
         let message = Kept::new(draft, thread);
         self.last_id += 1;

@@ -15,11 +15,11 @@ use crate::layers::messages::memory::room::List;
 use crate::layers::messages::memory::room::Room;
 use crate::layers::messages::memory::room::Slot;
 use crate::layers::messages::memory::state::State;
+use crate::layers::messages::query::MessageQuery;
+use crate::layers::messages::query::MessageSearch;
 use crate::layers::messages::query::Page;
-use crate::layers::messages::query::Query;
 use crate::layers::messages::query::Scope;
-use crate::layers::messages::query::Search;
-use crate::layers::messages::record::Stored;
+use crate::layers::messages::record::StoredMessage;
 use crate::layers::messages::terms::words_of;
 use crate::layers::messages::walk::Walk;
 use crate::layers::messages::walk::Way;
@@ -28,7 +28,7 @@ use crate::layers::name::RoomId;
 
 /// What a part of a search has come to.
 pub(in super::super) struct Found {
-    pub(in super::super) messages: Vec<Stored>,
+    pub(in super::super) messages: Vec<StoredMessage>,
     /// Among which to go on; none at the end.
     pub(in super::super) next: Range<u64>,
 }
@@ -43,7 +43,7 @@ impl State {
         self.rooms.get(room).map(Box::as_ref)
     }
 
-    pub(in super::super) fn get(&self, name: &RoomId, sequence: u64) -> Option<Stored> {
+    pub(in super::super) fn get(&self, name: &RoomId, sequence: u64) -> Option<StoredMessage> {
         let (slot, message) = self.rooms.get(name)?.get(sequence)?;
         Some(slot.stored(name, message))
     }
@@ -60,7 +60,7 @@ impl State {
         kept.collect()
     }
 
-    pub(in super::super) fn page(&self, query: &Query) -> Page {
+    pub(in super::super) fn page(&self, query: &MessageQuery) -> Page {
         let walk = Walk::of_page(query);
         let (rooms, list) = match &query.scope {
             Scope::Room(room) => (slice::from_ref(room), list_of(query)),
@@ -82,7 +82,7 @@ impl State {
     /// The next messages that a search finds among these, at most `wanted`; it may stop before.
     pub(in super::super) fn search(
         &self,
-        search: &Search,
+        search: &MessageSearch,
         way: Way,
         among: Range<u64>,
         wanted: usize,
@@ -144,7 +144,7 @@ impl State {
 }
 
 /// The shortest list that has all the messages of a room that are asked for.
-fn list_of(query: &Query) -> List<'_> {
+fn list_of(query: &MessageQuery) -> List<'_> {
     match &query.user {
         Some(user) => List::User(user),
         None if query.roots => List::Roots,
@@ -203,7 +203,7 @@ impl<'a> Iterator for Merge<'a> {
 }
 
 impl Met<'_> {
-    fn stored(&self) -> Stored {
+    fn stored(&self) -> StoredMessage {
         self.slot.stored(self.name, self.message)
     }
 }

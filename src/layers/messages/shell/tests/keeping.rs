@@ -51,7 +51,7 @@ impl Kept {
     }
 
     fn begin(&self, room: &RoomId, text: &str) -> Pending<Result<Sent, MessageError>> {
-        let outgoing = Outgoing::new(Message::text(text.to_owned()));
+        let outgoing = OutgoingMessage::new(Message::text(text.to_owned()));
         self.messages.send(&actor("ada"), room, outgoing)
     }
 
@@ -68,7 +68,9 @@ impl Kept {
     }
 
     fn texts(&self, room: &RoomId) -> Vec<String> {
-        let page = self.messages.page(&actor("ada"), Query::room(room.clone()));
+        let page = self
+            .messages
+            .page(&actor("ada"), MessageQuery::room(room.clone()));
         page.wait().unwrap().messages.iter().map(text_of).collect()
     }
 }
@@ -189,7 +191,7 @@ fn nobody_has_the_id_of_a_room_before_its_messages_are_gone() {
     drop(slow);
     assert_eq!(removed.wait(), Ok(()));
     place.rooms.create(&actor("eve"), options()).unwrap();
-    let page = place.messages.page(&actor("eve"), Query::room(den));
+    let page = place.messages.page(&actor("eve"), MessageQuery::room(den));
     assert!(page.wait().unwrap().messages.is_empty());
 }
 
@@ -256,7 +258,11 @@ fn a_store_that_panics_has_failed() {
     store.before_page = Box::new(move || assert!(!*reading.lock(), "on purpose"));
     let place = Kept::of(store);
     let den = place.make("den");
-    let page = |_| place.messages.page(&actor("ada"), Query::room(den.clone()));
+    let page = |_| {
+        place
+            .messages
+            .page(&actor("ada"), MessageQuery::room(den.clone()))
+    };
     let failed = |error| matches!(error, MessageError::Store(StoreError::Failed(_)));
     for _ in 0..3 {
         assert!(place.send(&den, "x").is_err_and(failed));
@@ -305,7 +311,7 @@ fn what_was_sent_is_known_after_a_graceful_end() {
     for _ in 0..10 {
         place.send(&den, "x").unwrap();
     }
-    let outgoing = || Outgoing::new(Message::text("answer"));
+    let outgoing = || OutgoingMessage::new(Message::text("answer"));
     let answer = |place: &Kept| place.messages.send(&actor("bob"), &den, outgoing()).wait();
     answer(&place).unwrap();
     place.messages.flush();
@@ -400,7 +406,7 @@ fn what_is_sent_after_the_time_of_day_has_jumped_is_not_too_old() {
     let (member, mut outbox) = hub.connect(ConnectOptions::new()).unwrap();
     member.subscribe_blocking(&room.id.channel()).unwrap();
     let mut send = || {
-        let outgoing = Outgoing::new(Message::text("x"));
+        let outgoing = OutgoingMessage::new(Message::text("x"));
         let id = messages
             .send(&Actor::Server, &room.id, outgoing)
             .wait()
@@ -447,7 +453,7 @@ fn nobody_waits_for_searches() {
         let den = place.make("den");
         place.send(&den, "word").unwrap();
         let search = || {
-            let search = Search::new("word".parse().unwrap(), vec![den.clone()]);
+            let search = MessageSearch::new("word".parse().unwrap(), vec![den.clone()]);
             place.messages.search(&actor("ada"), search)
         };
         let searches: Vec<_> = (0..9).map(|_| search()).collect();

@@ -11,28 +11,28 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::Messages;
-use super::Outgoing;
+use super::OutgoingMessage;
 use crate::hub::Client;
 use crate::hub::ConnectOptions;
 use crate::hub::Hub;
 use crate::hub::Outbox;
 use crate::layers::messages::Change;
-use crate::layers::messages::Cleaned;
-use crate::layers::messages::Edition;
+use crate::layers::messages::CleanupOutcome;
 use crate::layers::messages::MemoryLimits;
 use crate::layers::messages::MemoryStore;
 use crate::layers::messages::MessageError;
+use crate::layers::messages::MessageQuery;
+use crate::layers::messages::MessageSearch;
 use crate::layers::messages::MessageStore;
 use crate::layers::messages::MessageView;
 use crate::layers::messages::MessagesConfig;
 use crate::layers::messages::Page;
-use crate::layers::messages::Query;
 use crate::layers::messages::Retention;
+use crate::layers::messages::Revision;
 use crate::layers::messages::Scope;
-use crate::layers::messages::Search;
 use crate::layers::messages::StoreError;
 use crate::layers::messages::StoreStats;
-use crate::layers::messages::Stored;
+use crate::layers::messages::StoredMessage;
 use crate::layers::messages::Written;
 use crate::layers::name::Actor;
 use crate::layers::name::RoomId;
@@ -92,29 +92,29 @@ impl MessageStore for Store {
         self.memory.write(changes)
     }
 
-    fn get(&self, room: &RoomId, sequence: u64) -> Result<Option<Stored>, StoreError> {
+    fn get(&self, room: &RoomId, sequence: u64) -> Result<Option<StoredMessage>, StoreError> {
         let delay = mem::take(&mut *self.delay.lock());
         thread::sleep(delay);
         self.memory.get(room, sequence)
     }
 
-    fn page(&self, query: &Query) -> Result<Page, StoreError> {
+    fn page(&self, query: &MessageQuery) -> Result<Page, StoreError> {
         (self.before_page)();
         self.memory.page(query)
     }
 
-    fn search(&self, search: &Search) -> Result<Page, StoreError> {
+    fn search(&self, search: &MessageSearch) -> Result<Page, StoreError> {
         (self.before_search)();
         self.memory.search(search)
     }
 
-    fn editions(
+    fn revisions(
         &self,
         room: &RoomId,
         sequence: u64,
         max_bytes: usize,
-    ) -> Result<Vec<Edition>, StoreError> {
-        self.memory.editions(room, sequence, max_bytes)
+    ) -> Result<Vec<Revision>, StoreError> {
+        self.memory.revisions(room, sequence, max_bytes)
     }
 
     fn reactors(
@@ -142,7 +142,12 @@ impl MessageStore for Store {
         self.memory.last_sequence(room)
     }
 
-    fn clean(&self, now: u64, retention: &Retention, budget: usize) -> Result<Cleaned, StoreError> {
+    fn clean(
+        &self,
+        now: u64,
+        retention: &Retention,
+        budget: usize,
+    ) -> Result<CleanupOutcome, StoreError> {
         self.memory.clean(now, retention, budget)
     }
 
@@ -210,12 +215,12 @@ impl Place {
     }
 
     fn send(&self, who: &str, text: &str) -> Result<u64, MessageError> {
-        let outgoing = Outgoing::new(Message::text(text.to_owned()));
+        let outgoing = OutgoingMessage::new(Message::text(text.to_owned()));
         let sent = self.messages.send(&actor(who), &self.room, outgoing).wait();
         sent.map(|sent| sent.id)
     }
 
-    fn edit(&self, who: &Actor, sequence: u64, text: &str) -> Result<Stored, MessageError> {
+    fn edit(&self, who: &Actor, sequence: u64, text: &str) -> Result<StoredMessage, MessageError> {
         let message = Message::text(text.to_owned());
         self.messages
             .edit(who, &self.room, sequence, message)
@@ -225,7 +230,7 @@ impl Place {
     fn texts(&self, who: &str) -> Result<Vec<String>, MessageError> {
         let page = self
             .messages
-            .page(&actor(who), Query::room(self.room.clone()))
+            .page(&actor(who), MessageQuery::room(self.room.clone()))
             .wait()?;
         let texts = page.messages.iter().map(text_of);
         Ok(texts.collect())
@@ -259,7 +264,7 @@ fn of_bob(bob: Client) -> impl Fn(&UserId) -> Vec<Client> + Send + Sync {
     }
 }
 
-fn text_of(stored: &Stored) -> String {
+fn text_of(stored: &StoredMessage) -> String {
     String::from_utf8(stored.payload.to_vec()).unwrap()
 }
 
@@ -361,12 +366,12 @@ fn only_its_sender_edits_a_message() {
         assert_eq!(place.edit(&Actor::Server, 1, "three").unwrap().edits, 2);
         let unknown = place.edit(&actor("ada"), 2, "x").unwrap_err();
         assert_eq!(unknown, MessageError::Store(StoreError::UnknownMessage));
-        let editions = place
+        let revisions = place
             .messages
-            .editions(&actor("bob"), &place.room, 1)
+            .revisions(&actor("bob"), &place.room, 1)
             .wait()
             .unwrap();
-        assert_eq!(editions.len(), 2);
+        assert_eq!(revisions.len(), 2);
         assert_eq!(
             place.kinds(),
             ["message", "message.edited", "message.edited"]
@@ -456,7 +461,7 @@ fn its_sender_and_moderators_delete_a_message() {
         assert_eq!(delete(&Actor::Server, 1), Ok(()), "it is so already");
         let hidden = place
             .messages
-            .editions(&actor("bob"), &place.room, 1)
+            .revisions(&actor("bob"), &place.room, 1)
             .wait();
         assert_eq!(hidden, Err(MessageError::Store(StoreError::Deleted)));
         assert_eq!(place.kinds()[3..], ["message.deleted"; 3]);
@@ -537,7 +542,7 @@ fn only_those_who_are_in_a_room_read_it() {
     denied(place.texts("eve").unwrap_err());
     let (eve, room) = (actor("eve"), &place.room);
     denied(place.messages.get(&eve, room, 1).wait().unwrap_err());
-    denied(place.messages.editions(&eve, room, 1).wait().unwrap_err());
+    denied(place.messages.revisions(&eve, room, 1).wait().unwrap_err());
     denied(place.messages.delete(&eve, room, 1).wait().unwrap_err());
     denied(
         place
@@ -553,7 +558,7 @@ fn only_those_who_are_in_a_room_read_it() {
             .wait()
             .unwrap_err(),
     );
-    let of_ada = || Query::new(Scope::User(user("ada"), Vec::new()));
+    let of_ada = || MessageQuery::new(Scope::User(user("ada"), Vec::new()));
     assert!(
         place
             .messages
@@ -573,7 +578,7 @@ fn only_those_who_are_in_a_room_read_it() {
             .len(),
         1
     );
-    let search = |rooms| Search::new("secret".parse().unwrap(), rooms);
+    let search = |rooms| MessageSearch::new("secret".parse().unwrap(), rooms);
     denied(
         place
             .messages
@@ -607,7 +612,7 @@ fn answers_are_in_threads_and_say_so() {
     let mut place = Place::new(true);
     place.send("ada", "root").unwrap();
     let answer = |thread| {
-        let outgoing = Outgoing::new(Message::text("answer")).thread(Some(thread));
+        let outgoing = OutgoingMessage::new(Message::text("answer")).thread(Some(thread));
         place
             .messages
             .send(&actor("bob"), &place.room, outgoing)
@@ -619,7 +624,7 @@ fn answers_are_in_threads_and_say_so() {
         answer(9),
         Err(MessageError::Store(StoreError::UnknownThread))
     );
-    let thread = Query::new(Scope::Thread(place.room.clone(), 1));
+    let thread = MessageQuery::new(Scope::Thread(place.room.clone(), 1));
     let page = place.messages.page(&actor("ada"), thread).wait().unwrap();
     assert_eq!(page.messages.len(), 2);
     let frames = std::iter::from_fn(|| place.outbox.try_recv().ok());
@@ -691,7 +696,7 @@ proptest! {
     fn what_waits_is_answered_in_order(count in 1usize..300) {
         let place = Place::new(true);
         let pending: Vec<_> = (0..count)
-            .map(|_| place.messages.send(&actor("ada"), &place.room, Outgoing::new(Message::text("x"))))
+            .map(|_| place.messages.send(&actor("ada"), &place.room, OutgoingMessage::new(Message::text("x"))))
             .collect();
         for (index, pending) in pending.into_iter().enumerate() {
             prop_assert_eq!(pending.wait().unwrap().id, index as u64 + 1);
@@ -732,7 +737,7 @@ fn rooms_that_were_not_named_may_go_meanwhile() {
         let asked: Vec<_> = (0..2000)
             .map(|_| {
                 let unread = place.messages.unread(&bob, Vec::new()).wait().map(drop);
-                let search = Search::new("word".parse().unwrap(), Vec::new());
+                let search = MessageSearch::new("word".parse().unwrap(), Vec::new());
                 let found = place.messages.search(&actor("bob"), search).wait();
                 unread.and_then(|()| found.map(drop))
             })
@@ -747,7 +752,7 @@ fn rooms_that_were_not_named_may_go_meanwhile() {
     let unread = place.messages.unread(&bob, gone.clone()).wait();
     let unknown = MessageError::Room(RoomError::UnknownRoom);
     assert_eq!(unread.unwrap_err(), unknown);
-    let search = Search::new("word".parse().unwrap(), gone);
+    let search = MessageSearch::new("word".parse().unwrap(), gone);
     let found = place.messages.search(&actor("bob"), search).wait();
     assert_eq!(found.unwrap_err(), unknown);
 }

@@ -20,9 +20,9 @@ fn a_message_is_read_as_it_was_written() {
         .unwrap()
         .clone();
     rich.metadata = Some(Metadata::new(object).unwrap());
-    let mut binary = Draft::text(room("a"), Bytes::from_static(&[0, 255, 7]), 6);
+    let mut binary = NewMessage::text(room("a"), Bytes::from_static(&[0, 255, 7]), 6);
     binary.format = Format::Binary;
-    let empty = Draft::text(room("a"), "", 7);
+    let empty = NewMessage::text(room("a"), "", 7);
     for draft in [rich, binary, empty] {
         let saved = save(&store, draft.clone());
         assert_eq!(get(&store, "a", saved.sequence), saved);
@@ -66,12 +66,12 @@ fn a_number_asked_for_must_be_greater() {
     assert_eq!(numbered(Some(7)), Err(StoreError::Sequence));
     assert_eq!(message(numbered(None)).sequence, 8);
     assert_eq!(
-        numbered(Some(Draft::MAX_SEQUENCE + 1)),
+        numbered(Some(NewMessage::MAX_SEQUENCE + 1)),
         Err(StoreError::Sequence)
     );
     assert_eq!(numbered(Some(u64::MAX)), Err(StoreError::Sequence));
-    let greatest = message(numbered(Some(Draft::MAX_SEQUENCE)));
-    assert_eq!(greatest.sequence, Draft::MAX_SEQUENCE);
+    let greatest = message(numbered(Some(NewMessage::MAX_SEQUENCE)));
+    assert_eq!(greatest.sequence, NewMessage::MAX_SEQUENCE);
     assert_eq!(numbered(None), Err(StoreError::Sequence));
 }
 
@@ -130,17 +130,17 @@ fn an_edit_keeps_what_was_said() {
     );
     assert_eq!(edited.metadata, saved.metadata, "it was left");
     message(change(&store, edit("a", 1, "three", 6)));
-    let editions = store.editions(&room("a"), 1, usize::MAX).unwrap();
-    let said: Vec<_> = editions
+    let revisions = store.revisions(&room("a"), 1, usize::MAX).unwrap();
+    let said: Vec<_> = revisions
         .iter()
-        .map(|edition| &edition.payload[..])
+        .map(|revision| &revision.payload[..])
         .collect();
     assert_eq!(said, [&b"one"[..], b"two"]);
-    assert_eq!(editions[0].until, 5);
-    assert_eq!(editions[0].by, Some(user("ada")));
-    assert_eq!(editions[0].metadata, saved.metadata);
+    assert_eq!(revisions[0].until, 5);
+    assert_eq!(revisions[0].by, Some(user("ada")));
+    assert_eq!(revisions[0].metadata, saved.metadata);
     message(change(&store, edit("a", 1, "four", 7)));
-    let (what, limit) = ("editions", 3);
+    let (what, limit) = ("revisions", 3);
     let fifth = change(&store, edit("a", 1, "five", 8));
     assert_eq!(fifth, Err(StoreError::TooMany { what, limit }));
     assert_eq!(
@@ -148,7 +148,7 @@ fn an_edit_keeps_what_was_said() {
         Err(StoreError::UnknownMessage)
     );
     assert_eq!(
-        store.editions(&room("a"), 2, usize::MAX),
+        store.revisions(&room("a"), 2, usize::MAX),
         Err(StoreError::UnknownMessage)
     );
 }
@@ -167,7 +167,7 @@ fn what_is_deleted_is_marked_once_and_not_changed_again() {
         (&deleted.payload[..], deleted.reactions.len()),
         (&b"new"[..], 1)
     );
-    assert_eq!(store.editions(&room("a"), 1, usize::MAX).unwrap().len(), 1);
+    assert_eq!(store.revisions(&room("a"), 1, usize::MAX).unwrap().len(), 1);
     assert_eq!(change(&store, delete("a", 1, 6)), Ok(Written::Nothing));
     assert_eq!(get(&store, "a", 1), deleted);
     for refused in [edit("a", 1, "x", 7), react("a", 1, "bob", "-")] {

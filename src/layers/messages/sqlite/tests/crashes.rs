@@ -10,7 +10,7 @@ use std::thread;
 use proptest::prelude::*;
 
 use super::*;
-use crate::layers::messages::Query;
+use crate::layers::messages::MessageQuery;
 use crate::layers::messages::sqlite::Durability;
 use crate::layers::messages::sqlite::OpenError;
 use crate::layers::messages::sqlite::kept;
@@ -28,7 +28,7 @@ fn len(path: &Path) -> u64 {
 
 /// How many messages are there; they are the first ones, and each is whole.
 fn prefix(store: &SqliteStore) -> u64 {
-    let mut query = Query::room(room("a"));
+    let mut query = MessageQuery::room(room("a"));
     query.limit = 500;
     let page = store.page(&query).unwrap();
     let count = store.last_sequence(&room("a")).unwrap();
@@ -186,7 +186,7 @@ fn a_damage_that_was_not_looked_for_fails_what_meets_it() {
         }
     }
     let store = SqliteStore::open(&dir.0, SqliteOptions::default().check(false)).unwrap();
-    let failed = store.page(&Query::room(room("a")));
+    let failed = store.page(&MessageQuery::room(room("a")));
     assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
     let changes = vec![Change::Save(draft("a", "ada", "x", 1)), delete("a", 1, 1)];
     for answer in store.write(changes) {
@@ -294,7 +294,7 @@ fn reads_go_on_while_somebody_writes() {
                 while seen < 200 {
                     let now = store.last_sequence(&room("a")).unwrap();
                     assert!(now >= seen && now.is_multiple_of(4), "{seen}, then {now}");
-                    let page = store.page(&Query::room(room("a"))).unwrap();
+                    let page = store.page(&MessageQuery::room(room("a"))).unwrap();
                     let newest = sequences(&page).first().copied().unwrap_or(0);
                     assert!(newest >= now && newest.is_multiple_of(4));
                     seen = now;
@@ -315,7 +315,7 @@ fn reads_go_on_while_somebody_writes() {
     for thread in writers.into_iter().chain(readers) {
         thread.join().unwrap();
     }
-    let mut query = Query::room(room("a"));
+    let mut query = MessageQuery::room(room("a"));
     query.limit = 500;
     let page = store.page(&query).unwrap();
     assert_eq!(sequences(&page), (1..=200).rev().collect::<Vec<_>>());

@@ -6,7 +6,7 @@ use super::super::migrations;
 use super::super::migrations::APPLICATION_ID;
 use super::super::migrations::STEPS;
 use super::*;
-use crate::layers::messages::Query;
+use crate::layers::messages::MessageQuery;
 use crate::layers::messages::sqlite::Durability;
 use crate::layers::messages::sqlite::OpenError;
 
@@ -25,12 +25,12 @@ fn everything_is_there_when_opened_again() {
         snapshot,
     };
     change(&store, kept).unwrap();
-    let mut query = Query::room(room("a"));
+    let mut query = MessageQuery::room(room("a"));
     query.limit = 100;
     let before = (
         store.page(&query),
         store.rooms(),
-        store.editions(&room("a"), 1, usize::MAX),
+        store.revisions(&room("a"), 1, usize::MAX),
     );
     let last = save(&store, draft("b", "ada", "last", 33));
     assert_eq!(
@@ -48,7 +48,7 @@ fn everything_is_there_when_opened_again() {
     let mut after = (
         store.page(&query),
         store.rooms(),
-        store.editions(&room("a"), 1, usize::MAX),
+        store.revisions(&room("a"), 1, usize::MAX),
     );
     let (old, new) = (before.0.unwrap(), after.0.unwrap());
     assert_eq!(
@@ -179,7 +179,10 @@ fn a_file_of_version_1_is_brought_up_and_read() {
     assert_eq!(root.reactions[0].users, [user("bob")]);
     assert_eq!(get(&store, "lobby", 2).thread, Some(1));
     assert_eq!(
-        store.editions(&room("lobby"), 1, usize::MAX).unwrap().len(),
+        store
+            .revisions(&room("lobby"), 1, usize::MAX)
+            .unwrap()
+            .len(),
         1
     );
     assert_eq!(found(&store, "there", &["lobby"]), [1]);

@@ -22,12 +22,12 @@ use bytes::Bytes;
 use super::SqliteOptions;
 use super::SqliteStore;
 use crate::layers::messages::Change;
-use crate::layers::messages::Draft;
+use crate::layers::messages::MessageSearch;
 use crate::layers::messages::MessageStore;
+use crate::layers::messages::NewMessage;
 use crate::layers::messages::Page;
-use crate::layers::messages::Search;
 use crate::layers::messages::StoreError;
-use crate::layers::messages::Stored;
+use crate::layers::messages::StoredMessage;
 use crate::layers::messages::Written;
 use crate::layers::name::RoomId;
 use crate::layers::name::UserId;
@@ -83,13 +83,13 @@ fn user(name: &str) -> UserId {
 }
 
 /// A text in a room, by somebody.
-fn draft(to: &str, by: &str, text: &str, at: u64) -> Draft {
-    let mut draft = Draft::text(room(to), text.to_owned(), at);
+fn draft(to: &str, by: &str, text: &str, at: u64) -> NewMessage {
+    let mut draft = NewMessage::text(room(to), text.to_owned(), at);
     draft.user = Some(user(by));
     draft
 }
 
-fn answer(to: &str, thread: u64, by: &str, text: &str, at: u64) -> Draft {
+fn answer(to: &str, thread: u64, by: &str, text: &str, at: u64) -> NewMessage {
     let mut draft = draft(to, by, text, at);
     draft.thread = Some(thread);
     draft
@@ -101,19 +101,19 @@ fn change(store: &SqliteStore, change: Change) -> Result<Written, StoreError> {
     answers.remove(0)
 }
 
-fn message(written: Result<Written, StoreError>) -> Stored {
+fn message(written: Result<Written, StoreError>) -> StoredMessage {
     match written {
         Ok(Written::Message(message)) => *message,
         other => panic!("{other:?}"),
     }
 }
 
-fn save(store: &SqliteStore, draft: Draft) -> Stored {
+fn save(store: &SqliteStore, draft: NewMessage) -> StoredMessage {
     message(change(store, Change::Save(draft)))
 }
 
 /// So many texts in a room, at 1, 2, 3 ….
-fn fill(store: &SqliteStore, to: &str, by: &str, count: u64) -> Vec<Stored> {
+fn fill(store: &SqliteStore, to: &str, by: &str, count: u64) -> Vec<StoredMessage> {
     let drafts = (1..=count).map(|at| Change::Save(draft(to, by, &format!("text {at}"), at)));
     store
         .write(drafts.collect())
@@ -131,7 +131,7 @@ fn edit(to: &str, sequence: u64, text: &str, at: u64) -> Change {
         metadata: None,
         by: Some(user("ada")),
         at,
-        max_editions: 3,
+        max_revisions: 3,
         only_by: None,
         sent_since: None,
     }
@@ -166,7 +166,7 @@ fn unreact(to: &str, sequence: u64, by: &str, reaction: &str) -> Change {
     }
 }
 
-fn get(store: &SqliteStore, from: &str, sequence: u64) -> Stored {
+fn get(store: &SqliteStore, from: &str, sequence: u64) -> StoredMessage {
     store.get(&room(from), sequence).unwrap().unwrap()
 }
 
@@ -179,7 +179,7 @@ fn sequences(page: &Page) -> Vec<u64> {
 
 fn found(store: &SqliteStore, terms: &str, rooms: &[&str]) -> Vec<u64> {
     let rooms = rooms.iter().map(|name| room(name)).collect();
-    let search = Search::new(terms.parse().unwrap(), rooms);
+    let search = MessageSearch::new(terms.parse().unwrap(), rooms);
     sequences(&store.search(&search).unwrap())
 }
 

@@ -4,11 +4,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::layers::messages::Cursor;
+use crate::layers::messages::MessageQuery;
 use crate::layers::messages::Order;
-use crate::layers::messages::Query;
 use crate::layers::messages::Scope;
 
-fn page(store: &SqliteStore, query: &Query) -> (Vec<u64>, Option<Cursor>, Option<Cursor>) {
+fn page(store: &SqliteStore, query: &MessageQuery) -> (Vec<u64>, Option<Cursor>, Option<Cursor>) {
     let page = store.page(query).unwrap();
     (sequences(&page), page.older, page.newer)
 }
@@ -20,7 +20,7 @@ fn pages_are_walked_to_the_oldest_and_back() {
     fill(&store, "other", "ada", 100);
     fill(&store, "a", "ada", 7);
     let (older, newer) = (|id| Some(Cursor::Older(id)), |id| Some(Cursor::Newer(id)));
-    let mut query = Query::room(room("a"));
+    let mut query = MessageQuery::room(room("a"));
     query.limit = 3;
     let mut at = |cursor| {
         query.cursor = cursor;
@@ -45,7 +45,7 @@ fn the_oldest_come_first_if_asked_for() {
     let store = dir.open();
     fill(&store, "a", "ada", 7);
     let (older, newer) = (|id| Some(Cursor::Older(id)), |id| Some(Cursor::Newer(id)));
-    let mut query = Query::room(room("a"));
+    let mut query = MessageQuery::room(room("a"));
     query.limit = 3;
     query.order = Order::OldestFirst;
     assert_eq!(page(&store, &query), (vec![1, 2, 3], None, newer(3)));
@@ -55,7 +55,7 @@ fn the_oldest_come_first_if_asked_for() {
     assert_eq!(page(&store, &query), (vec![1, 2, 3], None, newer(3)));
     query.cursor = older(6);
     assert_eq!(page(&store, &query), (vec![3, 4, 5], older(3), newer(5)));
-    query = Query::room(room("none"));
+    query = MessageQuery::room(room("none"));
     assert_eq!(page(&store, &query), (vec![], None, None));
 }
 
@@ -64,7 +64,7 @@ fn limits_have_bounds() {
     let dir = Dir::new();
     let store = dir.open();
     fill(&store, "a", "ada", 502);
-    let mut query = Query::room(room("a"));
+    let mut query = MessageQuery::room(room("a"));
     for (limit, expected) in [(0, 1), (1, 1), (usize::MAX, 500)] {
         query.limit = limit;
         assert_eq!(store.page(&query).unwrap().messages.len(), expected);
@@ -77,7 +77,7 @@ fn what_is_unread_is_counted_up_to_a_bound() {
     let store = dir.open();
     fill(&store, "a", "ada", 5);
     fill(&store, "a", "bob", 3);
-    save(&store, Draft::text(room("a"), "by the server", 9));
+    save(&store, NewMessage::text(room("a"), "by the server", 9));
     message(change(&store, delete("a", 2, 9)));
     let unread = |name: &str, after, most| {
         let count = store.unread(&room("a"), &user(name), after, most);
@@ -100,7 +100,7 @@ fn deleted_messages_are_in_pages_as_such() {
     let store = dir.open();
     fill(&store, "a", "ada", 3);
     message(change(&store, delete("a", 2, 9)));
-    let page = store.page(&Query::room(room("a"))).unwrap();
+    let page = store.page(&MessageQuery::room(room("a"))).unwrap();
     let deleted = page
         .messages
         .iter()
@@ -121,7 +121,7 @@ fn what_a_user_wrote_in_many_rooms_is_one_row() {
         .into_iter()
         .for_each(|written| drop(message(written)));
     let rooms = names.iter().map(|name| room(name)).collect();
-    let mut query = Query::new(Scope::User(user("ada"), rooms));
+    let mut query = MessageQuery::new(Scope::User(user("ada"), rooms));
     query.limit = 9;
     for order in [Order::NewestFirst, Order::OldestFirst] {
         query.order = order;
@@ -149,15 +149,15 @@ fn what_a_user_wrote_in_many_rooms_is_one_row() {
 }
 
 /// What a page is by definition: all that match, and the nearest of them.
-fn expected(all: &[Stored], query: &Query) -> Vec<u64> {
-    let in_scope = |message: &Stored| match &query.scope {
+fn expected(all: &[StoredMessage], query: &MessageQuery) -> Vec<u64> {
+    let in_scope = |message: &StoredMessage| match &query.scope {
         Scope::Room(room) => message.room == *room,
         Scope::Thread(room, root) => message.room == *room && message.thread == Some(*root),
         Scope::User(by, rooms) => {
             message.user.as_ref() == Some(by) && rooms.contains(&message.room)
         }
     };
-    let matches = |message: &&Stored| {
+    let matches = |message: &&StoredMessage| {
         in_scope(message)
             && (query.user.is_none() || message.user == query.user)
             && query.from.is_none_or(|from| message.at >= from)
@@ -189,7 +189,7 @@ fn expected(all: &[Stored], query: &Query) -> Vec<u64> {
     ids
 }
 
-fn queries() -> impl Strategy<Value = Query> {
+fn queries() -> impl Strategy<Value = MessageQuery> {
     let room = prop::sample::select(vec!["a", "b", "none"]).prop_map(room);
     let user = prop::sample::select(vec!["ada", "bob", "none"]).prop_map(user);
     let scope = prop_oneof![
@@ -207,7 +207,7 @@ fn queries() -> impl Strategy<Value = Query> {
     let order = prop::sample::select(vec![Order::NewestFirst, Order::OldestFirst]);
     let way = (prop::option::of(cursor), order, 1_usize..9);
     (scope, narrow, times, way).prop_map(|(scope, narrow, times, way)| {
-        let mut query = Query::new(scope);
+        let mut query = MessageQuery::new(scope);
         (query.user, query.roots) = narrow;
         (query.from, query.until) = times;
         (query.cursor, query.order, query.limit) = way;
@@ -225,7 +225,7 @@ proptest! {
         let dir = Dir::new();
         let store = dir.open();
         let changes = drafts.into_iter().map(|(to, by, at, root)| {
-            let mut draft = Draft::text(room(["a", "b"][to as usize]), "x", at);
+            let mut draft = NewMessage::text(room(["a", "b"][to as usize]), "x", at);
             draft.user = ["ada", "bob"].get(by as usize).copied().map(user);
             draft.thread = (root > 0).then_some(root);
             Change::Save(draft)

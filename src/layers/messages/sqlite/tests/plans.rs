@@ -84,7 +84,7 @@ fn no_query_looks_at_every_row_or_sorts() {
         remove::UNKEEP,
         remove::UNNAME_DELETER,
         remove::UNNAME_EDITOR,
-        row::EDITIONS,
+        row::REVISIONS,
         row::FIND,
         row::MESSAGE,
         row::REACTORS,

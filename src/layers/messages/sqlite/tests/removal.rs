@@ -7,9 +7,9 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::hub::Hub;
+use crate::layers::messages::MessageQuery;
 use crate::layers::messages::Messages;
 use crate::layers::messages::MessagesConfig;
-use crate::layers::messages::Query;
 use crate::layers::messages::Retention;
 use crate::layers::messages::Scope;
 use crate::layers::name::Actor;
@@ -17,7 +17,7 @@ use crate::layers::rooms::RoomOptions;
 use crate::layers::rooms::Rooms;
 use crate::layers::rooms::RoomsConfig;
 
-fn tallies(message: &Stored) -> Vec<(&str, u64, Vec<&str>)> {
+fn tallies(message: &StoredMessage) -> Vec<(&str, u64, Vec<&str>)> {
     let tallies = message.reactions.iter();
     tallies
         .map(|tally| {
@@ -170,7 +170,7 @@ fn a_room_is_kept_as_it_is_and_forgotten_with_all_that_is_in_it() {
     assert_eq!((again.at, again.reactions.len()), (1, 0));
     assert!(
         store
-            .editions(&room("a"), 1, usize::MAX)
+            .revisions(&room("a"), 1, usize::MAX)
             .unwrap()
             .is_empty()
     );
@@ -199,7 +199,7 @@ fn a_user_is_forgotten_everywhere() {
     assert!(found(&store, "bob", &["a", "b"]).is_empty());
     assert_eq!(store.last_sequence(&room("a")), Ok(4), "numbers are kept");
     assert_eq!(save(&store, draft("b", "bob", "back", 3)).sequence, 2);
-    let of_bob = Query::new(Scope::User(user("bob"), vec![room("a"), room("b")]));
+    let of_bob = MessageQuery::new(Scope::User(user("bob"), vec![room("a"), room("b")]));
     assert_eq!(sequences(&store.page(&of_bob).unwrap()), [2]);
     let stats = store.stats().unwrap();
     assert_eq!((stats.messages, stats.rooms), (3, 2));
@@ -249,7 +249,7 @@ fn what_is_too_old_goes_first_and_the_oldest_first() {
         (cleaned.messages, cleaned.more)
     };
     let left = |from| {
-        let mut query = Query::room(room(from));
+        let mut query = MessageQuery::room(room(from));
         query.limit = 100;
         let mut left = sequences(&store.page(&query).unwrap());
         left.reverse();

@@ -100,7 +100,7 @@ fn a_search_goes_on_both_ways_and_by_user() {
         let by = if n % 3 == 0 { "bob" } else { "ada" };
         save(&store, draft("a", by, "word", n));
     }
-    let mut search = Search::new("word".parse().unwrap(), vec![room("a")]);
+    let mut search = MessageSearch::new("word".parse().unwrap(), vec![room("a")]);
     search.limit = 4;
     let first = store.search(&search).unwrap();
     assert_eq!(sequences(&first), [9, 8, 7, 6]);
@@ -139,11 +139,11 @@ fn a_search_may_be_of_many_rooms() {
         .for_each(|written| drop(message(written)));
     for count in [999, 1000, 1001, 1100] {
         let rooms = names[..count].iter().map(|name| room(name)).collect();
-        let mut search = Search::new("word -other".parse().unwrap(), rooms);
+        let mut search = MessageSearch::new("word -other".parse().unwrap(), rooms);
         search.user = Some(user("ada"));
         search.cursor = Some(Cursor::Older(995));
         search.limit = 2;
-        let ids = |search: &Search| {
+        let ids = |search: &MessageSearch| {
             let page = store.search(search).unwrap();
             page.messages
                 .iter()
@@ -188,7 +188,7 @@ fn a_search_that_takes_too_long_is_given_up() {
     let dir = Dir::new();
     let store = dir.open();
     fill(&store, "a", "ada", 20_000);
-    let mut search = Search::new("text -text".parse().unwrap(), vec![room("a")]);
+    let mut search = MessageSearch::new("text -text".parse().unwrap(), vec![room("a")]);
     assert!(store.search(&search).unwrap().messages.is_empty());
     search.time_limit = Some(Duration::ZERO);
     assert_eq!(store.search(&search), Err(StoreError::TimedOut));
