@@ -99,8 +99,8 @@ impl Messages {
         }
     }
 
-    /// Finds messages by their words: see [`MessageSearch`]. Without rooms, in all that the actor is
-    /// in. A page has no more bytes than one of [`Messages::page`].
+    /// Finds messages by their words: see [`MessageSearch`]. Without rooms, it searches all rooms
+    /// of the actor. A page has no more bytes than one of [`Messages::page`].
     ///
     /// # Errors
     ///
