@@ -96,6 +96,10 @@ error_codes! {
     InvalidField = "invalid_field", 400;
     /// The filter cannot be understood, or is too large.
     InvalidFilter = "invalid_filter", 400;
+    /// The headers that proxies set cannot be read, or contradict each other.
+    InvalidForwarded = "invalid_forwarded", 400;
+    /// The request names no host, several, or one that cannot be read.
+    InvalidHost = "invalid_host", 400;
     /// The frame is not one JSON object.
     InvalidJson = "invalid_json", 400;
     /// The path cannot be decoded.

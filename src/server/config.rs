@@ -4,6 +4,8 @@ use std::num::NonZeroU32;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use crate::server::edge::Hosts;
+use crate::server::edge::TrustedProxies;
 use crate::server::tls::Tls;
 use crate::transport::UNSENT_MARK;
 
@@ -13,6 +15,11 @@ use crate::transport::UNSENT_MARK;
 pub struct ServerConfig {
     /// How many tasks accept connections. Default: one for each core.
     pub acceptors: Option<NonZeroUsize>,
+    /// Whether requests that came through a proxy which is not [trusted](Self::trusted_proxies) are
+    /// served where the gateway asks for no credentials. Default: they are answered with 403, for
+    /// whatever a proxy forwards to a server on loopback is as public as the proxy. Where the
+    /// gateway authenticates, they are served, and their headers ignored.
+    pub allow_untrusted_proxies: bool,
     /// How long a client may take to send the body of a request. Default 30 s. Then the request
     /// is answered with what is wrong with it, and its connection over HTTP/1.1 closed.
     pub body_timeout: Duration,
@@ -22,6 +29,9 @@ pub struct ServerConfig {
     /// request, and how long a connection may idle between two. Default 10 s. Until it has sent
     /// its first head, a connection costs about 2 KiB.
     pub head_timeout: Duration,
+    /// The hosts that requests may name, beside loopback and the address of the listener. Default:
+    /// none. It is what keeps the pages of strangers out, see [`Hosts`].
+    pub hosts: Hosts,
     /// The largest body of a request, in bytes, checked before it is read. Default 1 MiB and
     /// 64 KiB, so that a payload of 1 MiB fits with what is around it.
     pub max_body: usize,
@@ -42,6 +52,9 @@ pub struct ServerConfig {
     /// Whether the page warns that everybody may join everything, and asks who one wants to be.
     /// Default: it does not.
     pub development: bool,
+    /// The proxies that are believed about the address of the client, and of which requests are
+    /// served without authentication. Default: none.
+    pub trusted_proxies: TrustedProxies,
     /// The unsent mark of every accepted connection, in bytes: the kernel takes more of it only
     /// while less than that is unsent (`TCP_NOTSENT_LOWAT`), so that what a slow client does not
     /// take waits in its outbox, where its policy decides. Default 16 KiB; `None` leaves it to the
@@ -58,12 +71,14 @@ pub struct ServerConfig {
 impl ServerConfig {
     /// The defaults.
     #[must_use]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             acceptors: None,
+            allow_untrusted_proxies: false,
             body_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(15),
             head_timeout: Duration::from_secs(10),
+            hosts: Hosts::default(),
             max_body: (1 << 20) + (64 << 10),
             max_connections: 100_000,
             max_connections_per_ip: None,
@@ -71,6 +86,7 @@ impl ServerConfig {
             max_headers: 100,
             max_streams: 200,
             development: false,
+            trusted_proxies: TrustedProxies::default(),
             unsent_mark: Some(UNSENT_MARK),
             write_timeout: Duration::from_secs(10),
             tls: None,
@@ -81,6 +97,13 @@ impl ServerConfig {
     #[must_use]
     pub fn acceptors(mut self, acceptors: Option<NonZeroUsize>) -> Self {
         self.acceptors = acceptors;
+        self
+    }
+
+    /// Sets [`Self::allow_untrusted_proxies`].
+    #[must_use]
+    pub fn allow_untrusted_proxies(mut self, allow: bool) -> Self {
+        self.allow_untrusted_proxies = allow;
         self
     }
 
@@ -102,6 +125,13 @@ impl ServerConfig {
     #[must_use]
     pub fn head_timeout(mut self, timeout: Duration) -> Self {
         self.head_timeout = timeout;
+        self
+    }
+
+    /// Sets [`Self::hosts`].
+    #[must_use]
+    pub fn hosts(mut self, hosts: Hosts) -> Self {
+        self.hosts = hosts;
         self
     }
 
@@ -151,6 +181,13 @@ impl ServerConfig {
     #[must_use]
     pub fn development(mut self, development: bool) -> Self {
         self.development = development;
+        self
+    }
+
+    /// Sets [`Self::trusted_proxies`].
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.trusted_proxies = proxies;
         self
     }
 

@@ -34,6 +34,12 @@ pub trait Listener: Send + Sync + 'static {
     /// Dropped before it is done, no connection is lost.
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Io, Option<IpAddr>)>> + Send;
 
+    /// Returns the address that connections are made to, if it is one of IP: requests may name it
+    /// as their [host](crate::server::Hosts). Default: none.
+    fn local_address(&self) -> Option<SocketAddr> {
+        None
+    }
+
     /// Sets the [unsent mark](crate::server::ServerConfig::unsent_mark) of an accepted connection,
     /// in bytes. By default there is none: override it where connections are TCP underneath, with
     /// [`set_unsent_mark`](crate::transport::set_unsent_mark).
@@ -55,6 +61,10 @@ impl Listener for TcpListener {
         // Messages are small and each is written whole: there is nothing to wait for.
         drop(stream.set_nodelay(true));
         Ok((stream, Some(peer.ip())))
+    }
+
+    fn local_address(&self) -> Option<SocketAddr> {
+        self.local_addr().ok()
     }
 
     fn set_unsent_mark(stream: &TcpStream, bytes: NonZeroU32) -> io::Result<()> {

@@ -20,9 +20,18 @@
 //! | `GET /api/v1/clients/{client_id}/stats` | one client: channels, outbox, connection |
 //! | `POST /api/v1/clients/{client_id}/send` | sends to one client |
 //!
-//! Errors are problem details (RFC 9457). The API asks for no credentials: listen on loopback, or
-//! put something in front of it that does. Requests of web pages from other hosts are refused,
-//! as for WebSocket, see [`Origins`](crate::transport::ws::Origins).
+//! Errors are problem details (RFC 9457).
+//!
+//! # Who may ask
+//!
+//! Requests have to name a host that is the server's own, or one of [`ServerConfig::hosts`], so
+//! that no page of a stranger gets in by letting the name of its host resolve to this server.
+//! Requests of web pages from other hosts are refused, as for WebSocket, see
+//! [`Origins`](crate::transport::ws::Origins); pages of those that are listed may use the API
+//! and streams (CORS). Where the gateway asks for no credentials, requests that came through a
+//! proxy are refused, unless it is one of [`ServerConfig::trusted_proxies`]: a server on
+//! loopback behind a proxy is as public as the proxy. Of a trusted one, the
+//! [`PeerAddress`](crate::transport::PeerAddress) is that of the client which it forwards.
 //!
 //! # Draining
 //!
@@ -56,6 +65,7 @@ mod claim;
 mod config;
 mod connection;
 mod deadline;
+mod edge;
 mod http;
 mod inbound;
 mod listener;
@@ -75,6 +85,10 @@ mod tls;
 
 pub use self::claim::trust_query_user;
 pub use self::config::ServerConfig;
+pub use self::edge::Hosts;
+pub use self::edge::InvalidHost;
+pub use self::edge::InvalidProxy;
+pub use self::edge::TrustedProxies;
 pub use self::listener::Listener;
 pub use self::listener::listen;
 pub use self::serve::serve;

@@ -6,8 +6,11 @@ use axum::Router;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::Method;
+use axum::http::StatusCode;
+use axum::http::header;
 use axum::middleware;
 use axum::middleware::Next;
+use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::routing::get;
 
@@ -18,6 +21,7 @@ use crate::server::operations;
 use crate::server::page;
 use crate::transport::Gateway;
 use crate::transport::Problem;
+use crate::transport::cors;
 
 /// What every handler knows.
 #[derive(Clone, Debug)]
@@ -27,7 +31,10 @@ pub(super) struct App {
 }
 
 pub(super) fn router(app: App) -> Router {
-    let api = operations::router().layer(middleware::from_fn_with_state(app.clone(), check_origin));
+    let api = operations::router()
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn_with_state(app.clone(), check_origin));
     Router::new()
         .merge(transports(app.gateway.clone()))
         .route("/", get(page::page))
@@ -39,22 +46,36 @@ pub(super) fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Refuses requests that the page of another host makes.
+/// Refuses requests of pages that may not use the API, and lets others read the answer.
 async fn check_origin(
     State(app): State<App>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if !app
-        .gateway
-        .origins()
-        .allow(request.uri(), request.headers())
-    {
+    if !request.headers().contains_key(header::ORIGIN) {
+        return Ok(next.run(request).await);
+    }
+    let origins = app.gateway.origins();
+    let (uri, headers) = (request.uri().clone(), request.headers().clone());
+    if !origins.allow(&uri, &headers) {
         let why = "pages of this origin may not use the API";
         return Err(Problem::new(ErrorCode::ForbiddenOrigin, why));
     }
-    Ok(next.run(request).await)
+    let is_preflight = request.method() == Method::OPTIONS
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = if is_preflight {
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        cors::let_ask(METHODS, &headers, response.headers_mut());
+        response
+    } else {
+        next.run(request).await
+    };
+    cors::let_read(origins, &uri, &headers, response.headers_mut());
+    Ok(response)
 }
+
+/// The methods of the API.
+const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 
 async fn not_found() -> Problem {
     Problem::new(ErrorCode::NotFound, "nothing is here")

@@ -14,6 +14,7 @@ use crate::server::ServerConfig;
 use crate::server::accept;
 use crate::server::accept::Accepting;
 use crate::server::connection::Connections;
+use crate::server::edge::Edge;
 use crate::server::http::Http;
 use crate::server::routes;
 use crate::server::routes::App;
@@ -69,7 +70,16 @@ pub async fn serve(
         config: Arc::clone(&config),
         gateway: gateway.clone(),
     };
-    let http = Http::new(routes::router(app), Arc::clone(&config), draining.clone());
+    // A user that is believed without credentials is as good as none.
+    let is_open = config.development || !gateway.authenticates();
+    let refuses_proxies = is_open && !config.allow_untrusted_proxies;
+    let edge = Edge::new(&config, refuses_proxies, listener.local_address());
+    let http = Http::new(
+        routes::router(app),
+        Arc::clone(&config),
+        edge,
+        draining.clone(),
+    );
     let connections = Connections::new(accepting, Arc::clone(&config), http, draining.clone());
     let connections = Arc::new(connections);
     let mut tasks = JoinSet::new();

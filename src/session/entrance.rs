@@ -71,9 +71,9 @@ pub(crate) struct Entrance {
 #[expect(clippy::exhaustive_enums, reason = "they may or they may not")]
 pub enum ClientPublish {
     /// To public channels, and to private and presence channels that they are subscribed to.
-    #[default]
     Allow,
     /// Never: only the server's side publishes.
+    #[default]
     Refuse,
 }
 

@@ -1,6 +1,8 @@
 //! Bytes on sockets. tokio starts here.
 
 mod conn;
+#[cfg(feature = "sse")]
+pub(crate) mod cors;
 mod flusher;
 mod gateway;
 mod output;

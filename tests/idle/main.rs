@@ -180,7 +180,7 @@ fn ends(bytes: &[u8], expected: &[u8], end: &[u8]) -> bool {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Asks for a WebSocket, as a browser would.
-const HANDSHAKE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: throng\r\nConnection: Upgrade\r\n\
+const HANDSHAKE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Protocol: throng.v1.json\r\n\
@@ -192,7 +192,7 @@ const SUBSCRIBE: &[u8] =
 
 /// Asks for a stream of events, as a browser would.
 const EVENTS: &[u8] =
-    b"GET /sse?channel=bench HTTP/1.1\r\nHost: throng\r\nAccept: text/event-stream\r\n\
+    b"GET /sse?channel=bench HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\
     User-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/130.0.0.0 Safari/537.36\r\n\r\n";
 
-const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: throng\r\nConnection: close\r\n\r\n";
+const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";

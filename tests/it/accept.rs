@@ -103,7 +103,7 @@ fn whoever_sends_no_head_is_hung_up_on() {
         b"",
         b"G",
         b"PRI * HTTP/2.0\r\n",
-        b"GET /healthz HTTP/1.1\r\nhost: x\r\n",
+        b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n",
         PREFACE,
         &[PREFACE, SETTINGS].concat(),
     ];
@@ -120,7 +120,7 @@ fn whoever_idles_between_two_requests_is_hung_up_on() {
     let throng = Throng::start(&["--head-timeout", "100"]);
     let mut stream = throng.tcp();
     stream
-        .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .unwrap();
     assert!(hung_up(stream).ends_with(b"ok"));
 }
@@ -150,7 +150,7 @@ fn whoever_does_not_read_is_hung_up_on() {
     let throng = Throng::start(&["--write-timeout", "100", "--head-timeout", "600000"]);
     let mut stream = throng.tcp();
     let error = loop {
-        if let Err(error) = stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") {
+        if let Err(error) = stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n") {
             break error;
         }
     };
@@ -194,7 +194,7 @@ fn beyond_the_limit_of_an_address_connections_are_closed() {
     let start = Instant::now();
     let answer = loop {
         let mut stream = throng.tcp();
-        let request = b"GET /api/v1/stats HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let request = b"GET /api/v1/stats HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
         // It may be closed before it is written.
         drop(stream.write_all(request));
         let answer = hung_up(stream);
@@ -214,7 +214,7 @@ fn beyond_the_total_connections_wait_until_there_is_room() {
     let _second = throng.ws();
     let mut asking = throng.tcp();
     let mut accepted = || {
-        let request = b"GET /api/v1/stats HTTP/1.1\r\nhost: x\r\n\r\n";
+        let request = b"GET /api/v1/stats HTTP/1.1\r\nhost: localhost\r\n\r\n";
         asking.write_all(request).unwrap();
         let mut answer = [0; 8192];
         let length = asking.read(&mut answer).unwrap();
@@ -225,7 +225,7 @@ fn beyond_the_total_connections_wait_until_there_is_room() {
     assert_eq!(accepted(), 3);
     let mut waiting = throng.tcp();
     waiting
-        .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         .unwrap();
     // A client keeps its permit when HTTP is over for it: nobody else gets in meanwhile.
     for _ in 0..100 {
@@ -252,7 +252,7 @@ fn without_file_descriptors_the_server_waits_and_goes_on() {
     // room for 30, which nothing but trying again finds out.
     drop(clients);
     many[40]
-        .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .unwrap();
     many[40].read_exact(&mut [0; 15]).unwrap();
 
@@ -276,7 +276,7 @@ async fn a_quiet_stream_is_no_idle_connection() {
     let mut newer = sender.send_request(request).await.unwrap().into_body();
     let mut older = throng.tcp();
     older
-        .write_all(b"GET /sse?channels=news HTTP/1.1\r\nhost: x\r\n\r\n")
+        .write_all(b"GET /sse?channels=news HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .unwrap();
     throng.stats_until(|stats| stats["subscriptions"] == 2);
     // Each is hung up on after the time that the streams are not.
@@ -317,7 +317,7 @@ fn whoever_does_not_send_the_body_is_hung_up_on() {
     for path in ["/api/v1/broadcast", "/sse/nobody/subscribe"] {
         let mut stream = throng.tcp();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\n\
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\n\
              content-length: 10\r\n\r\nbegin"
         );
         stream.write_all(head.as_bytes()).unwrap();
@@ -330,7 +330,8 @@ fn whoever_does_not_send_the_body_is_hung_up_on() {
 fn whoever_is_refused_reads_why_though_the_body_comes_later() {
     let throng = Throng::start(&[]);
     let mut stream = throng.tcp();
-    let head = b"POST /api/v1/broadcast HTTP/1.1\r\nhost: x\r\norigin: http://evil.example\r\n\
+    let head =
+        b"POST /api/v1/broadcast HTTP/1.1\r\nhost: localhost\r\norigin: http://evil.example\r\n\
         content-length: 4\r\n\r\n";
     stream.write_all(head).unwrap();
     // Others are served meanwhile: the server has seen the head by the time that the body comes.

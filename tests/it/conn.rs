@@ -25,6 +25,7 @@ use throng::protocol::Dialect;
 use throng::protocol::Heard;
 use throng::protocol::Push;
 use throng::protocol::Said;
+use throng::session::ClientPublish;
 use throng::transport::Conn;
 use throng::transport::Transport;
 use throng::transport::memory;
@@ -33,6 +34,12 @@ use throng::transport::ws::WsConfig;
 use tokio::task::JoinHandle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+
+/// A gateway whose clients may publish.
+fn open() -> Gateway {
+    let builder = Gateway::builder(Hub::new());
+    builder.client_publish(ClientPublish::Allow).build()
+}
 
 /// A client that has been greeted, and the task that serves it.
 async fn client(gateway: &Gateway) -> (MemoryPeer, JoinHandle<()>) {
@@ -59,7 +66,7 @@ fn publish(gateway: &Gateway, number: u32) {
 
 #[tokio::test]
 async fn a_client_speaks_the_protocol() {
-    let gateway = Gateway::new(Hub::new());
+    let gateway = open();
     let (mut peer, _serving) = client(&gateway).await;
     // Sent one after the other, answered in their order: the join, though it is in band, too.
     for command in [
@@ -99,7 +106,7 @@ async fn a_client_speaks_the_protocol() {
 
 #[tokio::test]
 async fn a_client_gives_its_message_a_lifetime() {
-    let gateway = Gateway::new(Hub::new());
+    let gateway = open();
     let (subscriber, mut outbox) = gateway.hub().connect(ConnectOptions::new()).unwrap();
     subscriber.subscribe("news").await.unwrap();
     let (mut peer, _serving) = client(&gateway).await;
@@ -113,7 +120,7 @@ async fn a_client_gives_its_message_a_lifetime() {
 
 #[tokio::test]
 async fn what_was_accepted_comes_before_the_close() {
-    let gateway = Gateway::new(Hub::new());
+    let gateway = open();
     let (mut peer, serving) = client(&gateway).await;
     join(&mut peer, "news").await;
     for number in 0..50 {
@@ -133,7 +140,7 @@ async fn what_was_accepted_comes_before_the_close() {
 
 #[tokio::test]
 async fn whoever_goes_is_forgotten() {
-    let gateway = Gateway::new(Hub::new());
+    let gateway = open();
     let (peer, serving) = client(&gateway).await;
     drop(peer);
     serving.await.unwrap();
@@ -289,7 +296,7 @@ impl Conn for Fragile {
 
 #[tokio::test]
 async fn what_breaks_is_dropped() {
-    let gateway = Gateway::new(Hub::new());
+    let gateway = open();
     let serving = tokio::spawn(gateway.serve_conn(Fragile(0), ConnectOptions::new()));
     tokio::task::yield_now().await;
     let message = Message::text("one too many");

@@ -20,6 +20,7 @@ use throng::Gateway;
 use throng::Hub;
 use throng::Message;
 use throng::OutboxLimits;
+use throng::session::ClientPublish;
 use throng::transport::Transport;
 use throng::transport::ws::Negotiated;
 use tokio::io::DuplexStream;
@@ -78,7 +79,9 @@ async fn no_wake_up_is_lost_between_flusher_and_task() {
     const CLIENTS: usize = 4;
     const EACH: usize = 2_000;
     let outbox = OutboxLimits::new().messages(CLIENTS * EACH).bytes(1 << 30);
-    let gateway = Gateway::new(Hub::builder().outbox(outbox).build().unwrap());
+    let gateway = Gateway::builder(Hub::builder().outbox(outbox).build().unwrap())
+        .client_publish(ClientPublish::Allow)
+        .build();
     let mut peers = Vec::new();
     for _ in 0..CLIENTS {
         peers.push(Peer::join(&gateway, ConnectOptions::new()).await);

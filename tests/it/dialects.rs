@@ -21,6 +21,7 @@ use throng::protocol::Heard;
 use throng::protocol::Push;
 use throng::protocol::Request;
 use throng::protocol::Said;
+use throng::session::ClientPublish;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -263,7 +264,10 @@ impl Dialect for Words {
 #[test]
 fn a_dialect_of_an_application_asks_hears_and_is_told_why_it_ends() {
     let hub = Hub::new();
-    let gateway = Gateway::builder(hub.clone()).dialect(&Words).build();
+    let gateway = Gateway::builder(hub.clone())
+        .client_publish(ClientPublish::Allow)
+        .dialect(&Words)
+        .build();
     let serve = |listener, stopped: oneshot::Receiver<()>| async move {
         throng::serve(listener, gateway, async { drop(stopped.await) }).await;
     };

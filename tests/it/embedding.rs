@@ -104,7 +104,7 @@ async fn the_example_serves_its_own_routes_and_ours() {
     let serving = tokio::spawn(axum_app::serve(listener, async { drop(stopped.await) }));
     let tcp = || async { TcpStream::connect(address).await.unwrap() };
 
-    let mut socket = join(tcp().await, "ws://x/live/ws", "likes").await;
+    let mut socket = join(tcp().await, "ws://localhost/live/ws", "likes").await;
     let mut events = ask(tcp().await, get("/live/sse?channels=likes"))
         .await
         .into_body();
@@ -147,7 +147,7 @@ fn serve<IO: Stream>(gateway: &Gateway, io: IO) {
 async fn assert_serves<A: Stream, B: Stream>(ours: A, theirs: B) {
     let gateway = Gateway::new(Hub::new());
     serve(&gateway, ours);
-    let mut socket = join(theirs, "ws://x/ws", "news").await;
+    let mut socket = join(theirs, "ws://localhost/ws", "news").await;
     let large = "x".repeat(1 << 19);
     for text in ["small", &large, "last"] {
         let delivery = gateway
@@ -234,7 +234,7 @@ async fn what_comes_right_behind_a_handshake_is_not_lost() {
     let gateway = Gateway::new(Hub::new());
     let (ours, mut theirs) = tcp_pair().await;
     serve(&gateway, ours);
-    let handshake = b"GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\n\
+    let handshake = b"GET /ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\n\
         upgrade: websocket\r\nsec-websocket-version: 13\r\n\
         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     // Masked with zeros.
@@ -305,7 +305,7 @@ async fn the_server_serves_any_listener() {
     }));
     let stream = tokio::net::UnixStream::connect(&path).await.unwrap();
     std::fs::remove_file(path).unwrap();
-    let mut socket = join(stream, "ws://x/ws", "news").await;
+    let mut socket = join(stream, "ws://localhost/ws", "news").await;
     let _delivery = hub.publish("news", Message::text("1")).unwrap();
     assert_eq!(push(&mut socket).await["data"], 1);
     stop.send(()).unwrap();
@@ -336,7 +336,7 @@ async fn joined_both(hub: &Hub, keys: usize) -> WebSocketStream<TcpStream> {
     let gateway = Gateway::builder(hub.clone()).gap_keys(keys).build();
     let (ours, theirs) = tcp_pair().await;
     serve(&gateway, ours);
-    let mut socket = join(theirs, "ws://x/ws", "ticks").await;
+    let mut socket = join(theirs, "ws://localhost/ws", "ticks").await;
     let subscribe = json!({"type": "subscribe", "channel_id": "strict"});
     socket.send(subscribe.to_string().into()).await.unwrap();
     assert_eq!(push(&mut socket).await["type"], "joined");

@@ -77,6 +77,8 @@ mod defaults;
 #[cfg(feature = "server")]
 mod dialects;
 #[cfg(feature = "server")]
+mod edge;
+#[cfg(feature = "server")]
 mod embedding;
 #[cfg(feature = "server")]
 mod entrance;

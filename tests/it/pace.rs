@@ -14,6 +14,7 @@ use std::time::Duration;
 use throng::ConnectOptions;
 use throng::Gateway;
 use throng::Hub;
+use throng::session::ClientPublish;
 use throng::transport::ws::Negotiated;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
@@ -188,11 +189,17 @@ async fn publish(mut socket: Socket, messages: usize, in_flight: usize, progress
     progress.room(1).await;
 }
 
+/// A gateway whose clients may publish.
+fn open(hub: &Hub) -> Gateway {
+    let builder = Gateway::builder(hub.clone());
+    builder.client_publish(ClientPublish::Allow).build()
+}
+
 /// All clients get all messages, with so many in flight for each publisher.
 fn nothing_is_lost(workers: usize, publishers: usize, in_flight: usize) {
     const EACH: usize = 400;
     let hub = Hub::new();
-    let (server, address) = serve(&Gateway::new(hub.clone()), workers);
+    let (server, address) = serve(&open(&hub), workers);
     let mut builder = runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build().unwrap();
     runtime.block_on(async {
@@ -255,7 +262,7 @@ fn paced_publishes_lose_nothing() {
     const MESSAGES: usize = 1_000;
     const FEW: usize = 50;
     let hub = Hub::new();
-    let gateway = Gateway::new(hub.clone());
+    let gateway = open(&hub);
     let (server, address) = serve(&gateway, 1);
     let mut builder = runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build().unwrap();
@@ -293,7 +300,7 @@ fn paced_publishes_lose_nothing() {
 #[test]
 fn publisher_goes_on_when_the_flusher_has_ended() {
     let hub = Hub::new();
-    let gateway = Gateway::new(hub.clone());
+    let gateway = open(&hub);
     let (server, address) = serve(&gateway, 1);
     let mut builder = runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build().unwrap();
@@ -317,7 +324,7 @@ fn publisher_goes_on_when_the_flusher_has_ended() {
 #[test]
 fn publisher_goes_on_when_the_flusher_does_not_run() {
     let hub = Hub::new();
-    let gateway = Gateway::new(hub.clone());
+    let gateway = open(&hub);
     let mut builder = runtime::Builder::new_current_thread();
     let stopped = builder.enable_all().build().unwrap();
     let (ours, theirs) = tokio::io::duplex(1 << 16);
@@ -358,7 +365,7 @@ async fn a_flood_of_commands_leaves_others_their_turn() {
     /// What one turn may cost, in commands of this kind, and some.
     const TURN: u64 = 1_200;
     let hub = Hub::new();
-    let gateway = Gateway::new(hub.clone());
+    let gateway = open(&hub);
     let mut streams = Vec::new();
     for _ in 0..3 {
         let (ours, mut theirs) = tokio::io::duplex(4 << 20);

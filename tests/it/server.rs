@@ -346,7 +346,7 @@ fn told_to_stop_it_says_so_and_ends_well() {
         one.join("news");
         throng.publish("news", &json!("the last"));
         let mut idle = throng.tcp();
-        idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
             .unwrap();
         idle.read_exact(&mut [0; 15]).unwrap();
 

@@ -53,7 +53,7 @@ fn a_stream_says_what_a_websocket_says() {
     let (mut stream, connected) = throng.sse("/sse?channels=news,b%20c");
     for (name, value) in [
         ("content-type", "text/event-stream"),
-        ("cache-control", "no-cache, no-store"),
+        ("cache-control", "no-cache, no-store, no-transform"),
         ("x-accel-buffering", "no"),
         ("transfer-encoding", "chunked"),
     ] {
@@ -506,7 +506,7 @@ fn post(address: SocketAddr, connection: &str, body: &str) -> String {
     use std::io::Write;
     let mut socket = std::net::TcpStream::connect(address).unwrap();
     let head = format!(
-        "POST /more/{connection} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: {JSON}\r\n\
+        "POST /more/{connection} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: {JSON}\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -165,9 +165,9 @@ impl Socket {
     }
 }
 
-const NEWS: &str = "GET /sse?channel=news HTTP/1.1\r\nhost: x\r\n\r\n";
+const NEWS: &str = "GET /sse?channel=news HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// A stream that has joined, and the id of its client.
 fn joined(throng: &Throng, requests: &str) -> (Socket, String) {
@@ -191,7 +191,7 @@ fn every_event_is_in_a_chunk_that_a_strict_reader_takes() {
     let mut one = Socket::open(&throng, NEWS);
     let mut two = Socket::open(
         &throng,
-        "GET /sse?channels=news,more HTTP/1.1\r\nhost: x\r\n\r\n",
+        "GET /sse?channels=news,more HTTP/1.1\r\nhost: localhost\r\n\r\n",
     );
     for socket in [&mut one, &mut two] {
         let head = socket.head().to_lowercase();
@@ -286,7 +286,10 @@ fn a_connection_may_become_anything_after_a_stream() {
 fn a_connection_that_is_to_close_ends_with_its_stream() {
     let throng = Throng::start(&[]);
     for option in ["close", "Close", "TE, close"] {
-        let asked = NEWS.replace("host: x", &format!("host: x\r\nconnection: {option}"));
+        let asked = NEWS.replace(
+            "host: localhost",
+            &format!("host: localhost\r\nconnection: {option}"),
+        );
         let (mut socket, client) = joined(&throng, &format!("{asked}{HEALTH}"));
         expel(&throng, &client);
         socket.expect("disconnect");

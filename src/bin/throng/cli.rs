@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use throng::SlowConsumer;
 
 use crate::bench;
+use crate::edge::EdgeOptions;
 use crate::history::HistoryFlags;
 use crate::layers::LayerOptions;
 use crate::record;
@@ -62,7 +63,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
-    /// Address to listen on. The API asks for no credentials: think before you leave loopback.
+    /// Address to listen on. On any other than a loopback address, authentication is required.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
 
@@ -157,9 +158,10 @@ pub(crate) struct ServeOptions {
     #[arg(long)]
     pub(crate) insecure_trust_query_user: bool,
 
-    /// Publishing by clients: where it is allowed.
-    #[arg(long, value_name = "WHETHER", default_value = "allow")]
-    pub(crate) client_publish: Publishes,
+    /// Publishing by clients. Unless given, they may where the server listens on loopback only, and
+    /// may not elsewhere.
+    #[arg(long, value_name = "WHETHER")]
+    pub(crate) client_publish: Option<Publishes>,
 
     /// Another origin whose pages may connect and use the API, such as https://example.com,
     /// example.com:8080 or *.example.com; may be given several times. `*` stands for every origin.
@@ -200,6 +202,9 @@ pub(crate) struct ServeOptions {
     /// Requests at a time on one connection over HTTP/2.
     #[arg(long, value_name = "N", default_value = "200")]
     pub(crate) max_streams: NonZeroU32,
+
+    #[command(flatten)]
+    pub(crate) edge: EdgeOptions,
 
     #[command(flatten)]
     pub(crate) tls: TlsOptions,

@@ -34,6 +34,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::cli::Publishes;
 use crate::cli::ServeOptions;
 use crate::cli::SseOptions;
+use crate::edge;
+use crate::edge::Exposed;
 
 /// Serves until it is told to stop.
 pub(crate) fn run(options: ServeOptions) -> ExitCode {
@@ -43,6 +45,10 @@ pub(crate) fn run(options: ServeOptions) -> ExitCode {
         .with(tracing_subscriber::fmt::layer().with_writer(io::stderr))
         .with(filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN)))
         .init();
+    if let Err(exposed) = edge::check(&options) {
+        eprintln!("throng: {exposed}");
+        return ExitCode::from(Exposed::STATUS);
+    }
     match start(options) {
         Ok(code) => code,
         Err(error) => {
@@ -85,7 +91,7 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopping = async { drop(stopped.await) };
-    let config = certificate.configure(config(&options));
+    let config = certificate.configure(config(&options)?);
     let serving = server::serve(
         listener,
         gateway(&options, hub.clone(), layers.clone(), origins),
@@ -156,8 +162,10 @@ fn gateway(options: &ServeOptions, hub: Hub, layers: Layers, origins: Origins) -
         .sse(sse(options))
         .ws(ws)
         .client_publish(match options.client_publish {
-            Publishes::Allow => ClientPublish::Allow,
-            Publishes::Refuse => ClientPublish::Refuse,
+            Some(Publishes::Allow) => ClientPublish::Allow,
+            Some(Publishes::Refuse) => ClientPublish::Refuse,
+            None if edge::is_loopback(options.listen) => ClientPublish::Allow,
+            None => ClientPublish::Refuse,
         })
         .max_commands(options.max_commands)
         .max_rate_limited(NonZeroU32::new(options.max_rate_limited))
@@ -190,10 +198,10 @@ fn sse(options: &ServeOptions) -> SseConfig {
         .write_timeout(sse_write_timeout)
 }
 
-fn config(options: &ServeOptions) -> ServerConfig {
+fn config(options: &ServeOptions) -> Result<ServerConfig, Box<dyn Error>> {
     // Room for base64 of a payload, and for what is around it.
     let max_body = options.max_payload() / 3 * 4 + (64 << 10);
-    ServerConfig::new()
+    let config = ServerConfig::new()
         .acceptors(options.acceptors)
         .body_timeout(options.body_timeout)
         .drain_timeout(options.drain_timeout)
@@ -210,5 +218,7 @@ fn config(options: &ServeOptions) -> ServerConfig {
         .max_streams(options.max_streams.get())
         .unsent_mark(NonZeroU32::new(options.unsent_mark))
         .write_timeout(options.write_timeout)
-        .development(options.insecure_trust_query_user)
+        .development(options.insecure_trust_query_user);
+    let authenticates = edge::has_authentication(options);
+    options.edge.configure(config, authenticates)
 }

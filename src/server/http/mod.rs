@@ -47,6 +47,8 @@ use crate::server::ServerConfig;
 use crate::server::activity::Activity;
 use crate::server::activity::Answer;
 use crate::server::deadline::Deadline;
+use crate::server::edge;
+use crate::server::edge::Edge;
 use crate::server::inbound::Inbound;
 use crate::transport::PeerAddress;
 use crate::transport::sse;
@@ -64,6 +66,7 @@ pub(super) struct Http {
     http2: auto::Builder<TokioExecutor>,
     router: Router,
     config: Arc<ServerConfig>,
+    edge: Arc<Edge>,
     /// Turns true when the server drains.
     draining: watch::Receiver<bool>,
 }
@@ -72,6 +75,7 @@ impl Http {
     pub(super) fn new(
         router: Router,
         config: Arc<ServerConfig>,
+        edge: Edge,
         draining: watch::Receiver<bool>,
     ) -> Self {
         let max_head = config.max_head.max(MIN_HEAD);
@@ -99,6 +103,7 @@ impl Http {
             http2,
             router,
             config,
+            edge: Arc::new(edge),
             draining,
         }
     }
@@ -219,7 +224,8 @@ impl Http {
         let service = Routes {
             router: TowerToHyperService::new(self.router.clone()),
             activity,
-            peer: peer.map(PeerAddress),
+            edge: Arc::clone(&self.edge),
+            peer,
             carrier: Carrier::new(take::<IO>, permit),
             events,
             body_timeout: self.config.body_timeout,
@@ -312,7 +318,8 @@ where
 struct Routes {
     router: TowerToHyperService<Router>,
     activity: Activity,
-    peer: Option<PeerAddress>,
+    edge: Arc<Edge>,
+    peer: Option<IpAddr>,
     carrier: Carrier,
     /// Takes a stream of events out of HTTP/1.1.
     events: sse::Carrier,
@@ -333,15 +340,22 @@ impl Service<Request<Incoming>> for Routes {
                 .extensions_mut()
                 .insert(self.events.offered(keep_alive));
         }
-        if let Some(peer) = self.peer {
-            request.extensions_mut().insert(peer);
-        }
         let active = self.activity.begin();
         let (router, body_timeout) = (self.router.clone(), self.body_timeout);
+        let (mut parts, body) = request.into_parts();
+        let admitted = self.edge.admit(&parts, self.peer);
         Box::pin(async move {
-            let (parts, body) = request.into_parts();
             let body = Inbound::within(body_timeout, body).await;
-            let response = router.call(Request::from_parts(parts, body)).await?;
+            let mut response = match admitted {
+                Ok(client) => {
+                    if let Some(client) = client {
+                        parts.extensions.insert(PeerAddress(client));
+                    }
+                    router.call(Request::from_parts(parts, body)).await?
+                }
+                Err(problem) => problem.into_response(),
+            };
+            edge::protect(&mut response);
             Ok(response.map(|body| Answer::new(body, active)))
         })
     }

@@ -47,7 +47,7 @@ async fn whoever_reads_slowly_gets_the_whole_answer() {
     let (ours, mut theirs) = tokio::io::duplex(1000);
     let serving = serve(ours);
     theirs
-        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .await
         .unwrap();
     let mut read = Vec::new();

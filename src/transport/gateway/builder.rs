@@ -71,14 +71,15 @@ impl GatewayBuilder {
             drain_window: Duration::from_secs(5),
             reconnect_window: Duration::from_secs(5),
             gap_keys: 0,
-            client_publish: ClientPublish::Allow,
+            client_publish: ClientPublish::default(),
             max_commands: None,
             max_rate_limited: NonZeroU32::new(100),
             policies: Vec::new(),
         }
     }
 
-    /// Whether clients may publish. Default: they may.
+    /// Whether clients may publish. Default: they may not; what every client may publish to, no
+    /// subscriber can trust.
     pub fn client_publish(mut self, publishes: ClientPublish) -> Self {
         self.client_publish = publishes;
         self

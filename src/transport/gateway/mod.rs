@@ -176,6 +176,12 @@ impl Gateway {
         })
     }
 
+    /// Returns whether requests are [authenticated](GatewayBuilder::authenticate).
+    #[must_use]
+    pub fn authenticates(&self) -> bool {
+        self.inner.authenticate.is_some()
+    }
+
     /// What the connections of one transport have done.
     #[must_use]
     pub fn stats(&self, transport: Transport) -> TransportStats {

@@ -1,8 +1,7 @@
-//! What the headers of a request ask, and what those of a response must say.
+//! What the headers of a request ask.
 
 use hyper::HeaderMap;
 use hyper::header;
-use hyper::header::HeaderValue;
 
 /// The media type of a stream.
 pub(super) const EVENT_STREAM: &str = "text/event-stream";
@@ -51,25 +50,3 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let kind = value.unwrap_or_default().split(';').next();
     kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
-
-/// Lets the page that asked read the answer. Its origin has been allowed before.
-pub(super) fn let_read(request: &HeaderMap, response: &mut HeaderMap) {
-    response.append(header::VARY, HeaderValue::from_static("Origin"));
-    if let Some(origin) = request.get(header::ORIGIN) {
-        response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        response.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE);
-    }
-}
-
-/// Says what a page may ask for.
-pub(super) fn let_ask(request: &HeaderMap, response: &mut HeaderMap) {
-    let methods = HeaderValue::from_static("GET, POST");
-    response.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-    if let Some(names) = request.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
-        response.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
-    }
-    let age = HeaderValue::from_static("600");
-    response.insert(header::ACCESS_CONTROL_MAX_AGE, age);
-}
-
-const TRUE: HeaderValue = HeaderValue::from_static("true");

@@ -115,6 +115,7 @@ use hyper::StatusCode;
 use hyper::http::request::Parts;
 
 use crate::transport::Problem;
+use crate::transport::cors;
 use crate::transport::gateway::Gateway;
 
 use self::command::Change;
@@ -205,12 +206,13 @@ impl Gateway {
         let mut response = if request.method == Method::OPTIONS {
             let mut response = Response::new(SseBody::whole(""));
             *response.status_mut() = StatusCode::NO_CONTENT;
-            headers::let_ask(&request.headers, response.headers_mut());
+            cors::let_ask("GET, POST", &request.headers, response.headers_mut());
             response
         } else {
             respond(self).unwrap_or_else(Problem::into_response)
         };
-        headers::let_read(&request.headers, response.headers_mut());
+        let read = response.headers_mut();
+        cors::let_read(self.origins(), &request.uri, &request.headers, read);
         response
     }
 }

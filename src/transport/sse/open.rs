@@ -280,7 +280,7 @@ fn response(body: SseBody) -> Response<SseBody> {
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_TYPE, EVENT_STREAM),
-        (header::CACHE_CONTROL, "no-cache, no-store"),
+        (header::CACHE_CONTROL, "no-cache, no-store, no-transform"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ] {

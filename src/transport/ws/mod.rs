@@ -96,6 +96,7 @@ mod upgrade;
 pub use self::config::WsConfig;
 #[cfg(feature = "deflate")]
 pub use self::deflate::Deflate;
+pub(crate) use self::origin::Grant;
 pub use self::origin::InvalidOrigin;
 pub use self::origin::OriginList;
 pub use self::origin::Origins;

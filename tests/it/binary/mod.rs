@@ -75,7 +75,7 @@ impl Throng {
         let mut command = Command::new("sh");
         let script = format!("ulimit -n {files} && exec \"$0\" --listen 127.0.0.1:0 \"$@\"");
         command
-            .args(["-c", &script, env!("CARGO_BIN_EXE_throng")])
+            .args(["-c", &script, env!("CARGO_BIN_EXE_throng"), "--insecure"])
             .args(arguments);
         Self::run_logging(command)
     }
@@ -83,7 +83,9 @@ impl Throng {
     /// Starts the binary with these arguments, on a free port; and what it logs.
     pub(crate) fn start_logging(arguments: &[&str]) -> (Self, BufReader<ChildStderr>) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_throng"));
-        command.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        command
+            .args(["--listen", "127.0.0.1:0", "--insecure"])
+            .args(arguments);
         Self::run_logging(command)
     }
 
@@ -98,7 +100,9 @@ impl Throng {
     /// how it ended, where it did not start.
     pub(crate) fn start_logging_to(log: &Path, arguments: &[&str]) -> Result<Self, ExitStatus> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_throng"));
-        command.args(["--listen", "127.0.0.1:0"]).args(arguments);
+        command
+            .args(["--listen", "127.0.0.1:0", "--insecure"])
+            .args(arguments);
         command.stderr(File::create(log).unwrap());
         Self::try_run(command)
     }

@@ -230,6 +230,6 @@ pub(crate) fn masked_text(text: &str) -> Vec<u8> {
 }
 
 /// Asks for a WebSocket.
-pub(crate) const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nHost: throng\r\nConnection: Upgrade\r\n\
+pub(crate) const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";

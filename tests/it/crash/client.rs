@@ -60,7 +60,7 @@ impl Rest {
         let mut stream = connect(self.address)?;
         let (user, length) = (&self.user, body.len());
         let request = format!(
-            "{method} {path}?actor={user} HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\
+            "{method} {path}?actor={user} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
              content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
         );
         stream.write_all(request.as_bytes()).ok()?;

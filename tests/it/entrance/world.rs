@@ -14,6 +14,7 @@ use throng::Layers;
 use throng::UserId;
 use throng::server;
 use throng::server::ServerConfig;
+use throng::session::ClientPublish;
 use throng::transport::Unauthenticated;
 use throng::transport::memory;
 use throng::transport::memory::MemoryPeer;
@@ -40,7 +41,10 @@ impl World {
             .build()
             .unwrap();
         let layers = Layers::builder(&hub).build();
-        let builder = Gateway::builder(hub).layers(layers).authenticate(named);
+        let builder = Gateway::builder(hub)
+            .client_publish(ClientPublish::Allow)
+            .layers(layers)
+            .authenticate(named);
         let gateway = set_up(builder).build();
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();

@@ -39,7 +39,13 @@ impl Scene {
     pub(super) const KEYS: u64 = 4;
 
     pub(super) fn start(policy: &str, arguments: &[&str]) -> Self {
-        let ours = ["--slow-consumer", policy, "--outbox-messages", "8"];
+        let ours = [
+            "--insecure",
+            "--slow-consumer",
+            policy,
+            "--outbox-messages",
+            "8",
+        ];
         // Reachable from other network namespaces as well.
         let throng = Throng::start_at("0.0.0.0:0", &[&ours, arguments].concat());
         let healthy = (0..HEALTHY).map(|_| throng.ws_joined("c")).collect();

@@ -230,7 +230,7 @@ async fn a_connection_without_a_mark_is_counted() {
     let stop = future::pending();
     tokio::spawn(throng::serve(listener, Hub::new(), stop));
     let mut stream = UnixStream::connect(&path).await.unwrap();
-    let request = b"GET /api/v1/stats HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let request = b"GET /api/v1/stats HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     stream.write_all(request).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();

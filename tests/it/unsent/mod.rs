@@ -105,7 +105,7 @@ fn a_slow_reader_of_events_lags_by_its_outbox() {
     const HTTP: usize = 32 << 10;
     let throng = Throng::start(&POLICY);
     let mut reader = Reader::connect(throng.address);
-    reader.write(b"GET /sse?channels=feed HTTP/1.1\r\nhost: x\r\n\r\n");
+    reader.write(b"GET /sse?channels=feed HTTP/1.1\r\nhost: localhost\r\n\r\n");
     reader.read_up_to("joined");
     let behind = behind(&mut reader, from(throng.ws()));
     let bound = BOUND + HTTP;

@@ -8,6 +8,7 @@ use std::fmt;
 use hyper::Uri;
 use hyper::header;
 use hyper::header::HeaderMap;
+use hyper::header::HeaderValue;
 
 use self::pattern::Pattern;
 use self::pattern::Site;
@@ -47,7 +48,9 @@ impl Origins {
     ///
     /// # Errors
     ///
-    /// Says which is written otherwise.
+    /// Says which is written otherwise, or can match no page: `null`, since sandboxed and local
+    /// pages share that origin; `ws:` and `wss:`, which no page has; addresses that browsers write
+    /// otherwise.
     ///
     /// # Examples
     ///
@@ -83,23 +86,44 @@ impl Origins {
     /// Whether a request to `uri` with these headers may be served.
     #[must_use]
     pub fn allow(&self, uri: &Uri, headers: &HeaderMap) -> bool {
-        let mut origins = headers.get_all(header::ORIGIN).iter();
-        let (Some(origin), None) = (origins.next(), origins.next()) else {
-            return !headers.contains_key(header::ORIGIN);
-        };
-        if let Self::Any = self {
-            return true;
-        }
-        let Some(site) = origin.to_str().ok().and_then(Site::of_origin) else {
-            return false;
-        };
-        let listed = match self {
-            Self::Any => true,
-            Self::List(list) => list.0.iter().any(|pattern| pattern.matches(&site)),
-            Self::Same => false,
-        };
-        listed || is_same(&site, uri, headers)
+        !matches!(self.grant(uri, headers), Grant::Refused)
     }
+
+    /// Returns what the page that sends a request to `uri` with these headers may do.
+    pub(crate) fn grant<'a>(&self, uri: &Uri, headers: &'a HeaderMap) -> Grant<'a> {
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        let (first, second) = (origins.next(), origins.next());
+        let Some(origin) = first else {
+            return Grant::NoPage;
+        };
+        let site = origin.to_str().ok().and_then(Site::of_origin);
+        let is_listed = site.is_some_and(|site| {
+            let listed = match self {
+                Self::Any | Self::Same => false,
+                Self::List(list) => list.0.iter().any(|pattern| pattern.matches(&site)),
+            };
+            listed || is_same(&site, uri, headers)
+        });
+        match self {
+            _ if second.is_some() => Grant::Refused,
+            _ if is_listed => Grant::Listed(origin),
+            Self::Any => Grant::Any,
+            Self::List(_) | Self::Same => Grant::Refused,
+        }
+    }
+}
+
+/// The rights of the page that sends a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grant<'a> {
+    /// It is no page: there is no `Origin`.
+    NoPage,
+    /// It may be served, and send credentials: its origin, this one, is listed or the server's own.
+    Listed(&'a HeaderValue),
+    /// It may be served without credentials: every page may.
+    Any,
+    /// It may not be served.
+    Refused,
 }
 
 /// Whether the request was sent to this site.

@@ -1,5 +1,6 @@
 //! Sites, as browsers name them, and patterns of them.
 
+use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 
 /// Where a page comes from.
@@ -59,7 +60,7 @@ impl Pattern {
             Some((scheme, authority)) => (Some(scheme), authority),
             None => (None, text),
         };
-        if !scheme.is_none_or(is_scheme) {
+        if !scheme.is_none_or(|scheme| is_scheme(scheme) && is_of_pages(scheme)) {
             return None;
         }
         let below = authority.strip_prefix('*');
@@ -67,6 +68,9 @@ impl Pattern {
             Some(rest) => split(rest.strip_prefix('.')?)?,
             None => split(authority)?,
         };
+        if host.eq_ignore_ascii_case("null") || port == Some(0) || !is_as_browsers_write(host) {
+            return None;
+        }
         Some(Self {
             scheme: scheme.map(Into::into),
             host: match below {
@@ -127,6 +131,31 @@ fn is_name(text: &str) -> bool {
 fn is_scheme(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(fits)
+}
+
+/// Returns whether pages can have an origin of this scheme.
+fn is_of_pages(scheme: &str) -> bool {
+    let others = ["about", "blob", "data", "file", "javascript", "ws", "wss"];
+    !others
+        .iter()
+        .any(|other| scheme.eq_ignore_ascii_case(other))
+}
+
+/// Returns whether a host, if it is an address, is written as browsers write it in an origin.
+fn is_as_browsers_write(host: &str) -> bool {
+    if let Some(ip) = host.strip_prefix('[').and_then(|ip| ip.strip_suffix(']')) {
+        return ip
+            .parse::<Ipv6Addr>()
+            .is_ok_and(|parsed| parsed.to_string().eq_ignore_ascii_case(ip));
+    }
+    let last = host.rsplit('.').next().unwrap_or(host);
+    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    let is_number = match hex {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => last.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    // A host whose last part is a number is an address.
+    !is_number || host.parse::<Ipv4Addr>().is_ok()
 }
 
 fn default_port(scheme: &str) -> Option<u16> {

@@ -1,0 +1,115 @@
+//! The way in from outside: hosts, proxies, and what is refused without authentication.
+
+use std::error::Error;
+use std::fmt;
+use std::net::SocketAddr;
+
+use clap::Args;
+use throng::server::Hosts;
+use throng::server::ServerConfig;
+use throng::server::TrustedProxies;
+
+use crate::cli::ServeOptions;
+
+/// The way in from outside.
+#[derive(Debug, Args)]
+pub(crate) struct EdgeOptions {
+    /// Another host that requests may name, beside loopback and the listen address, such as
+    /// chat.example.com or *.example.com; may be given several times. `*` stands for every host.
+    /// Requests for others are answered with 421: it is what keeps the pages of strangers out.
+    #[arg(long, value_name = "NAME", value_parser = host)]
+    host: Vec<String>,
+
+    /// Network of proxies in front of this server, such as 10.0.0.0/8, one address, or `unix`; may
+    /// be given several times. The client is then the one that they name in `Forwarded` or
+    /// `X-Forwarded-For`. Without authentication, requests through other proxies are refused.
+    #[arg(long, value_name = "CIDR", value_parser = proxy)]
+    trusted_proxy: Vec<String>,
+
+    /// Serve without authentication, on whatever address, and do not warn of it.
+    #[arg(long)]
+    insecure: bool,
+}
+
+impl EdgeOptions {
+    /// Sets what these options say.
+    pub(crate) fn configure(
+        &self,
+        config: ServerConfig,
+        authenticates: bool,
+    ) -> Result<ServerConfig, Box<dyn Error>> {
+        Ok(config
+            .hosts(Hosts::list(&self.host)?)
+            .trusted_proxies(TrustedProxies::list(&self.trusted_proxy)?)
+            .allow_untrusted_proxies(authenticates))
+    }
+}
+
+/// Returns whether clients and callers of the API have to show credentials.
+pub(crate) fn has_authentication(_: &ServeOptions) -> bool {
+    false
+}
+
+/// Warns of a server that asks for no credentials, or refuses to start it where it would be open to
+/// a network.
+pub(crate) fn check(options: &ServeOptions) -> Result<(), Exposed> {
+    if has_authentication(options) || options.edge.insecure {
+        return Ok(());
+    }
+    if !is_loopback(options.listen) {
+        return Err(Exposed(options.listen));
+    }
+    eprintln!(
+        "throng: warning: no authentication: every program on this machine may read, publish and \
+         use the API ({AUTHENTICATION}; --insecure silences this)"
+    );
+    Ok(())
+}
+
+/// Returns whether only programs on this machine can connect.
+pub(crate) fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+/// The flags that turn on authentication.
+const AUTHENTICATION: &str = "--jwt-secret-file, --jwks-file, --jwks-url, --api-key-file";
+
+/// An address that a server without authentication is not started on.
+#[derive(Debug)]
+pub(crate) struct Exposed(SocketAddr);
+
+impl Exposed {
+    /// The exit status, `EX_CONFIG` of sysexits.h.
+    pub(crate) const STATUS: u8 = 78;
+}
+
+impl fmt::Display for Exposed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(address) = self;
+        write!(
+            f,
+            "refusing to listen on {address} without authentication: every client could read, \
+             publish and use the API.\n\
+             \x20 Turn on authentication: {AUTHENTICATION}\n\
+             \x20 or serve this machine only: --listen 127.0.0.1:{port}\n\
+             \x20 or serve every client that can connect: --insecure",
+            port = address.port()
+        )
+    }
+}
+
+impl Error for Exposed {}
+
+fn host(text: &str) -> Result<String, String> {
+    let valid = Hosts::list([text]);
+    valid
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
+}
+
+fn proxy(text: &str) -> Result<String, String> {
+    let valid = TrustedProxies::list([text]);
+    valid
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
+}
