@@ -18,7 +18,7 @@ use hyper::http::uri::Authority;
 /// | `localhost`, names below it, loopback addresses | always |
 /// | the address of the listener | always; if that is `0.0.0.0` or `[::]`, every address |
 /// | `example.com` | if it is listed |
-/// | a name below `example.com`, such as `a.b.example.com` | if `*.example.com` is listed |
+/// | a name below `example.com` | if `*.example.com` is listed |
 /// | every other | if `*` is listed |
 ///
 /// A request for another host is answered with 421 and
