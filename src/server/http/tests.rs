@@ -23,6 +23,7 @@ use tokio::time;
 
 use super::Http;
 use crate::server::ServerConfig;
+use crate::server::edge::Edge;
 
 const LARGE: usize = 50_000;
 
@@ -37,7 +38,8 @@ fn serve(ours: DuplexStream) -> JoinHandle<()> {
         .write_timeout(9 * SECOND);
     tokio::spawn(async move {
         let (_drain, draining) = watch::channel(false);
-        let http = Arc::new(Http::new(router, Arc::new(config), draining));
+        let edge = Edge::new(&config, false, None);
+        let http = Arc::new(Http::new(router, Arc::new(config), edge, draining));
         http.serve(ours, None, Arc::new(())).await;
     })
 }
@@ -68,7 +70,7 @@ async fn ask_over_http2(theirs: DuplexStream) -> Incoming {
         .await
         .unwrap();
     tokio::spawn(connection);
-    let request = Request::get("http://x/").body(Empty::<Bytes>::new());
+    let request = Request::get("http://localhost/").body(Empty::<Bytes>::new());
     let response = sender.send_request(request.unwrap()).await.unwrap();
     response.into_body()
 }

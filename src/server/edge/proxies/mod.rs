@@ -101,8 +101,8 @@ impl TrustedProxies {
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Option<IpAddr>, Problem> {
-        let standard = self.walk(headers, header::FORWARDED, peer, forwarded)?;
-        let usual = self.walk(headers, FORWARDED_FOR, peer, listed)?;
+        let standard = self.walk(headers, &header::FORWARDED, peer, forwarded)?;
+        let usual = self.walk(headers, &FORWARDED_FOR, peer, listed)?;
         match (standard, usual) {
             (Some(one), Some(other)) if one != other => {
                 let why = "`Forwarded` and `X-Forwarded-For` lead to different addresses";
@@ -118,7 +118,7 @@ impl TrustedProxies {
     fn walk(
         &self,
         headers: &HeaderMap,
-        name: HeaderName,
+        name: &HeaderName,
         peer: Option<IpAddr>,
         read: fn(&str) -> Option<Vec<Hop>>,
     ) -> Result<Option<IpAddr>, Problem> {
@@ -127,7 +127,7 @@ impl TrustedProxies {
             Problem::new(ErrorCode::InvalidForwarded, why)
         };
         let mut client = None;
-        let values: Vec<_> = headers.get_all(&name).iter().collect();
+        let values: Vec<_> = headers.get_all(name).iter().collect();
         for value in values.into_iter().rev() {
             let value = value.to_str().map_err(|_| unreadable())?;
             let hops = read(value).ok_or_else(unreadable)?;
