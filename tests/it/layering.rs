@@ -93,7 +93,14 @@ const OUTSIDERS: [(&str, &[&str]); 10] = [
     ),
     (
         "tokio",
-        &["session", "transport", "handlers", "server", "bin"],
+        &[
+            "session",
+            "policy",
+            "transport",
+            "handlers",
+            "server",
+            "bin",
+        ],
     ),
     ("tungstenite", &["transport", "server", "bin"]),
 ];

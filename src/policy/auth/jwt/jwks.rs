@@ -19,7 +19,7 @@ pub(super) enum Trust {
     /// A file of this machine, which may have secrets.
     File,
     /// A published document: a secret in it would be known to everyone.
-    #[expect(dead_code, reason = "key sets by URL come next")]
+    #[cfg(feature = "jwks")]
     Published,
 }
 
@@ -58,7 +58,7 @@ pub(super) fn read(json: &[u8], trust: Trust) -> Result<KeySet, InvalidKeys> {
             Err(error) if trust == Trust::File => {
                 return Err(InvalidJwks::Key(index, error).into());
             }
-            // A provider's odd key must not lock out the users of its others.
+            // An odd key of a provider must not lock out the users of its others.
             Err(_) => continue,
         };
         if key.id().is_none() || keys.iter().all(|known| known.id() != key.id()) {

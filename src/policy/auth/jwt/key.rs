@@ -254,3 +254,14 @@ impl fmt::Display for InvalidKey {
 }
 
 impl Error for InvalidKey {}
+
+#[cfg(all(test, feature = "jwks"))]
+impl Key {
+    /// Returns the key of an Edwards curve as a key set has it.
+    pub(super) fn x(&self) -> Option<String> {
+        match &self.material {
+            Material::Public(key) => Some(data_encoding::BASE64URL_NOPAD.encode(key)),
+            _ => None,
+        }
+    }
+}

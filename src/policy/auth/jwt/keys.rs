@@ -17,6 +17,16 @@ use super::jwks;
 use super::jwks::InvalidJwks;
 use super::key::InvalidKey;
 use super::key::Key;
+#[cfg(feature = "jwks")]
+use super::remote::FetchError;
+#[cfg(feature = "jwks")]
+use super::remote::InvalidUrl;
+#[cfg(feature = "jwks")]
+use super::remote::JwksUrl;
+#[cfg(feature = "jwks")]
+use super::remote::Later;
+#[cfg(feature = "jwks")]
+use super::remote::Remote;
 
 /// The keys that tokens are verified with. Clones share them.
 ///
@@ -24,8 +34,13 @@ use super::key::Key;
 ///
 /// At most [`Keys::MAX`] keys, from a file of at most 1 MiB. Tokens never add a key nor remove one.
 #[derive(Clone)]
-pub struct Keys {
-    inner: Arc<Inner>,
+pub struct Keys(Place);
+
+#[derive(Clone)]
+enum Place {
+    Here(Arc<Inner>),
+    #[cfg(feature = "jwks")]
+    Remote(Remote),
 }
 
 struct Inner {
@@ -53,6 +68,16 @@ pub(super) enum Found {
     Unknown,
     /// There is more than one key, and the token names none.
     Unnamed,
+    /// The keys could not be fetched.
+    #[cfg(feature = "jwks")]
+    Unavailable,
+}
+
+/// The answer, or the fetch that it waits for.
+pub(super) enum Asked {
+    Now(Found),
+    #[cfg(feature = "jwks")]
+    Later(Later),
 }
 
 impl Keys {
@@ -118,14 +143,49 @@ impl Keys {
         Self::read(Source::Secret(path.into(), algorithm))
     }
 
+    /// Creates a set of the keys that a provider publishes at a URL. They are fetched when the
+    /// first token needs them, unless [`Keys::refresh`] has fetched them before.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidUrl`]: the certificates to trust cannot be used.
+    #[cfg(feature = "jwks")]
+    pub fn from_url(url: JwksUrl) -> Result<Self, InvalidUrl> {
+        Ok(Self(Place::Remote(Remote::new(url)?)))
+    }
+
+    /// Fetches the keys now, if they are from a URL, so that a wrong one is noticed at the start.
+    /// Needs the runtime of tokio.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError`]: they could not be fetched. Keys that were fetched before stay in force.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe: the fetch goes on in a task of its own.
+    #[cfg(feature = "jwks")]
+    pub async fn refresh(&self) -> Result<(), Arc<FetchError>> {
+        match &self.0 {
+            Place::Here(_) => Ok(()),
+            Place::Remote(remote) => remote.refresh().await,
+        }
+    }
+
     /// Reads the keys again, if they are from a file. On an error the old ones stay in force.
     ///
     /// # Errors
     ///
     /// [`InvalidKeys`], as when they were read first.
     pub fn reload(&self) -> Result<(), InvalidKeys> {
-        if let Some(keys) = self.inner.source.read()? {
-            *self.inner.keys.write() = Arc::new(keys);
+        match &self.0 {
+            Place::Here(inner) => {
+                if let Some(keys) = inner.source.read()? {
+                    *inner.keys.write() = Arc::new(keys);
+                }
+            }
+            #[cfg(feature = "jwks")]
+            Place::Remote(_) => {}
         }
         Ok(())
     }
@@ -139,14 +199,16 @@ impl Keys {
 
     fn of(source: Source, keys: KeySet) -> Self {
         let keys = RwLock::new(Arc::new(keys));
-        Self {
-            inner: Arc::new(Inner { source, keys }),
-        }
+        Self(Place::Here(Arc::new(Inner { source, keys })))
     }
 
     /// Returns the key that a token names.
-    pub(super) fn find(&self, id: Option<&str>) -> Found {
-        self.inner.keys.read().find(id)
+    pub(super) fn find(&self, id: Option<&str>) -> Asked {
+        match &self.0 {
+            Place::Here(inner) => Asked::Now(inner.keys.read().find(id)),
+            #[cfg(feature = "jwks")]
+            Place::Remote(remote) => remote.find(id),
+        }
     }
 }
 
@@ -159,8 +221,14 @@ impl From<Key> for Keys {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = Arc::clone(&self.inner.keys.read());
-        f.debug_list().entries(keys.keys.iter()).finish()
+        match &self.0 {
+            Place::Here(inner) => {
+                let keys = Arc::clone(&inner.keys.read());
+                f.debug_list().entries(keys.keys.iter()).finish()
+            }
+            #[cfg(feature = "jwks")]
+            Place::Remote(remote) => remote.fmt(f),
+        }
     }
 }
 

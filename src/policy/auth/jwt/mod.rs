@@ -45,6 +45,8 @@ mod der;
 mod jwks;
 mod key;
 mod keys;
+#[cfg(feature = "jwks")]
+mod remote;
 mod signing;
 mod token;
 
@@ -54,6 +56,8 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "jwks")]
+use crate::code::ErrorCode;
 use crate::layers::Timestamp;
 use crate::layers::UserId;
 use crate::time::Clock;
@@ -66,6 +70,7 @@ use super::time::TimeOfDay;
 
 use self::claims::Claims;
 use self::claims::invalid;
+use self::keys::Asked;
 use self::keys::Found;
 use self::token::Token;
 
@@ -76,6 +81,12 @@ pub use self::key::InvalidKey;
 pub use self::key::Key;
 pub use self::keys::InvalidKeys;
 pub use self::keys::Keys;
+#[cfg(feature = "jwks")]
+pub use self::remote::FetchError;
+#[cfg(feature = "jwks")]
+pub use self::remote::InvalidUrl;
+#[cfg(feature = "jwks")]
+pub use self::remote::JwksUrl;
 pub use self::signing::SigningError;
 pub use self::signing::SigningKey;
 
@@ -184,19 +195,20 @@ impl Jwt {
         user: Option<&UserId>,
         channel: &str,
     ) -> Result<Option<Timestamp>, Refusal> {
-        let (token, found) = self.find(text)?;
-        self.claims(&token, found)?.subscription(user, channel)
+        let token = self.parse(text)?;
+        match self.keys.find(token.key_id()) {
+            Asked::Now(found) => self.claims(&token, found)?.subscription(user, channel),
+            #[cfg(feature = "jwks")]
+            Asked::Later(_) => Err(unavailable()),
+        }
     }
 
-    /// Takes a token apart and looks up its key.
-    fn find<'a>(&self, text: &'a str) -> Result<(Token<'a>, Found), Refusal> {
+    fn parse<'a>(&self, text: &'a str) -> Result<Token<'a>, Refusal> {
         if text.len() > self.rules.max_bytes {
             let max = self.rules.max_bytes;
             return Err(invalid(format!("the token has more than {max} bytes")));
         }
-        let token = Token::parse(text).map_err(invalid)?;
-        let found = self.keys.find(token.key_id());
-        Ok((token, found))
+        Token::parse(text).map_err(invalid)
     }
 
     /// Verifies a token with the key that was found.
@@ -205,10 +217,40 @@ impl Jwt {
             Found::Key(key) => key,
             Found::Unknown => return Err(invalid("no key has the id in the token (`kid`)")),
             Found::Unnamed => return Err(invalid("the token names no key (`kid`)")),
+            #[cfg(feature = "jwks")]
+            Found::Unavailable => return Err(unavailable()),
         };
         let claims = token.claims(&key).map_err(invalid)?;
         Claims::check(claims, &self.rules)
     }
+
+    fn identity(&self, token: &Token<'_>, found: Found) -> Result<Authenticated, Refusal> {
+        let identity = self.claims(token, found)?.identity()?;
+        Ok(Authenticated::Is(Box::new(identity)))
+    }
+
+    fn decide(&self, text: &str) -> Result<Authenticated, Refusal> {
+        let token = self.parse(text)?;
+        match self.keys.find(token.key_id()) {
+            Asked::Now(found) => self.identity(&token, found),
+            #[cfg(feature = "jwks")]
+            Asked::Later(later) => {
+                let (jwt, text) = (self.clone(), Box::<str>::from(text));
+                Ok(Authenticated::later(async move {
+                    let found = later.found().await;
+                    let token = jwt.parse(&text);
+                    let decided = token.and_then(|token| jwt.identity(&token, found));
+                    decided.unwrap_or_else(Authenticated::Refused)
+                }))
+            }
+        }
+    }
+}
+
+#[cfg(feature = "jwks")]
+fn unavailable() -> Refusal {
+    let why = "the keys that tokens are verified with cannot be fetched now; try again later";
+    Refusal::new(ErrorCode::AuthUnavailable, why)
 }
 
 impl Authenticator for Jwt {
@@ -217,15 +259,9 @@ impl Authenticator for Jwt {
     }
 
     fn authenticate(&self, credentials: &Credentials<'_>) -> Authenticated {
-        let Some(text) = credentials.secret.filter(|text| Token::looks_like(text)) else {
-            return Authenticated::Unknown;
-        };
-        let decided = self
-            .find(text)
-            .and_then(|(token, found)| self.claims(&token, found)?.identity());
-        match decided {
-            Ok(identity) => Authenticated::Is(Box::new(identity)),
-            Err(refusal) => Authenticated::Refused(refusal),
+        match credentials.secret.filter(|text| Token::looks_like(text)) {
+            Some(text) => self.decide(text).unwrap_or_else(Authenticated::Refused),
+            None => Authenticated::Unknown,
         }
     }
 }

@@ -6,6 +6,8 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::super::Algorithm;
+use super::super::Asked;
+use super::super::Found;
 use super::super::InvalidKey;
 use super::super::Jwt;
 use super::super::Key;
@@ -224,7 +226,7 @@ fn the_signature_of_rfc_8037_verifies() {
         "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
     }]});
     let keys = Keys::from_jwks(jwk.to_string().as_bytes()).unwrap();
-    let super::super::Found::Key(key) = keys.find(None) else {
+    let Asked::Now(Found::Key(key)) = keys.find(None) else {
         panic!("one key");
     };
     let message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
