@@ -30,6 +30,10 @@ pub mod tuning {}
 pub mod protocol {}
 
 #[cfg(feature = "ws")]
+#[doc = include_str!("limits.md")]
+pub mod limits {}
+
+#[cfg(feature = "ws")]
 #[doc = include_str!("operations.md")]
 pub mod operations {}
 

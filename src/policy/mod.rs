@@ -1,13 +1,14 @@
 //! Policies: what decides, before a request is carried out, whether it may be.
 //!
 //! [`GatewayBuilder::policy`](crate::GatewayBuilder::policy) sets one of the application's own; the
-//! command rate, [`GatewayBuilder::max_commands`](crate::GatewayBuilder::max_commands), is one of
-//! throng's. Each is asked about every request whose [`Actions`] it names, whatever transport the
-//! request has come by: WebSocket, event streams, REST, [`Conn`](crate::transport::Conn) and
+//! rate limits, [`GatewayBuilder::limit`](crate::GatewayBuilder::limit), are one of throng's. Each
+//! is asked about every request whose [`Actions`] it names, whatever transport the request has come
+//! by: WebSocket, event streams, REST, [`Conn`](crate::transport::Conn) and
 //! [`Gateway::execute`](crate::Gateway::execute). The [`Hub`](crate::Hub) itself asks nobody:
 //! whoever has it is trusted.
 
 mod auth;
+mod limit;
 mod rate;
 
 pub use self::auth::Authenticated;
@@ -26,9 +27,22 @@ pub use self::auth::Tickets;
 pub use self::auth::TicketsConfig;
 #[cfg(feature = "jwt")]
 pub use self::auth::jwt;
+pub use self::limit::Allowance;
+pub use self::limit::InvalidLimit;
+pub use self::limit::InvalidLimitText;
+pub use self::limit::Limit;
+pub use self::limit::LimitAlgorithm;
+pub use self::limit::LimitKey;
+pub use self::limit::LimitStats;
+pub use self::limit::LimitStatus;
+pub use self::limit::LimitSubject;
+pub use self::limit::Limiter;
+pub use self::limit::RateLimits;
+pub use self::limit::UnknownLimit;
 pub use crate::session::Actions;
 pub use crate::session::Decision;
+pub use crate::session::Interest;
 pub use crate::session::Policy;
 pub use crate::session::Verdict;
 
-pub(crate) use self::rate::CommandRate;
+pub(crate) use self::limit::CustomLimiter;

@@ -309,7 +309,7 @@ impl Whose {
 }
 
 /// The id of a client, if it is there.
-pub(super) fn client_of(
+pub(crate) fn client_of(
     field: &'static str,
     id: Option<String>,
 ) -> Result<Option<ClientId>, Fault> {

@@ -333,6 +333,8 @@ pub(super) struct ErrorData<'a> {
     field: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset_at: Option<Timestamp>,
 }
 
 impl<'a> ErrorData<'a> {
@@ -342,6 +344,7 @@ impl<'a> ErrorData<'a> {
             message: fault.message(),
             field: fault.at(),
             retry_after_ms: fault.wait().map(whole_millis),
+            reset_at: fault.limit().map(|limit| limit.reset_at),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::code::ErrorCode;
 
+use super::Quota;
 use super::RequestId;
 
 /// Why a request was refused: a stable code for programs, a sentence for people.
@@ -16,6 +17,7 @@ pub struct Fault {
     message: Cow<'static, str>,
     field: Option<Cow<'static, str>>,
     retry_after: Option<Duration>,
+    quota: Option<Box<Quota>>,
     reply_to: Option<RequestId>,
 }
 
@@ -27,6 +29,7 @@ impl Fault {
             message: message.into(),
             field: None,
             retry_after: None,
+            quota: None,
             reply_to: None,
         }
     }
@@ -42,6 +45,13 @@ impl Fault {
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// Sets the rate limit that refused the request.
+    #[must_use]
+    pub fn quota(mut self, quota: Quota) -> Self {
+        self.quota = Some(Box::new(quota));
         self
     }
 
@@ -82,6 +92,12 @@ impl Fault {
     #[must_use]
     pub fn wait(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Returns the rate limit that refused the request, if one has.
+    #[must_use]
+    pub fn limit(&self) -> Option<&Quota> {
+        self.quota.as_deref()
     }
 
     /// The request at fault, when its id is known.

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ErrorCode;
+use super::Timestamp;
 use super::envelope::whole_millis;
 
 /// The body of a response that says what went wrong.
@@ -24,6 +25,10 @@ pub(crate) struct ProblemDetails<'a> {
     field: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
+    /// The time at which nothing of the rate limit is used that refused the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<String>"))]
+    reset_at: Option<Timestamp>,
 }
 
 impl<'a> ProblemDetails<'a> {
@@ -46,6 +51,15 @@ impl<'a> ProblemDetails<'a> {
             detail,
             field,
             retry_after_ms: retry_after.map(whole_millis),
+            reset_at: None,
+        }
+    }
+
+    /// With the time at which nothing of a rate limit is used any more.
+    pub(crate) fn reset_at(self, time: Option<Timestamp>) -> Self {
+        Self {
+            reset_at: time,
+            ..self
         }
     }
 

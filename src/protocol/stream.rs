@@ -9,11 +9,13 @@ use serde::Serialize;
 use crate::hub::StreamPosition;
 use crate::id::ClientId;
 use crate::layers::ChannelTarget;
+use crate::layers::Timestamp;
 
 use super::ErrorCode;
 use super::Fault;
 use super::MAX_AUTH;
 use super::SUBPROTOCOL;
+use super::envelope::whole_millis;
 
 /// One event that only streams have.
 #[derive(Clone, Copy, Debug)]
@@ -267,6 +269,10 @@ pub fn stream_response(errors: &[(String, Fault)]) -> Vec<u8> {
         channel: &'a str,
         code: &'static str,
         message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reset_at: Option<Timestamp>,
     }
 
     #[derive(Serialize)]
@@ -280,6 +286,8 @@ pub fn stream_response(errors: &[(String, Fault)]) -> Vec<u8> {
         channel,
         code: fault.code().as_str(),
         message: fault.message(),
+        retry_after_ms: fault.wait().map(whole_millis),
+        reset_at: fault.limit().map(|limit| limit.reset_at),
     });
     let status = if errors.is_empty() { "ok" } else { "partial" };
     let answer = Answer {

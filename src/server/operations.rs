@@ -24,6 +24,7 @@ use crate::protocol::Command;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::MOST_FIELDS;
+use crate::protocol::Quota;
 use crate::protocol::invalid;
 use crate::server::body;
 use crate::server::routes::App;
@@ -40,6 +41,7 @@ use crate::session::operations::asyncapi;
 use crate::session::operations::openapi;
 use crate::transport::PeerAddress;
 use crate::transport::Problem;
+use crate::transport::announce;
 
 type Named = Result<RawPathParams, RawPathParamsRejection>;
 
@@ -56,7 +58,7 @@ pub(super) fn router() -> Router<App> {
             )
             .await
             {
-                Ok(reply) => respond(&reply),
+                Ok((reply, quota)) => respond(&reply, quota.as_ref()),
                 Err(problem) => IntoResponse::into_response(problem),
             };
         router.route(operation.path, on(filter(operation.method), handler))
@@ -78,7 +80,7 @@ async fn answer(
     operation: &Operation,
     path: Named,
     request: Request,
-) -> Result<Reply, Problem> {
+) -> Result<(Reply, Option<Quota>), Problem> {
     let path = path.map_err(|error| Problem::new(ErrorCode::InvalidPath, error))?;
     let address = request.extensions().get::<PeerAddress>();
     let address = address.map(|PeerAddress(address)| *address);
@@ -101,7 +103,9 @@ async fn answer(
     }
     let request = session::Request::from(Command::named(operation.name, arguments)?);
     let caller = Caller::acting(actor, Origin::Api).from_address(address);
-    Ok(app.gateway.execute_read(caller, request, bytes).await?)
+    let watched = app.gateway.limits().watch(&caller, &request);
+    let reply = app.gateway.execute_read(caller, request, bytes).await?;
+    Ok((reply, watched.and_then(|limits| limits.quota())))
 }
 
 /// Takes an argument out of a query: an object is JSON there, too.
@@ -143,11 +147,15 @@ fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     }
 }
 
-fn respond(reply: &Reply) -> Response {
-    match reply.to_json() {
+fn respond(reply: &Reply, quota: Option<&Quota>) -> Response {
+    let mut response = match reply.to_json() {
         Some(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
+    };
+    if let Some(quota) = quota {
+        announce(quota, response.headers_mut());
     }
+    response
 }
 
 fn filter(method: Method) -> MethodFilter {

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU32;
-use std::sync::atomic::AtomicU64;
 
 use crate::hub::Client;
 use crate::layers::Actor;
 use crate::layers::UserId;
+use crate::layers::users::ADDRESS;
 use crate::session::operations::session::Notes;
 
 /// The caller of a request: a connection, or the server's side, perhaps on behalf of a user.
@@ -18,7 +19,7 @@ pub struct Caller<'a> {
     address: Option<IpAddr>,
     /// What its session notes, so that it can be asked for again.
     notes: Option<&'a Notes>,
-    meter: Option<&'a Arc<Meter>>,
+    meter: Option<&'a MeterCell>,
 }
 
 #[derive(Debug)]
@@ -98,8 +99,8 @@ impl<'a> Caller<'a> {
     }
 
     /// With what is counted of the connection.
-    pub(crate) const fn metered(mut self, meter: Option<&'a Arc<Meter>>) -> Self {
-        self.meter = meter;
+    pub(crate) const fn metered(mut self, meter: &'a MeterCell) -> Self {
+        self.meter = Some(meter);
         self
     }
 
@@ -152,12 +153,33 @@ impl<'a> Caller<'a> {
         self.notes
     }
 
+    /// Returns the counts of the connection, which are kept from now on.
     pub(crate) fn meter(&self) -> Option<&'a Meter> {
-        self.meter.map(|meter| &**meter)
+        let client = self.client()?;
+        Some(self.meter?.get_or_init(|| Arc::new(Meter::of(client))))
+    }
+
+    /// Returns the counts of the connection, if there are any.
+    pub(crate) fn used_meter(&self) -> Option<&'a Meter> {
+        self.meter?.get().map(|meter| &**meter)
+    }
+
+    /// The address that the request or its connection comes from, where it is known.
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        let of_client = || match self.meter() {
+            Some(meter) => meter.address,
+            None => address_of(self.client()?),
+        };
+        self.address.or_else(of_client)
+    }
+
+    /// The id of the API key that the request shows.
+    pub(crate) const fn api_key(&self) -> Option<&str> {
+        None
     }
 
     /// The same caller, for what outlives the request.
-    pub(super) fn to_owned(&self) -> Owned {
+    pub(crate) fn to_owned(&self) -> Owned {
         Owned {
             who: match &self.who {
                 Who::Client(client) => OwnedWho::Client(Client::clone(client)),
@@ -166,18 +188,22 @@ impl<'a> Caller<'a> {
             origin: self.origin,
             address: self.address,
             notes: self.notes.cloned(),
-            meter: self.meter.cloned(),
+            meter: self.meter.map(|meter| {
+                // One count for both, begun now if it was not yet.
+                self.meter();
+                meter.clone()
+            }),
         }
     }
 }
 
 /// A caller that borrows nothing.
-pub(super) struct Owned {
+pub(crate) struct Owned {
     who: OwnedWho,
     origin: Origin,
     address: Option<IpAddr>,
     notes: Option<Notes>,
-    meter: Option<Arc<Meter>>,
+    meter: Option<MeterCell>,
 }
 
 enum OwnedWho {
@@ -186,7 +212,7 @@ enum OwnedWho {
 }
 
 impl Owned {
-    pub(super) fn caller(&self) -> Caller<'_> {
+    pub(crate) fn caller(&self) -> Caller<'_> {
         Caller {
             who: match &self.who {
                 OwnedWho::Client(client) => Who::Client(client),
@@ -200,11 +226,27 @@ impl Owned {
     }
 }
 
-/// What is counted of a connection for its command rate.
-#[derive(Debug, Default)]
+/// The meter of a connection, made when it is first needed.
+pub(crate) type MeterCell = OnceLock<Arc<Meter>>;
+
+/// Counts of a connection for its rate limits.
+#[derive(Debug)]
 pub(crate) struct Meter {
-    /// When the bucket is full again, in nanoseconds of the policy's own time.
-    pub(crate) full_at: AtomicU64,
     /// Requests refused in a row.
     pub(crate) refused: AtomicU32,
+    /// The address that it comes from.
+    address: Option<IpAddr>,
+}
+
+impl Meter {
+    fn of(client: &Client) -> Self {
+        Self {
+            refused: AtomicU32::new(0),
+            address: address_of(client),
+        }
+    }
+}
+
+fn address_of(client: &Client) -> Option<IpAddr> {
+    client.metadata(ADDRESS)?.parse().ok()
 }

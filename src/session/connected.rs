@@ -24,7 +24,7 @@ use super::Caller;
 use super::Deciding;
 use super::Effort;
 use super::Entrance;
-use super::Meter;
+use super::MeterCell;
 use super::Origin;
 use super::Outcome;
 
@@ -36,7 +36,7 @@ pub(crate) struct Session {
     notes: Notes,
     /// Whether its rooms wait for its first command.
     resumes: bool,
-    meter: Option<Arc<Meter>>,
+    meter: MeterCell,
 }
 
 impl Session {
@@ -47,7 +47,7 @@ impl Session {
         resumes: bool,
     ) -> Self {
         Self {
-            meter: entrance.meter(),
+            meter: MeterCell::new(),
             entrance: Arc::clone(entrance),
             client,
             notes: Notes::new(session),
@@ -116,7 +116,7 @@ impl Session {
     fn caller(&self, origin: Origin) -> Caller<'_> {
         Caller::of(&self.client, origin)
             .noting(&self.notes)
-            .metered(self.meter.as_ref())
+            .metered(&self.meter)
     }
 
     fn attach(&self, positions: &HashMap<RoomId, StreamPosition>) {

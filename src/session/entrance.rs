@@ -44,7 +44,7 @@ use super::Around;
 use super::Caller;
 use super::Deciding;
 use super::Gate;
-use super::Meter;
+use super::Limiting;
 use super::fault::reserved;
 use super::gate::Checked;
 use super::operations::batch;
@@ -59,8 +59,8 @@ pub(crate) struct Entrance {
     pub(super) layers: Option<Layers>,
     pub(super) publishes: ClientPublish,
     gate: Gate,
-    /// Whether something is counted of each connection.
-    meters: bool,
+    /// The rate limits, for the operations that show and change them.
+    limits: Option<Arc<dyn Limiting>>,
     /// The transports, once there are any.
     around: OnceLock<Weak<dyn Around>>,
     since: Instant,
@@ -165,17 +165,26 @@ impl Entrance {
         layers: Option<Layers>,
         publishes: ClientPublish,
         gate: Gate,
-        meters: bool,
     ) -> Self {
         Self {
             hub,
             layers,
             publishes,
             gate,
-            meters,
+            limits: None,
             around: OnceLock::new(),
             since: SystemClock::new().now(),
         }
+    }
+
+    /// With rate limits that operations show and change.
+    pub(crate) fn limited_by(mut self, limits: Arc<dyn Limiting>) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    pub(super) fn limits(&self) -> Option<&Arc<dyn Limiting>> {
+        self.limits.as_ref()
     }
 
     /// Has the operations ask the transports for what these alone know. Later calls do nothing.
@@ -209,11 +218,6 @@ impl Entrance {
         let user = caller.user().and_then(|user| UserId::parse(user).ok());
         let of = self.layers().zip(user);
         of.map_or_else(Vec::new, |(layers, user)| layers.users().clients_of(&user))
-    }
-
-    /// What is to be counted of a new connection.
-    pub(crate) fn meter(&self) -> Option<Arc<Meter>> {
-        self.meters.then(Arc::default)
     }
 
     /// Lets a request through the gate, and carries it out. Never waits.

@@ -5,6 +5,8 @@ use std::future::Future;
 use std::ops::BitOr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU16;
+use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 
@@ -68,6 +70,13 @@ pub trait Policy: Send + Sync + 'static {
     /// built. Default: all.
     fn actions(&self) -> Actions {
         Actions::ALL
+    }
+
+    /// Returns the actions that it is asked about beside [`Policy::actions`], where they change at
+    /// run time. Read once, when the gateway is built; the policy keeps a clone, and
+    /// [sets](Interest::set) it. Default: none.
+    fn interest(&self) -> Option<Arc<Interest>> {
+        None
     }
 
     /// Decides about one request, which it may change. Called once for each request that it has
@@ -152,14 +161,24 @@ impl Actions {
     #[must_use]
     pub fn of(command: &Command) -> Self {
         match command {
-            Command::Operation { name, .. } => {
-                operations::find(name).map_or(Self::UNKNOWN, Self::of_operation)
-            }
+            Command::Operation { name, .. } => Self::named(name),
             Command::Ping => Self::PING,
             Command::Presence { .. } => Self::READ,
             Command::Publish { .. } => Self::PUBLISH,
             Command::Subscribe { .. } => Self::SUBSCRIBE,
             Command::Unsubscribe { .. } => Self::UNSUBSCRIBE,
+        }
+    }
+
+    /// The kind of the commands of this name.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "ping" => Self::PING,
+            "presence" => Self::READ,
+            "publish" => Self::PUBLISH,
+            "subscribe" => Self::SUBSCRIBE,
+            "unsubscribe" => Self::UNSUBSCRIBE,
+            name => operations::find(name).map_or(Self::UNKNOWN, Self::of_operation),
         }
     }
 
@@ -184,17 +203,55 @@ impl BitOr for Actions {
     }
 }
 
+/// Actions that a policy is asked about from now on, until it sets others.
+///
+/// A request that is at the gate while they are set may still be decided by those of before.
+#[derive(Debug, Default)]
+pub struct Interest(AtomicU16);
+
+impl Interest {
+    /// Creates an interest in these actions.
+    #[must_use]
+    pub const fn new(actions: Actions) -> Self {
+        Self(AtomicU16::new(actions.0))
+    }
+
+    /// Sets the actions.
+    pub fn set(&self, actions: Actions) {
+        // Release: pairs with the Acquire in `get`, so that a request that is checked because of it
+        // finds what the policy has changed before.
+        self.0.store(actions.0, Ordering::Release);
+    }
+
+    /// Returns the actions.
+    #[must_use]
+    pub fn get(&self) -> Actions {
+        // Acquire: pairs with the Release in `set`.
+        Actions(self.0.load(Ordering::Acquire))
+    }
+}
+
 /// The policies of a gateway, in the order in which they are asked.
 #[derive(Default)]
 pub(crate) struct Gate {
     policies: Box<[Guard]>,
     /// What any of them wants to be asked about.
     actions: Actions,
+    /// The actions that they want to be asked about besides, at this moment.
+    interests: Box<[Arc<Interest>]>,
 }
 
 struct Guard {
     actions: Actions,
+    interest: Option<Arc<Interest>>,
     policy: Arc<dyn Policy>,
+}
+
+impl Guard {
+    fn meets(&self, action: Actions) -> bool {
+        let interest = self.interest.as_ref();
+        self.actions.meets(action) || interest.is_some_and(|it| it.get().meets(action))
+    }
 }
 
 /// What the gate says of a request.
@@ -216,19 +273,32 @@ impl Gate {
     pub(crate) fn new(policies: Vec<Arc<dyn Policy>>) -> Self {
         let guard = |policy: Arc<dyn Policy>| Guard {
             actions: policy.actions(),
+            interest: policy.interest(),
             policy,
         };
         let policies: Box<[_]> = policies.into_iter().map(guard).collect();
         let actions = policies
             .iter()
             .fold(Actions::NONE, |all, guard| all | guard.actions);
-        Self { policies, actions }
+        let interests = policies.iter().filter_map(|guard| guard.interest.clone());
+        Self {
+            actions,
+            interests: interests.collect(),
+            policies,
+        }
+    }
+
+    /// Returns the actions that any policy wants to be asked about now.
+    #[inline]
+    fn actions(&self) -> Actions {
+        let now = |all: Actions, interest: &Arc<Interest>| all | interest.get();
+        self.interests.iter().fold(self.actions, now)
     }
 
     /// Asks all policies.
     #[inline]
     pub(crate) fn check(&self, caller: &Caller<'_>, request: Request) -> Checked {
-        if self.actions == Actions::NONE {
+        if self.actions() == Actions::NONE {
             return Checked::Passed(request);
         }
         self.check_from(0, caller, request)
@@ -241,11 +311,11 @@ impl Gate {
 
     fn check_from(&self, first: usize, caller: &Caller<'_>, mut request: Request) -> Checked {
         let action = Actions::of(&request.command);
-        if !self.actions.meets(action) {
+        if !self.actions().meets(action) {
             return Checked::Passed(request);
         }
         for (index, guard) in self.policies.iter().enumerate().skip(first) {
-            if !guard.actions.meets(action) {
+            if !guard.meets(action) {
                 continue;
             }
             let verdict = quietly(|| guard.policy.check(caller, &mut request));

@@ -22,10 +22,13 @@ pub mod ws;
 pub use self::conn::Conn;
 pub use self::gateway::Gateway;
 pub use self::gateway::GatewayBuilder;
+pub use self::gateway::GatewayError;
 pub use self::gateway::PeerAddress;
 pub use self::gateway::TooManyDialects;
 pub use self::gateway::Unauthenticated;
 pub use self::problem::Problem;
+#[cfg(feature = "server")]
+pub(crate) use self::problem::announce;
 #[cfg(feature = "sse")]
 pub use self::service::GatewayService;
 pub use self::stats::ConnectionStats;

@@ -8,6 +8,7 @@ use std::hash::BuildHasher;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::HeaderMap;
 use hyper::Response;
 use hyper::StatusCode;
 use hyper::header;
@@ -17,6 +18,7 @@ use hyper::header::HeaderValue;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::ProblemDetails;
+use crate::protocol::Quota;
 use crate::transport::gateway::Unauthenticated;
 use crate::transport::ws::UpgradeError;
 
@@ -28,6 +30,7 @@ pub struct Problem {
     detail: Box<str>,
     field: Option<Box<str>>,
     retry_after: Option<Duration>,
+    quota: Option<Box<Quota>>,
     header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
@@ -40,6 +43,7 @@ impl Problem {
             detail: detail.to_string().into(),
             field: None,
             retry_after: None,
+            quota: None,
             header: None,
         }
     }
@@ -95,6 +99,8 @@ impl Problem {
             self.field.as_deref(),
             self.retry_after,
         );
+        let reset_at = self.quota.as_ref().map(|quota| quota.reset_at);
+        let details = details.reset_at(reset_at);
         let mut response = Response::new(Bytes::from(details.to_json()).into());
         *response.status_mut() = status;
         let media_type = HeaderValue::from_static(ProblemDetails::MEDIA_TYPE);
@@ -105,6 +111,9 @@ impl Problem {
             // The header has whole seconds: a little later is not too early.
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(quota) = &self.quota {
+            announce(quota, headers);
         }
         response
     }
@@ -123,6 +132,7 @@ impl From<Fault> for Problem {
         Self {
             field: fault.at().map(Into::into),
             retry_after: fault.wait(),
+            quota: fault.limit().cloned().map(Box::new),
             ..Self::new(fault.code(), fault.message())
         }
     }
@@ -151,6 +161,24 @@ impl From<Unauthenticated> for Problem {
         Self::new(ErrorCode::Unauthenticated, error)
     }
 }
+
+/// Says in the headers of a response what is left of a rate limit, unless that is turned off.
+pub(crate) fn announce(quota: &Quota, headers: &mut HeaderMap) {
+    let Some((policy, state)) = quota.headers() else {
+        return;
+    };
+    for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// The limits that hold, by draft-ietf-httpapi-ratelimit-headers.
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// The part of them that is left.
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// The name of a status.
 fn title(status: StatusCode) -> &'static str {

@@ -8,6 +8,8 @@
 
 #[path = "../support/counting.rs"]
 mod counting;
+#[cfg(feature = "ws")]
+mod limits;
 
 use bytes::Bytes;
 use throng::Batch;
@@ -65,6 +67,8 @@ fn a_publish_allocates_the_same_for_any_number_of_subscribers() {
 
     an_idle_client_takes_little();
     of_a_crowd_that_has_gone_little_remains();
+    #[cfg(feature = "ws")]
+    limits::keys_of_rate_limits_take_no_memory();
 }
 
 /// Of memory that was asked for, with one subscription.

@@ -85,6 +85,8 @@ mod entrance;
 #[cfg(feature = "layers")]
 mod layers_send;
 #[cfg(feature = "server")]
+mod limits;
+#[cfg(feature = "server")]
 mod losses;
 #[cfg(feature = "server")]
 mod messages_api;

@@ -15,6 +15,7 @@ use crate::bench;
 use crate::edge::EdgeOptions;
 use crate::history::HistoryFlags;
 use crate::layers::LayerOptions;
+use crate::limits::LimitOptions;
 use crate::record;
 use crate::tls::TlsOptions;
 use crate::tune;
@@ -144,14 +145,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N", default_value = "256")]
     pub(crate) max_subscriptions: NonZeroUsize,
 
-    /// Commands that one client may send in a second, over every transport; no limit unless given.
-    #[arg(long, value_name = "N")]
-    pub(crate) max_commands: Option<NonZeroU32>,
-
-    /// Commands in a row that are refused as too many before their client is disconnected; 0 for
-    /// no end.
-    #[arg(long, value_name = "N", default_value = "100")]
-    pub(crate) max_rate_limited: u32,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 
     /// For development only: takes the `user` of the query for the user of a client, and lets every
     /// client join private-... and presence-... channels, which are refused otherwise.

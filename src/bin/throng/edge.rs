@@ -71,6 +71,11 @@ pub(crate) fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
+/// Returns whether clients on other machines can connect, by themselves or through a proxy.
+pub(crate) fn is_public(options: &ServeOptions) -> bool {
+    !is_loopback(options.listen) || !options.edge.trusted_proxy.is_empty()
+}
+
 /// The flags that turn on authentication.
 const AUTHENTICATION: &str = "--jwt-secret-file, --jwks-file, --jwks-url, --api-key-file";
 

@@ -6,6 +6,7 @@ mod edge;
 mod history;
 mod keeping;
 mod layers;
+mod limits;
 mod record;
 mod serve;
 mod tune;

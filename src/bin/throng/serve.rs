@@ -167,12 +167,12 @@ fn gateway(options: &ServeOptions, hub: Hub, layers: Layers, origins: Origins) -
             None if edge::is_loopback(options.listen) => ClientPublish::Allow,
             None => ClientPublish::Refuse,
         })
-        .max_commands(options.max_commands)
-        .max_rate_limited(NonZeroU32::new(options.max_rate_limited))
         .origins(origins)
         .gap_keys(options.gap_keys.into())
         .drain_window(options.drain_window)
         .reconnect_window(options.reconnect_window);
+    let is_public = edge::is_public(options);
+    let builder = options.limits.configure(builder, is_public);
     if options.insecure_trust_query_user {
         builder.authenticate(server::trust_query_user).build()
     } else {

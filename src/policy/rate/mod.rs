@@ -1,179 +1,215 @@
-//! The rate of commands: so many in a second, and a second's worth at once.
+//! Rates: how many requests a key may make in how long, and how many it has made.
 //!
-//! A connection has a bucket of its own. Callers without one, those of the REST API and the
-//! application, share a bucket by origin, user and address. Requests of a resumed session are not
-//! counted: they were, when they were made.
+//! The state of a key is one word, whatever the algorithm; `0` is a key that has made no request.
+//! A [`Rate`] computes the next state from the last one and the time. A [`Store`] holds the states:
+//! one for everything, or a [`Table`] of them by key.
+//!
+//! ```text
+//!            ┌──────┐  take(state, now)   ┌─────────────────────┐
+//!   now ───▶ │ Rate │ ──────────────────▶ │ Ok(next) · Err(wait) │
+//!            └──────┘                     └─────────────────────┘
+//!   state:  token bucket    ┌──────── time at which the bucket is full, ns ────────┐
+//!           sliding window  ┌── window 24 ──┬── requests before 20 ──┬── requests 20 ──┐
+//! ```
 //!
 //! # Memory
 //!
-//! 16 bytes for each connection. The buckets of other callers are in a table of 128 KiB, whatever
-//! comes: of more than 8 callers that meet in one set of it, the one that has used least of its
-//! bucket loses what is counted of it. So a flood of callers can loosen the limit, never take
-//! memory.
+//! One word, or a table of constant size: 17 bytes for each key that there is room for.
+//!
+//! # Progress
+//!
+//! A state on its own is exchanged by compare-and-swap. In a table, the thread holds the lock of
+//! one set of eight keys for some ten nanoseconds, and calls nothing under it.
+
+mod bucket;
+mod network;
+mod table;
+mod window;
 
 #[cfg(test)]
 mod tests;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::num::NonZeroU64;
+use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use std::time::Instant;
 
-use ahash::RandomState;
-use parking_lot::Mutex;
+use self::bucket::TokenBucket;
+use self::table::Table;
+use self::window::SlidingWindow;
 
-use crate::code::ErrorCode;
-use crate::disconnect::Disconnect;
-use crate::protocol::Fault;
-use crate::protocol::Request;
-use crate::session::Actions;
-use crate::session::Caller;
-use crate::session::Meter;
-use crate::session::Origin;
-use crate::session::Policy;
-use crate::session::Verdict;
-use crate::time::Clock;
+pub(crate) use self::network::Network;
+pub(crate) use self::window::MAX_REQUESTS;
 
-/// A bucket for each caller that holds one second's worth of commands and refills evenly.
-pub(crate) struct CommandRate {
-    clock: Arc<dyn Clock>,
-    /// Time is counted from here.
-    since: Instant,
-    /// What one command takes out of a bucket, in nanoseconds.
-    per_command: u64,
-    max_rate_limited: Option<NonZeroU32>,
-    others: Box<[Mutex<Set>]>,
-    hasher: RandomState,
+/// An algorithm with its parameters. Times are in nanoseconds since the start of its owner.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rate {
+    Bucket(TokenBucket),
+    Window(SlidingWindow),
 }
 
-/// Buckets of callers that have none of their own.
-type Set = [Bucket; WAYS];
-
-#[derive(Clone, Copy, Default)]
-struct Bucket {
-    /// The hash of the caller.
-    caller: u64,
-    /// When it is full again; in the past when it is.
-    full_at: u64,
+/// The use that a key has made of its rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// Requests that would pass now.
+    pub(crate) remaining: u32,
+    /// Time until a request passes; zero if one passes now.
+    pub(crate) wait: Duration,
+    /// Time until nothing of it is used, if there are no more requests.
+    pub(crate) reset: Duration,
 }
 
-/// The high bits of a hash choose the set.
-const SHIFT: u32 = 54;
-const SETS: usize = 1 << (64 - SHIFT);
-const WAYS: usize = 8;
+impl Rate {
+    /// Creates a token bucket: `requests` in each `period`, and `burst` at once.
+    pub(crate) fn bucket(requests: NonZeroU32, period: Duration, burst: NonZeroU32) -> Self {
+        Self::Bucket(TokenBucket::new(requests, period, burst))
+    }
 
-/// What a bucket holds, in nanoseconds.
-const BURST: u64 = 1_000_000_000;
+    /// Creates a sliding window: `requests` in any `period`.
+    pub(crate) fn window(requests: NonZeroU32, period: Duration) -> Self {
+        Self::Window(SlidingWindow::new(requests, period))
+    }
 
-impl CommandRate {
-    pub(crate) fn per_second(
-        commands: NonZeroU32,
-        max_rate_limited: Option<NonZeroU32>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    /// Takes one request: returns the next state, or the time to wait.
+    fn take(&self, state: u64, now: u64) -> Result<u64, u64> {
+        match self {
+            Self::Bucket(bucket) => bucket.take(state, now),
+            Self::Window(window) => window.take(state, now),
+        }
+    }
+
+    /// Returns the state without one of its requests.
+    fn give_back(&self, state: u64, now: u64) -> u64 {
+        match self {
+            Self::Bucket(bucket) => bucket.give_back(state),
+            Self::Window(window) => window.give_back(state, now),
+        }
+    }
+
+    /// Returns the time until the state means the same as `0`.
+    fn busy_for(&self, state: u64, now: u64) -> u64 {
+        match self {
+            Self::Bucket(_) => state.saturating_sub(now),
+            Self::Window(window) => window.busy_for(state, now),
+        }
+    }
+
+    fn usage(&self, state: u64, now: u64) -> Usage {
+        let remaining = match self {
+            Self::Bucket(bucket) => bucket.remaining(state, now),
+            Self::Window(window) => window.remaining(state, now),
+        };
+        let wait = self.take(state, now).err().unwrap_or(0);
+        Usage {
+            remaining,
+            wait: Duration::from_nanos(wait),
+            reset: Duration::from_nanos(self.busy_for(state, now)),
+        }
+    }
+}
+
+/// The states of a rate.
+#[derive(Debug)]
+pub(crate) struct Store {
+    rate: Rate,
+    states: States,
+}
+
+#[derive(Debug)]
+enum States {
+    One(AtomicU64),
+    Keyed(Table),
+}
+
+impl Store {
+    /// Creates a store with one state, which all requests share.
+    pub(crate) const fn one(rate: Rate) -> Self {
         Self {
-            since: clock.now(),
-            clock,
-            per_command: BURST / u64::from(commands.get()),
-            max_rate_limited,
-            others: (0..SETS).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::new(),
+            rate,
+            states: States::One(AtomicU64::new(0)),
         }
     }
 
-    fn now(&self) -> u64 {
-        let elapsed = self.clock.now().saturating_duration_since(self.since);
-        u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// Takes one command out of a bucket that is full again at `full_at`: when it will be full
-    /// then, or how long to wait.
-    fn take(&self, full_at: u64, now: u64) -> Result<u64, Duration> {
-        let full_at = full_at.max(now).saturating_add(self.per_command);
-        match (full_at - now).saturating_sub(BURST) {
-            0 => Ok(full_at),
-            wait => Err(Duration::from_nanos(wait)),
+    /// Creates a store with a state for each key, and room for about `keys` of them.
+    pub(crate) fn keyed(rate: Rate, keys: NonZeroUsize) -> Self {
+        Self {
+            rate,
+            states: States::Keyed(Table::new(keys)),
         }
     }
 
-    fn take_own(&self, meter: &Meter, now: u64) -> Result<(), Duration> {
-        let mut wait = Duration::ZERO;
-        let take = |full_at| {
-            let taken = self.take(full_at, now);
+    /// Takes one request of `key`; otherwise returns how long to wait.
+    pub(crate) fn take(&self, key: NonZeroU64, now: u64) -> Result<(), Duration> {
+        let taken = match &self.states {
+            States::One(state) => self.take_one(state, now),
+            States::Keyed(table) => table.take(key, &self.rate, now),
+        };
+        taken.map_err(Duration::from_nanos)
+    }
+
+    fn take_one(&self, state: &AtomicU64, now: u64) -> Result<(), u64> {
+        let mut wait = 0;
+        let take = |state| {
+            let taken = self.rate.take(state, now);
             taken.map_err(|more| wait = more).ok()
         };
-        // Relaxed: a number that nothing else is concluded from.
-        let relaxed = Ordering::Relaxed;
-        match meter.full_at.fetch_update(relaxed, relaxed, take) {
+        // Relaxed: all changes of one word have one order, so each request that passes has taken
+        // its part of a state that no other has taken. Nothing else is read through it.
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        match state.fetch_update(set, fetch, take) {
             Ok(_) => Ok(()),
             Err(_) => Err(wait),
         }
     }
 
-    fn take_other(&self, caller: &Caller<'_>, now: u64) -> Result<(), Duration> {
-        let client = caller.client().map(|client| client.id());
-        let who = (caller.origin(), client, caller.user(), caller.address());
-        let hash = self.hasher.hash_one(who).max(1);
-        let mut set = self.others[(hash >> SHIFT) as usize].lock();
-        let known = set.iter().position(|bucket| bucket.caller == hash);
-        let fullest = || (0..WAYS).min_by_key(|way| set[*way].full_at);
-        let way = known.or_else(fullest).unwrap_or_default();
-        let bucket = &mut set[way];
-        if known.is_none() {
-            *bucket = Bucket {
-                caller: hash,
-                full_at: 0,
-            };
-        }
-        bucket.full_at = self.take(bucket.full_at, now)?;
-        Ok(())
-    }
-
-    /// Counts a command that is refused, and closes a connection that does not heed it.
-    fn refused(&self, caller: &Caller<'_>) {
-        let Some((meter, client)) = caller.meter().zip(caller.client()) else {
-            return;
-        };
-        // Relaxed: a count of its own.
-        let refused = meter.refused.fetch_add(1, Ordering::Relaxed);
-        if self
-            .max_rate_limited
-            .is_some_and(|max| refused >= max.get())
-        {
-            client.close(Disconnect::RATE_LIMITED);
-        }
-    }
-}
-
-impl Policy for CommandRate {
-    fn name(&self) -> &str {
-        "command rate"
-    }
-
-    fn actions(&self) -> Actions {
-        Actions::ALL
-    }
-
-    fn check(&self, caller: &Caller<'_>, _: &mut Request) -> Verdict {
-        if caller.origin() == Origin::Restored {
-            return Verdict::Pass;
-        }
-        let now = self.now();
-        let taken = match caller.meter() {
-            Some(meter) => self.take_own(meter, now),
-            None => self.take_other(caller, now),
-        };
-        let Err(wait) = taken else {
-            if let Some(meter) = caller.meter() {
-                // Relaxed: as in `refused`.
-                meter.refused.store(0, Ordering::Relaxed);
+    /// Gives back a request that was taken, because another limit has refused it.
+    pub(crate) fn give_back(&self, key: NonZeroU64, now: u64) {
+        match &self.states {
+            States::One(state) => {
+                let give = |state| Some(self.rate.give_back(state, now));
+                // Relaxed: as in `take_one`.
+                let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+                let _always_given = state.fetch_update(set, fetch, give);
             }
-            return Verdict::Pass;
+            States::Keyed(table) => table.give_back(key, &self.rate, now),
+        }
+    }
+
+    /// Returns the use that a key has made of it. Counts nothing.
+    pub(crate) fn usage(&self, key: NonZeroU64, now: u64) -> Usage {
+        let state = match &self.states {
+            // Relaxed: as in `take_one`.
+            States::One(state) => state.load(Ordering::Relaxed),
+            States::Keyed(table) => table.state(key),
         };
-        self.refused(caller);
-        let millis = wait.as_millis().max(1);
-        let why = format!("too many commands; try again in {millis} ms");
-        Verdict::Refuse(Fault::new(ErrorCode::RateLimited, why).retry_after(wait))
+        self.rate.usage(state, now)
+    }
+
+    /// Clears what is counted of a key; returns whether anything was.
+    pub(crate) fn reset(&self, key: NonZeroU64, now: u64) -> bool {
+        let state = match &self.states {
+            // Relaxed: as in `take_one`.
+            States::One(state) => state.swap(0, Ordering::Relaxed),
+            States::Keyed(table) => table.remove(key),
+        };
+        self.rate.busy_for(state, now) > 0
+    }
+
+    /// Returns how many keys were removed although they were in use, because there was no room.
+    pub(crate) fn evicted(&self) -> u64 {
+        match &self.states {
+            States::One(_) => 0,
+            States::Keyed(table) => table.evicted(),
+        }
+    }
+
+    /// Returns the number of keys that there is room for.
+    pub(crate) fn capacity(&self) -> usize {
+        match &self.states {
+            States::One(_) => 1,
+            States::Keyed(table) => table.capacity(),
+        }
     }
 }

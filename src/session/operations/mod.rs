@@ -28,6 +28,7 @@ mod clients;
 #[cfg(feature = "openapi")]
 mod documents;
 mod history;
+mod limits;
 mod messages;
 mod page;
 mod presence;
@@ -173,6 +174,7 @@ const TABLES: &[&[Operation]] = &[
     channels::TABLE,
     clients::TABLE,
     history::TABLE,
+    limits::TABLE,
     messages::CHANGES,
     messages::READS,
     presence::TABLE,
@@ -197,6 +199,11 @@ pub(crate) fn find(name: &str) -> Option<&'static Operation> {
     static NAMES: LazyLock<HashMap<&str, &Operation>> =
         LazyLock::new(|| all().map(|operation| (operation.name, operation)).collect());
     NAMES.get(name).copied()
+}
+
+/// Whether there is an operation of this name.
+pub(crate) fn is_operation(name: &str) -> bool {
+    find(name).is_some()
 }
 
 #[cfg(test)]

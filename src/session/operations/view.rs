@@ -312,6 +312,9 @@ pub(crate) struct Refusal {
     /// The milliseconds after which the same request may succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
+    /// The time at which nothing of the rate limit is used that refused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset_at: Option<String>,
 }
 
 impl Refusal {
@@ -321,6 +324,7 @@ impl Refusal {
             message: fault.message().to_owned(),
             field: fault.at().map(str::to_owned),
             retry_after_ms: fault.wait().map(whole_millis),
+            reset_at: fault.limit().map(|limit| limit.reset_at.to_string()),
         }
     }
 }

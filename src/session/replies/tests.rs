@@ -59,13 +59,7 @@ fn dialogue() -> (Dialogue, Outbox) {
 
 fn entrance(hub: Hub, layers: Option<Layers>, policies: Vec<Arc<dyn Policy>>) -> Arc<Entrance> {
     let gate = Gate::new(policies);
-    Arc::new(Entrance::new(
-        hub,
-        layers,
-        ClientPublish::Allow,
-        gate,
-        false,
-    ))
+    Arc::new(Entrance::new(hub, layers, ClientPublish::Allow, gate))
 }
 
 fn dialogue_of(entrance: &Arc<Entrance>) -> (Dialogue, Outbox) {

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::mem;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,10 +15,15 @@ use crate::hub::ConnectOptions;
 use crate::hub::EncodingSlot;
 use crate::hub::Hub;
 use crate::layers::Layers;
-use crate::policy::CommandRate;
+use crate::policy::CustomLimiter;
+use crate::policy::InvalidLimit;
+use crate::policy::Limit;
+use crate::policy::Limiter;
+use crate::policy::RateLimits;
 use crate::protocol::DIALECTS;
 use crate::protocol::Dialect;
 use crate::protocol::Spoken;
+use crate::session::Actions;
 use crate::session::ClientPublish;
 use crate::session::Entrance;
 use crate::session::Gate;
@@ -37,6 +43,9 @@ use crate::transport::ws::WsConfig;
 pub(super) type Authenticate =
     Arc<dyn Fn(&Parts) -> Result<ConnectOptions, Unauthenticated> + Send + Sync>;
 
+/// Makes a policy that counts its refusals with those of the rate limits.
+type MakePolicy = Box<dyn FnOnce(&RateLimits) -> Arc<dyn Policy> + Send>;
+
 /// A gateway to be.
 #[must_use]
 pub struct GatewayBuilder {
@@ -52,8 +61,10 @@ pub struct GatewayBuilder {
     reconnect_window: Duration,
     gap_keys: usize,
     client_publish: ClientPublish,
-    max_commands: Option<NonZeroU32>,
+    limits: Vec<Limit>,
+    limiters: Vec<MakePolicy>,
     max_rate_limited: Option<NonZeroU32>,
+    rate_limit_headers: bool,
     policies: Vec<Arc<dyn Policy>>,
 }
 
@@ -72,8 +83,10 @@ impl GatewayBuilder {
             reconnect_window: Duration::from_secs(5),
             gap_keys: 0,
             client_publish: ClientPublish::default(),
-            max_commands: None,
+            limits: Vec::new(),
+            limiters: Vec::new(),
             max_rate_limited: NonZeroU32::new(100),
+            rate_limit_headers: true,
             policies: Vec::new(),
         }
     }
@@ -85,26 +98,61 @@ impl GatewayBuilder {
         self
     }
 
-    /// The most commands that a caller may send in a second, over whatever transport; those beyond
-    /// are refused with [`RateLimited`](crate::ErrorCode::RateLimited), and told after how long
-    /// to try again. A caller that was silent may send one second's worth at once. Each connection
-    /// is a caller; requests of the REST API and of [`Gateway::execute`] are counted by user and
-    /// address. Each channel that an event stream joins is a command. Default: no limit.
-    pub fn max_commands(mut self, per_second: Option<NonZeroU32>) -> Self {
-        self.max_commands = per_second;
+    /// Adds a rate limit, in place of that of the same name. Limits hold on every transport, and
+    /// are asked before everything else: see [`Limit`]. Default: none.
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.limits.retain(|known| known.name() != limit.name());
+        self.limits.push(limit);
         self
     }
 
-    /// How many commands in a row are refused as too many before the connection is closed with
+    /// Adds a rate limiter of the application's own, which is asked after the limits and before the
+    /// policies. Default: none.
+    pub fn limiter(mut self, limiter: impl Limiter) -> Self {
+        let policy = |limits: &RateLimits| {
+            let limits = limits.clone();
+            Arc::new(CustomLimiter { limiter, limits }) as Arc<dyn Policy>
+        };
+        self.limiters.push(Box::new(policy));
+        self
+    }
+
+    /// Sets the most commands that a connection may send in a second: the [`Limit`] named
+    /// `commands`, of [`Limit::per_connection`]. Those beyond it are refused with
+    /// [`RateLimited`](crate::ErrorCode::RateLimited), and told after how long to try again. A
+    /// connection that was silent may send one second's worth at once. Requests on behalf of a user
+    /// that come over the REST API or by [`Gateway::execute`] are counted by user and address;
+    /// those of the server's side are not. Each channel that an event stream joins is a command.
+    /// Default: no limit.
+    pub fn max_commands(mut self, per_second: Option<NonZeroU32>) -> Self {
+        let second = Duration::from_secs(1);
+        self.limits.retain(|known| known.name() != COMMANDS);
+        match per_second {
+            Some(commands) => {
+                let limit = Limit::per_connection(Actions::ALL, commands.get(), second);
+                self.limit(limit.named(COMMANDS))
+            }
+            None => self,
+        }
+    }
+
+    /// Sets how many requests in a row are refused as too many before the connection is closed with
     /// [`Disconnect::RATE_LIMITED`](crate::Disconnect::RATE_LIMITED). Default 100; `None` never
     /// closes.
-    pub fn max_rate_limited(mut self, commands: Option<NonZeroU32>) -> Self {
-        self.max_rate_limited = commands;
+    pub fn max_rate_limited(mut self, requests: Option<NonZeroU32>) -> Self {
+        self.max_rate_limited = requests;
         self
     }
 
-    /// Adds a policy, which is asked after those that were added before, and after the command
-    /// rate. Default: none.
+    /// Sets whether responses over HTTP have `RateLimit-Policy` and `RateLimit`, which say what is
+    /// left of a rate limit. Default: they have.
+    pub fn rate_limit_headers(mut self, announce: bool) -> Self {
+        self.rate_limit_headers = announce;
+        self
+    }
+
+    /// Adds a policy, which is asked after those that were added before, and after the rate
+    /// limits. Default: none.
     pub fn policy(mut self, policy: impl Policy) -> Self {
         self.policies.push(Arc::new(policy));
         self
@@ -219,13 +267,17 @@ impl GatewayBuilder {
     ///
     /// # Errors
     ///
-    /// [`TooManyDialects`]: more than [`EncodingSlot::CUSTOM`] were [added](Self::dialect).
-    pub fn try_build(self) -> Result<Gateway, TooManyDialects> {
-        let dialects = self.spoken()?;
-        let entrance = self.entrance();
+    /// * [`GatewayError::Dialects`]: more than [`EncodingSlot::CUSTOM`] were
+    ///   [added](Self::dialect).
+    /// * [`GatewayError::Limit`]: a [rate limit](Self::limit) cannot be enforced.
+    pub fn try_build(mut self) -> Result<Gateway, GatewayError> {
+        let dialects = self.spoken().map_err(GatewayError::Dialects)?;
+        let limits = self.rate_limits()?;
+        let entrance = self.entrance(&limits);
         let gateway = Gateway {
             inner: Arc::new(Inner {
                 entrance,
+                limits,
                 listener: Mutex::default(),
                 #[cfg(feature = "sse")]
                 sse: self.sse,
@@ -264,26 +316,31 @@ impl GatewayBuilder {
         Ok(DIALECTS.into_iter().chain(added).collect())
     }
 
+    fn rate_limits(&mut self) -> Result<RateLimits, GatewayError> {
+        let clock = Arc::new(SystemClock::new());
+        let limits = RateLimits::new(clock, self.max_rate_limited, self.rate_limit_headers);
+        for limit in mem::take(&mut self.limits) {
+            let name = limit.name().into();
+            let added = limits.add(limit);
+            added.map_err(|error| GatewayError::Limit { name, error })?;
+        }
+        Ok(limits)
+    }
+
     /// Where all requests go in.
-    fn entrance(&self) -> Arc<Entrance> {
-        let rate = self.max_commands.map(|commands| {
-            let clock = Arc::new(SystemClock::new());
-            let rate = CommandRate::per_second(commands, self.max_rate_limited, clock);
-            Arc::new(rate) as Arc<dyn Policy>
-        });
-        let meters = rate.is_some();
-        let policies = rate.into_iter().chain(self.policies.iter().cloned());
-        let gate = Gate::new(policies.collect());
+    fn entrance(&mut self, limits: &RateLimits) -> Arc<Entrance> {
+        let mut policies: Vec<Arc<dyn Policy>> = vec![Arc::new(limits.clone())];
+        let limiters = mem::take(&mut self.limiters);
+        policies.extend(limiters.into_iter().map(|limiter| limiter(limits)));
+        policies.append(&mut self.policies);
         let (hub, layers) = (self.hub.clone(), self.layers.clone());
-        Arc::new(Entrance::new(
-            hub,
-            layers,
-            self.client_publish,
-            gate,
-            meters,
-        ))
+        let entrance = Entrance::new(hub, layers, self.client_publish, Gate::new(policies));
+        Arc::new(entrance.limited_by(Arc::new(limits.clone())))
     }
 }
+
+/// The name of the limit of [`GatewayBuilder::max_commands`].
+const COMMANDS: &str = "commands";
 
 impl fmt::Debug for GatewayBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -291,6 +348,39 @@ impl fmt::Debug for GatewayBuilder {
             .field("ws", &self.ws)
             .field("origins", &self.origins)
             .finish_non_exhaustive()
+    }
+}
+
+/// The error returned when a gateway cannot be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GatewayError {
+    /// Too many dialects were added.
+    Dialects(TooManyDialects),
+    /// A rate limit cannot be enforced.
+    Limit {
+        /// The name of the limit.
+        name: Box<str>,
+        /// The reason.
+        error: InvalidLimit,
+    },
+}
+
+impl fmt::Display for GatewayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dialects(error) => error.fmt(f),
+            Self::Limit { name, error } => write!(f, "rate limit `{name}`: {error}"),
+        }
+    }
+}
+
+impl Error for GatewayError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Dialects(error) => Some(error),
+            Self::Limit { error, .. } => Some(error),
+        }
     }
 }
 

@@ -31,6 +31,7 @@ use crate::layers::Layers;
 use crate::layers::UserId;
 use crate::layers::users::UserError;
 use crate::limits::GapNotices;
+use crate::policy::RateLimits;
 use crate::protocol::Spoken;
 use crate::session::Entrance;
 use crate::transport::flusher::Flushers;
@@ -53,6 +54,7 @@ use self::registry::Registry;
 use self::ticker::Ticker;
 
 pub use self::builder::GatewayBuilder;
+pub use self::builder::GatewayError;
 pub use self::builder::TooManyDialects;
 pub use self::builder::Unauthenticated;
 pub use self::peer::PeerAddress;
@@ -97,6 +99,7 @@ pub struct Gateway {
 
 pub(super) struct Inner {
     entrance: Arc<Entrance>,
+    limits: RateLimits,
     /// What the listener of the last server that serves it says of itself.
     listener: Mutex<Option<Listener>>,
     #[cfg(feature = "sse")]
@@ -139,6 +142,12 @@ impl Gateway {
     #[must_use]
     pub fn layers(&self) -> Option<&Layers> {
         self.inner.entrance.layers()
+    }
+
+    /// Returns the rate limits, which can be changed while the gateway serves.
+    #[must_use]
+    pub fn limits(&self) -> &RateLimits {
+        &self.inner.limits
     }
 
     /// How streams of server-sent events are kept.

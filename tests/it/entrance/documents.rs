@@ -196,7 +196,10 @@ impl Town {
         let mut arguments = row.example(&self.ids);
         for (name, field, value) in OTHERWISE {
             if *name == row.name {
-                arguments.insert((*field).to_owned(), serde_json::from_str(value).unwrap());
+                match serde_json::from_str(value).unwrap() {
+                    Value::Null => arguments.remove(*field),
+                    value => arguments.insert((*field).to_owned(), value),
+                };
             }
         }
         if arguments.contains_key("invite") {
@@ -239,6 +242,11 @@ const OTHERWISE: &[(&str, &str, &str)] = &[
         r#"[{"type":"ping","id":1},{"type":"publish","id":2,"channel_id":"news","data":1}]"#,
     ),
     ("channel.create", "channel_id", r#""offers""#),
+    ("limit.add", "per", r#"["user"]"#),
+    ("limit.reset", "client_id", "null"),
+    ("limit.reset", "user_id", r#""ada""#),
+    ("limit.status", "client_id", "null"),
+    ("limit.status", "user_id", r#""ada""#),
     ("message.search", "room_id", r#""den""#),
     ("pattern.subscribe", "pattern", r#""offers.*""#),
     ("presence.get_many", "user_ids", r#"["bob","carl"]"#),
@@ -294,6 +302,9 @@ bob {"type":"typing.start","room_id":"den"}
 bob {"type":"presence.set","status":"away"}
 "#;
 
+/// A rate limit.
+const CHAT: &str = r#"{"type":"limit.add","name":"chat","per":["user"],"actions":["publish"],"requests":100,"period_ms":1000}"#;
+
 /// The value without what differs from one run to the next, numbers among it: counters depend on
 /// when they are read.
 fn shape(value: &Value) -> Value {
@@ -321,6 +332,7 @@ fn the_examples_are_what_comes() {
         let mut town = Town::new();
         town.read();
         town.server(r#"{"type":"channel.create","channel_id":"announced","description":"News of the house"}"#);
+        town.server(CHAT);
         let hub = town.world.gateway.hub();
         eventually("all outboxes are empty", || hub.slow_clients(1).is_empty());
         let (arguments, answer) = match town.example(&row) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde_json::json;
+use throng::UserId;
 use throng::policy::Actions;
 use throng::policy::Policy;
 use throng::policy::Verdict;
@@ -159,14 +160,23 @@ fn the_command_rate_holds_on_every_transport() {
     assert_eq!(response.status, 207, "SSE: {response:?}");
     assert!(response.body.contains("rate_limited"), "SSE: {response:?}");
 
+    let bob = || Caller::on_behalf_of(UserId::parse("bob").unwrap());
     let executed: Vec<_> = (0..9)
         .map(|_| Request::parse(ping).unwrap())
-        .map(|ping| world.gateway.execute(Caller::server(), ping))
+        .map(|ping| world.gateway.execute(bob(), ping))
         .map(|done| world.runtime.block_on(done).err())
         .map(|fault| fault.map(|fault| fault.code()))
         .collect();
     let limited = Some(ErrorCode::RateLimited);
     assert!(executed.contains(&limited), "execute: {executed:?}");
+
+    for _ in 0..9 {
+        let ping = Request::parse(ping).unwrap();
+        let done = world.gateway.execute(Caller::server(), ping);
+        world.runtime.block_on(done).unwrap();
+        let response = world.request("GET", "/api/v1/users", "");
+        assert_eq!(response.status, 200, "the server's side: {response:?}");
+    }
 }
 
 /// Panics when it is asked, or when it decides.

@@ -31,7 +31,7 @@ use crate::protocol::Push;
 use crate::protocol::StreamPush;
 use crate::raw::bell::Row;
 use crate::session::Caller;
-use crate::session::Meter;
+use crate::session::MeterCell;
 use crate::session::Origin;
 use crate::time::Clock;
 use crate::time::SystemClock;
@@ -57,7 +57,7 @@ pub(super) struct Stream {
     /// The writer, from the first turn on.
     writer: OnceLock<Writer>,
     /// What is counted of it.
-    meter: Option<Arc<Meter>>,
+    meter: MeterCell,
     /// `None` once the stream has ended.
     pump: Mutex<Option<Pump>>,
 }
@@ -98,7 +98,6 @@ impl Stream {
         registration: Registration,
         cursor: Cursor,
     ) -> Self {
-        let meter = registration.gateway().entrance().meter();
         let pump = Pump {
             outbox,
             registration,
@@ -113,14 +112,14 @@ impl Stream {
             client,
             polls: AtomicU32::new(0),
             writer: OnceLock::new(),
-            meter,
+            meter: MeterCell::new(),
             pump: Mutex::new(Some(pump)),
         }
     }
 
     /// The stream, as the one who asks.
     pub(super) fn caller(&self, origin: Origin) -> Caller<'_> {
-        Caller::of(&self.client, origin).metered(self.meter.as_ref())
+        Caller::of(&self.client, origin).metered(&self.meter)
     }
 
     /// Gathers what is there and gives the next chunk of it; waits only when there is nothing.

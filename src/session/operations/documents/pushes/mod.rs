@@ -71,7 +71,11 @@ fn of_connections(generator: &mut SchemaGenerator) -> Vec<Pushed> {
             about: "A command was refused.",
             data: Some(object(
                 &[("code", code.into()), ("message", text.clone())],
-                &[("field", text), ("retry_after_ms", number)],
+                &[
+                    ("field", text.clone()),
+                    ("retry_after_ms", number),
+                    ("reset_at", text),
+                ],
             )),
         },
         Pushed {

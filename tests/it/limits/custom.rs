@@ -1,0 +1,121 @@
+//! - The example of a limiter with penalties holds over a real socket.
+//! - A limiter may take its time, and its refusals count as those of the limits do.
+//! - A flood of keys takes no memory.
+
+#[expect(dead_code, reason = "its `main` is for the one port that it names")]
+#[path = "../../examples/limiter.rs"]
+mod limiter;
+
+use std::future;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::time::Duration;
+use std::time::Instant;
+
+use throng::Gateway;
+use throng::Hub;
+use throng::Layers;
+use throng::UserId;
+use throng::policy::Actions;
+use throng::policy::Allowance;
+use throng::policy::Limit;
+use throng::policy::Limiter;
+use throng::policy::Policy;
+use throng::policy::Verdict;
+use throng::protocol::Command;
+use throng::session::Caller;
+use throng::session::ClientPublish;
+use throng::session::Request;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use super::until_refused;
+use crate::binary::PATIENCE;
+use crate::binary::Ws;
+
+const PUBLISH: &str = r#"{"type":"publish","id":1,"channel_id":"c","data":1}"#;
+
+/// A listener, and its address.
+fn listen(runtime: &Runtime) -> (TcpListener, SocketAddr) {
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+#[test]
+fn the_example_halves_the_rate_of_those_who_go_on() {
+    let runtime = Runtime::new().unwrap();
+    let (listener, address) = listen(&runtime);
+    runtime.spawn(limiter::serve(listener, future::pending()));
+    let mut ada = Ws::open(address, "/ws?user=ada").greeted();
+    let (passed, refusal) = until_refused(|| ada.ask(PUBLISH));
+    assert!(passed >= 10, "{passed}");
+    let first = refusal["retry_after_ms"].as_u64().unwrap();
+    assert!(first <= 200, "{refusal}");
+    let start = Instant::now();
+    while ada.ask(PUBLISH)["data"]["retry_after_ms"].as_u64() < Some(800) {
+        assert!(start.elapsed() < PATIENCE, "it grows with each refusal");
+    }
+    let mut bob = Ws::open(address, "/ws?user=bob").greeted();
+    assert_eq!(bob.ask(PUBLISH)["type"], "ack", "another user");
+    assert_eq!(ada.ask(r#"{"type":"ping","id":1}"#)["type"], "pong");
+}
+
+/// Refuses every publish of a client, later.
+struct Remote;
+
+impl Limiter for Remote {
+    fn check(&self, caller: &Caller<'_>, action: &str) -> Allowance {
+        if caller.is_server() || action != "publish" {
+            return Allowance::Pass;
+        }
+        Allowance::later(async {
+            tokio::task::yield_now().await;
+            Allowance::Refuse(Some(Duration::from_millis(1500)))
+        })
+    }
+}
+
+#[test]
+fn a_limiter_may_take_its_time() {
+    let runtime = Runtime::new().unwrap();
+    let (listener, address) = listen(&runtime);
+    let hub = Hub::new();
+    let layers = Layers::new(&hub);
+    let gateway = Gateway::builder(hub)
+        .layers(layers)
+        .client_publish(ClientPublish::Allow)
+        .limiter(Remote)
+        .max_rate_limited(NonZeroU32::new(2))
+        .build();
+    runtime.spawn(throng::serve(listener, gateway, future::pending()));
+    let mut ws = Ws::open(address, "/ws").greeted();
+    for _ in 0..2 {
+        let refused = ws.ask(PUBLISH);
+        assert_eq!(refused["data"]["code"], "rate_limited", "{refused}");
+        assert_eq!(refused["data"]["retry_after_ms"], 1500, "{refused}");
+    }
+    ws.say(PUBLISH);
+    assert_eq!(ws.rest().1.0, 3013);
+}
+
+#[test]
+fn a_flood_of_keys_takes_no_memory() {
+    let limit = Limit::per_address(Actions::PING, 1, Duration::from_secs(3600));
+    let gateway = Gateway::builder(Hub::new())
+        .limit(limit.named("pings").max_keys(1024))
+        .build();
+    let limits = gateway.limits();
+    for n in 0..20_000_u32 {
+        let address = IpAddr::V4(Ipv4Addr::from_bits(n));
+        let user = UserId::parse("ada").unwrap();
+        let caller = Caller::on_behalf_of(user).from_address(Some(address));
+        let verdict = limits.check(&caller, &mut Request::from(Command::Ping));
+        assert!(matches!(verdict, Verdict::Pass), "{n}: {verdict:?}");
+    }
+    let stats = &limits.list()[0];
+    assert_eq!(stats.capacity, 1024);
+    assert!(stats.evicted > 18_000, "{stats:?}");
+}
