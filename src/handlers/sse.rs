@@ -23,7 +23,7 @@ where
     let gateway = gateway.into();
     any(async move |request: Request| {
         let (parts, _) = request.into_parts();
-        answer(gateway.sse(&parts))
+        answer(gateway.sse(&parts).await)
     })
 }
 

@@ -10,6 +10,7 @@ use axum::routing::MethodRouter;
 use axum::routing::get;
 
 use crate::transport::Gateway;
+use crate::transport::Problem;
 
 /// Lets WebSocket clients in: for `Router::route`.
 ///
@@ -19,11 +20,11 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let gateway = gateway.into();
-    get(async move |request: Request| answer(&gateway, request))
+    get(async move |request: Request| answer(gateway.websocket(request).await))
 }
 
-fn answer(gateway: &Gateway, request: Request) -> Response {
-    match gateway.websocket(request) {
+fn answer(answered: Result<hyper::Response<()>, Problem>) -> Response {
+    match answered {
         Ok(response) => response.map(|()| Body::empty()),
         Err(problem) => IntoResponse::into_response(problem),
     }

@@ -323,6 +323,12 @@ impl Hub {
         }
     }
 
+    /// The time of day by the [clock](HubBuilder::clock), in milliseconds since 1970.
+    #[cfg(feature = "ws")]
+    pub(crate) fn unix_millis(&self) -> u64 {
+        self.shared.common.unix_millis()
+    }
+
     /// Disconnects a client.
     ///
     /// # Errors

@@ -293,6 +293,8 @@ pub(super) struct ConnectedData<'a> {
     protocol: &'static str,
     ping_interval_ms: u64,
     pong_timeout_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in_ms: Option<u64>,
     limits: LimitsData,
 }
 
@@ -305,6 +307,7 @@ impl<'a> ConnectedData<'a> {
             protocol: SUBPROTOCOL,
             ping_interval_ms: hello.ping_interval_ms,
             pong_timeout_ms: hello.pong_timeout_ms,
+            expires_in_ms: hello.expires_in_ms,
             limits: LimitsData {
                 message_bytes: hello.max_message_bytes,
                 nesting: MAX_DEPTH,

@@ -96,6 +96,8 @@ pub struct Hello<'a> {
     pub ping_interval_ms: u64,
     /// How long it waits for an answer, in milliseconds.
     pub pong_timeout_ms: u64,
+    /// When the credentials of the connection expire, in milliseconds from now, if they do.
+    pub expires_in_ms: Option<u64>,
 }
 
 impl Push<'_> {

@@ -57,6 +57,8 @@ pub struct StreamHello<'a> {
     pub resumed: bool,
     /// The user it was taken for, if any.
     pub user: Option<&'a str>,
+    /// When the credentials of the stream expire, in milliseconds from now, if they do.
+    pub expires_in_ms: Option<u64>,
 }
 
 /// What is known of messages that were missed between two streams.
@@ -122,6 +124,8 @@ enum Data<'a> {
         protocol: &'static str,
         heartbeat_interval_ms: u64,
         resumed: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires_in_ms: Option<u64>,
     },
     Error {
         code: &'static str,
@@ -148,6 +152,7 @@ impl<'a> Data<'a> {
             protocol: SUBPROTOCOL,
             heartbeat_interval_ms: hello.heartbeat_ms,
             resumed: hello.resumed,
+            expires_in_ms: hello.expires_in_ms,
         }
     }
 

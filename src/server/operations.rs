@@ -1,5 +1,7 @@
 //! The operations of the layers over HTTP: a route for each row of their table.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::Query;
 use axum::extract::RawPathParams;
@@ -30,6 +32,7 @@ use crate::server::body;
 use crate::server::routes::App;
 use crate::session;
 use crate::session::Caller;
+use crate::session::Identity;
 use crate::session::Origin;
 use crate::session::Reply;
 use crate::session::operations::Kind;
@@ -84,13 +87,15 @@ async fn answer(
     let path = path.map_err(|error| Problem::new(ErrorCode::InvalidPath, error))?;
     let address = request.extensions().get::<PeerAddress>();
     let address = address.map(|PeerAddress(address)| *address);
+    let identity = request.extensions().get::<Identified>();
+    let identity = identity.map(|Identified(identity)| Arc::clone(identity));
     let query = pairs(request.uri())?;
     let in_query = matches!(operation.method, Method::Get | Method::Delete);
     let (mut arguments, bytes) = body::arguments(operation, request, app.config.max_body).await?;
-    let mut actor = Actor::Server;
+    let mut actor = own(identity.as_deref());
     for (name, value) in query {
         match &*name {
-            "actor" => actor = user(&value)?,
+            "actor" => actor = on_behalf_of(&value, identity.as_deref())?,
             _ if in_query => set(operation, &mut arguments, &name, value)?,
             _ => {
                 let why = format!("`{name}` in the query: this takes its arguments in the body");
@@ -103,6 +108,7 @@ async fn answer(
     }
     let request = session::Request::from(Command::named(operation.name, arguments)?);
     let caller = Caller::acting(actor, Origin::Api).from_address(address);
+    let caller = caller.identified(identity);
     let watched = app.gateway.limits().watch(&caller, &request);
     let reply = app.gateway.execute_read(caller, request, bytes).await?;
     Ok((reply, watched.and_then(|limits| limits.quota())))
@@ -124,6 +130,29 @@ fn set(
         _ => arguments.set(name, &value),
     }
     Ok(())
+}
+
+/// The identity that the credentials of a request have.
+#[derive(Clone, Debug)]
+pub(super) struct Identified(pub(super) Arc<Identity>);
+
+/// On whose behalf a request is that does not say it: of the user of its token, or of the server.
+fn own(identity: Option<&Identity>) -> Actor {
+    let user = identity.and_then(Identity::user);
+    user.cloned().map_or(Actor::Server, Actor::User)
+}
+
+/// The user that a request names to be on its behalf: its own, or any if its scopes allow it.
+fn on_behalf_of(id: &str, identity: Option<&Identity>) -> Result<Actor, Fault> {
+    let actor = user(id)?;
+    let may = |identity: &Identity| {
+        identity.all_permissions().allows_actor() || actor.user() == identity.user()
+    };
+    if identity.is_some_and(|identity| !may(identity)) {
+        let why = "the credentials do not have the scope `actor`";
+        return Err(Fault::new(ErrorCode::InsufficientScope, why).field("actor"));
+    }
+    Ok(actor)
 }
 
 fn user(id: &str) -> Result<Actor, Fault> {

@@ -18,6 +18,7 @@ use crate::handlers::router as transports;
 use crate::protocol::ErrorCode;
 use crate::server::ServerConfig;
 use crate::server::operations;
+use crate::server::operations::Identified;
 use crate::server::page;
 use crate::transport::Gateway;
 use crate::transport::Problem;
@@ -31,15 +32,20 @@ pub(super) struct App {
 }
 
 pub(super) fn router(app: App) -> Router {
+    let identified = middleware::from_fn_with_state(app.clone(), identify);
     let api = operations::router()
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
+        .layer(identified.clone())
         .layer(middleware::from_fn_with_state(app.clone(), check_origin));
     Router::new()
         .merge(transports(app.gateway.clone()))
         .route("/", get(page::page))
         .route("/healthz", get(async || "ok"))
-        .route("/asyncapi.json", get(operations::asyncapi_document))
+        .route(
+            "/asyncapi.json",
+            get(operations::asyncapi_document).layer(identified),
+        )
         .nest("/api/v1", api)
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
@@ -76,6 +82,20 @@ async fn check_origin(
 
 /// The methods of the API.
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
+
+/// Refuses requests without valid credentials, where anything is authenticated; notes of others
+/// which identity they have.
+async fn identify(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let (mut parts, body) = request.into_parts();
+    if let Some(identity) = app.gateway.identify(&parts).await? {
+        parts.extensions.insert(Identified(identity));
+    }
+    Ok(next.run(Request::from_parts(parts, body)).await)
+}
 
 async fn not_found() -> Problem {
     Problem::new(ErrorCode::NotFound, "nothing is here")

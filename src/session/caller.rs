@@ -11,6 +11,9 @@ use crate::layers::UserId;
 use crate::layers::users::ADDRESS;
 use crate::session::operations::session::Notes;
 
+use super::Badge;
+use super::Identity;
+
 /// The caller of a request: a connection, or the server's side, perhaps on behalf of a user.
 #[derive(Debug)]
 pub struct Caller<'a> {
@@ -20,6 +23,8 @@ pub struct Caller<'a> {
     /// What its session notes, so that it can be asked for again.
     notes: Option<&'a Notes>,
     meter: Option<&'a MeterCell>,
+    identity: Option<Arc<Identity>>,
+    badge: Option<&'a Arc<Badge>>,
 }
 
 #[derive(Debug)]
@@ -39,6 +44,9 @@ pub enum Origin {
     Api,
     /// The application itself, by [`Gateway::execute`](crate::Gateway::execute).
     Embedder,
+    /// A channel that the credentials of a connection claim, and that the server subscribes it to.
+    /// No permission is needed for it.
+    Claim,
     /// A session or a stream that is resumed: the request was carried out before, over a connection
     /// that is lost. It is authorized anew.
     Restored,
@@ -71,6 +79,8 @@ impl<'a> Caller<'a> {
             address: None,
             notes: None,
             meter: None,
+            identity: None,
+            badge: None,
         }
     }
 
@@ -82,6 +92,8 @@ impl<'a> Caller<'a> {
             address: None,
             notes: None,
             meter: None,
+            identity: None,
+            badge: None,
         }
     }
 
@@ -101,6 +113,20 @@ impl<'a> Caller<'a> {
     /// With what is counted of the connection.
     pub(crate) const fn metered(mut self, meter: &'a MeterCell) -> Self {
         self.meter = Some(meter);
+        self
+    }
+
+    /// With the identity of the connection, and what it was allowed beside it.
+    pub(crate) fn badged(mut self, badge: Option<&'a Arc<Badge>>) -> Self {
+        self.identity = badge.map(|badge| badge.identity());
+        self.badge = badge;
+        self
+    }
+
+    /// With the identity that the credentials of the request have, whose permissions hold.
+    #[must_use]
+    pub fn identified(mut self, identity: Option<Arc<Identity>>) -> Self {
+        self.identity = identity;
         self
     }
 
@@ -139,6 +165,18 @@ impl<'a> Caller<'a> {
     #[must_use]
     pub const fn address(&self) -> Option<IpAddr> {
         self.address
+    }
+
+    /// The identity that the credentials of the caller have; `None` where the gateway has no
+    /// [`Authenticator`](crate::policy::Authenticator), and for the application itself.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_deref()
+    }
+
+    /// The identity of the connection, to be replaced.
+    pub(crate) const fn badge(&self) -> Option<&'a Arc<Badge>> {
+        self.badge
     }
 
     /// Who acts, if it is no connection.
@@ -193,6 +231,8 @@ impl<'a> Caller<'a> {
                 self.meter();
                 meter.clone()
             }),
+            identity: self.identity.clone(),
+            badge: self.badge.cloned(),
         }
     }
 }
@@ -204,6 +244,8 @@ pub(crate) struct Owned {
     address: Option<IpAddr>,
     notes: Option<Notes>,
     meter: Option<MeterCell>,
+    identity: Option<Arc<Identity>>,
+    badge: Option<Arc<Badge>>,
 }
 
 enum OwnedWho {
@@ -222,6 +264,8 @@ impl Owned {
             address: self.address,
             notes: self.notes.as_ref(),
             meter: self.meter.as_ref(),
+            identity: self.identity.clone(),
+            badge: self.badge.as_ref(),
         }
     }
 }

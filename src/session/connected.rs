@@ -19,7 +19,9 @@ use crate::protocol::Request;
 use crate::session::operations::reply;
 use crate::session::operations::session;
 use crate::session::operations::session::Notes;
+use crate::session::operations::session::Restored;
 
+use super::Badge;
 use super::Caller;
 use super::Deciding;
 use super::Effort;
@@ -37,6 +39,8 @@ pub(crate) struct Session {
     /// Whether its rooms wait for its first command.
     resumes: bool,
     meter: MeterCell,
+    /// The identity of the connection, where anything is authenticated.
+    badge: Option<Arc<Badge>>,
 }
 
 impl Session {
@@ -48,6 +52,7 @@ impl Session {
     ) -> Self {
         Self {
             meter: MeterCell::new(),
+            badge: entrance.badge_of(client.id()),
             entrance: Arc::clone(entrance),
             client,
             notes: Notes::new(session),
@@ -67,6 +72,26 @@ impl Session {
     /// The id that the client may come back with.
     pub(super) fn id(&self) -> Option<&str> {
         self.notes.session()
+    }
+
+    /// Whether its rooms wait for its first command.
+    pub(super) fn resumes(&self) -> bool {
+        self.resumes
+    }
+
+    /// Returns the subscribes that its credentials claim, as commands.
+    pub(super) fn claims(&self) -> Vec<Restored> {
+        let Some(badge) = &self.badge else {
+            return Vec::new();
+        };
+        let identity = badge.identity();
+        identity.subscriptions().map(Restored::claimed).collect()
+    }
+
+    /// When its token expires, in milliseconds from now.
+    pub(super) fn expires_in(&self) -> Option<u64> {
+        let expiry = self.badge.as_ref()?.identity().expiry()?;
+        Some(expiry.millis().saturating_sub(self.entrance.now()))
     }
 
     /// Carries out a request, or starts to, and adds up what that has caused. Never waits.
@@ -101,7 +126,8 @@ impl Session {
             Ok(command) => command,
             Err(outcome) => return outcome,
         };
-        if mem::take(&mut self.resumes) {
+        // What is claimed does not come from the client.
+        if origin != Origin::Claim && mem::take(&mut self.resumes) {
             if let Command::Operation { name, arguments } = &command
                 && **name == *session::RESUME
             {
@@ -117,12 +143,11 @@ impl Session {
         Caller::of(&self.client, origin)
             .noting(&self.notes)
             .metered(&self.meter)
+            .badged(self.badge.as_ref())
     }
 
     fn attach(&self, positions: &HashMap<RoomId, StreamPosition>) {
-        if let Some(layers) = self.entrance.layers() {
-            layers.attach(&self.client, positions);
-        }
+        self.entrance.attach(&self.client, positions);
     }
 
     /// Goes on where another connection was lost: with its rooms, and with what its session had

@@ -1,5 +1,6 @@
 //! The one way from a request to the hub and the layers.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::future::poll_fn;
@@ -18,7 +19,10 @@ use crate::hub::Delivery;
 use crate::hub::Hub;
 use crate::hub::Member;
 use crate::hub::Reached;
+use crate::hub::StreamPosition;
+use crate::id::ClientId;
 use crate::layers::Layers;
+use crate::layers::RoomId;
 use crate::layers::UserId;
 use crate::layers::is_reserved;
 use crate::layers::meter;
@@ -41,15 +45,22 @@ use crate::time::Clock;
 use crate::time::SystemClock;
 
 use super::Around;
+use super::Badge;
+use super::Badges;
 use super::Caller;
 use super::Deciding;
 use super::Gate;
+use super::Identity;
 use super::Limiting;
+use super::Permit;
+use super::Right;
 use super::fault::reserved;
 use super::gate::Checked;
 use super::operations::batch;
 use super::operations::batch::BATCH;
 use super::operations::verbs::Roster;
+use super::permit::Granted;
+use super::seat;
 use super::verbs;
 
 /// Where every request goes in.
@@ -61,6 +72,9 @@ pub(crate) struct Entrance {
     gate: Gate,
     /// The rate limits, for the operations that show and change them.
     limits: Option<Arc<dyn Limiting>>,
+    permit: Permit,
+    /// The identities of connections, where anything is authenticated.
+    badges: Option<Badges>,
     /// The transports, once there are any.
     around: OnceLock<Weak<dyn Around>>,
     since: Instant,
@@ -172,6 +186,8 @@ impl Entrance {
             publishes,
             gate,
             limits: None,
+            permit: Permit::default(),
+            badges: None,
             around: OnceLock::new(),
             since: SystemClock::new().now(),
         }
@@ -185,6 +201,79 @@ impl Entrance {
 
     pub(super) fn limits(&self) -> Option<&Arc<dyn Limiting>> {
         self.limits.as_ref()
+    }
+
+    /// Compares requests with what their callers may do.
+    pub(crate) fn guarded(mut self, permit: Permit, badges: Option<Badges>) -> Self {
+        self.permit = permit;
+        self.badges = badges;
+        self
+    }
+
+    pub(crate) fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
+    pub(crate) fn badges(&self) -> Option<&Badges> {
+        self.badges.as_ref()
+    }
+
+    /// The badge of a connection, where anything is authenticated.
+    pub(crate) fn badge_of(&self, client: ClientId) -> Option<Arc<Badge>> {
+        self.badges.as_ref()?.of(client)
+    }
+
+    /// Subscribes a connection to the rooms of its user that its identity allows, from these
+    /// positions on.
+    pub(crate) fn attach(&self, client: &Client, positions: &HashMap<RoomId, StreamPosition>) {
+        let Some(layers) = self.layers() else { return };
+        layers.attach(client, positions);
+        if let Some(badge) = self.badge_of(client.id()) {
+            Permit::trim_rooms(client, &badge.identity());
+        }
+    }
+
+    /// The time of day, in milliseconds since 1970.
+    pub(crate) fn now(&self) -> u64 {
+        self.hub.unix_millis()
+    }
+
+    /// Does what is due for connections whose tokens expire.
+    pub(crate) fn tick(&self) {
+        if let Some(badges) = &self.badges {
+            badges.tick(self.now(), self.layers());
+        }
+    }
+
+    /// Notes that a connection has subscribed to a channel, unless that is not allowed any more.
+    pub(super) fn joined(
+        &self,
+        badge: &Arc<Badge>,
+        channel: &str,
+        granted: &Granted,
+    ) -> Result<(), Fault> {
+        let now = self.now();
+        match (granted, &self.badges) {
+            (Granted::By(allowance), Some(badges)) => {
+                badges.grant(badge, channel, allowance.until);
+                Ok(())
+            }
+            _ if self.permit.keeps(badge, channel, now) => Ok(()),
+            _ => {
+                seat::remove(self.layers(), badge.client(), channel, "unauthorized");
+                let why = "the token does not allow to subscribe to this channel any more";
+                Err(Fault::new(ErrorCode::InsufficientScope, why).field("channel_id"))
+            }
+        }
+    }
+
+    /// Replaces the identity of a connection, and ends the subscriptions that the new one does not
+    /// allow.
+    pub(super) fn refreshed(&self, badge: &Arc<Badge>, identity: Identity) {
+        if let Some(badges) = &self.badges {
+            badges.replace(badge, Arc::new(identity));
+            self.permit.trim(badge, self.layers(), self.now());
+        }
     }
 
     /// Has the operations ask the transports for what these alone know. Later calls do nothing.
@@ -290,6 +379,9 @@ impl Entrance {
         if let Some(fault) = reserved_channel(&command) {
             return Outcome::Now(Err(fault));
         }
+        if let Err(fault) = self.permit.check(caller, &command, || self.now()) {
+            return Outcome::Now(Err(fault));
+        }
         match command {
             Command::Operation { name, arguments } if *name == *BATCH => {
                 // It may publish, and does not tell where.
@@ -325,7 +417,9 @@ impl Entrance {
         effort: &mut Effort,
     ) -> Result<Started, Fault> {
         let operation = operations::find(name).ok_or_else(unknown_type)?;
-        if operation.who == Who::Server && !caller.is_server() {
+        let is_admin = |identity: &Identity| identity.may(Right::Admin, operation.name);
+        let is_allowed = caller.is_server() || caller.identity().is_some_and(is_admin);
+        if operation.who == Who::Server && !is_allowed {
             let why = "only the server's side may ask for this";
             return Err(Fault::new(ErrorCode::PermissionDenied, why).field("type"));
         }

@@ -31,6 +31,13 @@ pub(crate) fn leave(layers: Option<&Layers>, client: &Client, channel: &str) -> 
     Ok(())
 }
 
+/// Ends a client's subscription and tells it why. Nothing happens if it is not subscribed.
+pub(crate) fn remove(layers: Option<&Layers>, client: &Client, channel: &str, reason: &str) {
+    if client.force_unsubscribe(channel, reason).is_ok() {
+        Seat::give_back(layers, client, channel);
+    }
+}
+
 /// Whether clients may use this channel.
 pub(crate) fn check_channel(layers: Option<&Layers>, channel: &str) -> Result<(), Fault> {
     match layers.and_then(Layers::channels) {

@@ -20,6 +20,7 @@ use crate::protocol::Fault;
 use crate::protocol::Whose;
 use crate::protocol::invalid;
 
+use super::Badges;
 use super::Caller;
 use super::ClientPublish;
 use super::Effort;
@@ -92,7 +93,7 @@ pub(super) fn run(
 }
 
 struct Verb<'a> {
-    entrance: &'a Entrance,
+    entrance: &'a Arc<Entrance>,
     caller: &'a Caller<'a>,
 }
 
@@ -273,11 +274,23 @@ impl Verb<'_> {
         let note = notes
             .as_ref()
             .and_then(|notes| notes.of_subscribe(&channel, filter, auth.as_deref()));
-        let options = self.wishes(filter, since, auth)?;
-        let layers = self.entrance.layers.clone();
+        let granted = self
+            .entrance
+            .permit()
+            .subscribe(self.caller, &channel, auth.as_deref());
+        let granted = granted?;
+        let mut options = self.wishes(filter, since, auth)?;
+        if let Some(info) = granted.info(self.caller.identity()) {
+            options = options.granted(info);
+        }
+        let entrance = Arc::clone(self.entrance);
+        let badge = self.caller.badge().cloned();
         let name = channel.clone();
         let future = Box::pin(async move {
-            seat::join(layers.as_ref(), &client, &name, options).await?;
+            seat::join(entrance.layers(), &client, &name, options).await?;
+            if let Some(badge) = &badge {
+                entrance.joined(badge, &name, &granted)?;
+            }
             if let Some(notes) = notes {
                 notes.put(note);
             }
@@ -312,6 +325,9 @@ impl Verb<'_> {
     fn unsubscribe(&self, channel: &str) -> Result<Outcome, Fault> {
         let client = self.caller.client().ok_or_else(no_connection)?;
         seat::leave(self.layers(), client, channel)?;
+        if let Some(badge) = self.caller.badge() {
+            Badges::revoke_grant(badge, channel);
+        }
         if let Some(notes) = self.caller.notes() {
             notes.left(channel);
         }

@@ -1,5 +1,6 @@
 //! Bytes on sockets. tokio starts here.
 
+mod auth;
 mod conn;
 #[cfg(feature = "sse")]
 pub(crate) mod cors;
@@ -19,6 +20,7 @@ pub mod memory;
 pub mod sse;
 pub mod ws;
 
+pub use self::auth::Lobby;
 pub use self::conn::Conn;
 pub use self::gateway::Gateway;
 pub use self::gateway::GatewayBuilder;

@@ -15,6 +15,7 @@ use hyper::header;
 use hyper::header::HeaderName;
 use hyper::header::HeaderValue;
 
+use crate::policy::Refusal;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::ProblemDetails;
@@ -50,12 +51,9 @@ impl Problem {
 
     /// The server goes away: 503, and after how long to come back, each at a moment of its own.
     pub(crate) fn draining(reconnect_window: Duration) -> Self {
-        let seconds = reconnect_window.as_secs().max(1);
-        // The standard library seeds its hash keys from the operating system.
-        let after = RandomState::new().hash_one(0_u8) % seconds + 1;
         let why = "the server is going away: come back later, or to another";
         let problem = Self::new(ErrorCode::Draining, why);
-        problem.retry_after(Duration::from_secs(after))
+        problem.retry_after(spread_seconds(reconnect_window))
     }
 
     /// With a time after which the same request may succeed.
@@ -66,8 +64,35 @@ impl Problem {
         }
     }
 
+    /// The credentials of a request are refused.
+    pub(crate) fn refused(refusal: &Refusal) -> Self {
+        let problem = Self::new(refusal.code(), refusal.reason());
+        match refusal.code().status() {
+            401 => problem.challenged(),
+            503 => problem.retry_after(Duration::from_secs(1)),
+            _ => problem,
+        }
+    }
+
+    /// The server has no room for a connection: 503, and after how long to come back, each at a
+    /// moment of its own.
+    pub(crate) fn busy(reconnect_window: Duration) -> Self {
+        let why = "there is no room for this connection now: come back later";
+        let problem = Self::new(ErrorCode::Overloaded, why);
+        problem.retry_after(spread_seconds(reconnect_window))
+    }
+
+    /// With the header that says which credentials are taken.
+    pub(crate) fn challenged(self) -> Self {
+        let challenge = match self.code {
+            ErrorCode::Unauthenticated => "Bearer realm=\"throng\"",
+            _ => "Bearer realm=\"throng\", error=\"invalid_token\"",
+        };
+        let challenge = HeaderValue::from_static(challenge);
+        self.with(header::WWW_AUTHENTICATE, challenge)
+    }
+
     /// With another header in the response.
-    #[cfg(feature = "sse")]
     pub(crate) fn with(self, name: HeaderName, value: HeaderValue) -> Self {
         Self {
             header: Some(Box::new((name, value))),
@@ -179,6 +204,14 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 
 /// The part of them that is left.
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// Whole seconds within a time, others for each call.
+fn spread_seconds(within: Duration) -> Duration {
+    let seconds = within.as_secs().max(1);
+    // The standard library seeds its hash keys from the operating system.
+    let after = RandomState::new().hash_one(0_u8) % seconds + 1;
+    Duration::from_secs(after)
+}
 
 /// The name of a status.
 fn title(status: StatusCode) -> &'static str {

@@ -71,11 +71,19 @@ impl GatewayService {
     {
         let path = request.uri().path().to_owned();
         match path.split('/').collect::<Vec<_>>()[..] {
-            ["", "ws"] => responded(match self.gateway.websocket(request) {
-                Ok(response) => response.map(|()| Bytes::new().into()),
-                Err(problem) => problem.into_response(),
-            }),
-            ["", "sse"] => responded(self.gateway.sse(&request.into_parts().0)),
+            ["", "ws"] => {
+                let answering = self.gateway.websocket(request);
+                Box::pin(async move {
+                    Ok(match answering.await {
+                        Ok(response) => response.map(|()| Bytes::new().into()),
+                        Err(problem) => problem.into_response(),
+                    })
+                })
+            }
+            ["", "sse"] => {
+                let (gateway, request) = (self.gateway.clone(), request.into_parts().0);
+                Box::pin(async move { Ok(gateway.sse(&request).await) })
+            }
             ["", "sse", token, "subscribe"] => {
                 let (gateway, token) = (self.gateway.clone(), token.to_owned());
                 Box::pin(async move { Ok(gateway.sse_subscribe(&token, request).await) })
@@ -87,14 +95,10 @@ impl GatewayService {
             _ => {
                 let why = "nothing is here";
                 let problem = Problem::new(ErrorCode::NotFound, why);
-                responded(problem.into_response())
+                Box::pin(future::ready(Ok(problem.into_response())))
             }
         }
     }
-}
-
-fn responded(response: Response<SseBody>) -> Responding {
-    Box::pin(future::ready(Ok(response)))
 }
 
 impl<B> hyper::service::Service<Request<B>> for GatewayService

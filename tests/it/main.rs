@@ -49,6 +49,8 @@ mod unsafe_code;
 #[cfg(feature = "server")]
 mod accept;
 #[cfg(feature = "server")]
+mod auth;
+#[cfg(feature = "server")]
 mod bench;
 #[cfg(feature = "server")]
 mod bench_pages;

@@ -498,7 +498,7 @@ async fn answer(
         .map(str::to_owned);
     Ok(match connection {
         Some(connection) => gateway.sse_subscribe(&connection, request).await,
-        None => gateway.sse(&request.into_parts().0),
+        None => gateway.sse(&request.into_parts().0).await,
     })
 }
 

@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use http_body_util::Full;
 use throng::Channel;
@@ -161,7 +162,8 @@ async fn changes_of_a_stream_leave_others_their_turn() {
     let scene = Scene::new("unsubscribe").await;
     let gateway = scene.gateway.clone();
     let request = hyper::Request::get("/sse").body(()).unwrap();
-    let mut body = gateway.sse(&request.into_parts().0).into_body();
+    let request = request.into_parts().0;
+    let mut body = gateway.sse(&request).now_or_never().unwrap().into_body();
     let greeting = body.frame().await.unwrap().unwrap().into_data().unwrap();
     let greeting = String::from_utf8_lossy(&greeting);
     let (_, token) = greeting.split_once(r#""stream_token":""#).unwrap();

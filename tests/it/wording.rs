@@ -127,7 +127,7 @@ const BUDGET: &[(&str, &str, usize)] = &[
     ("clause", "session/operations", 36),
     ("clause", "session/replies", 8),
     ("clause", "transport", 6),
-    ("clause", "transport/gateway", 16),
+    ("clause", "transport/gateway", 15),
     ("clause", "transport/sse", 24),
     ("clause", "transport/ws", 34),
     ("clause", "tune", 22),
@@ -222,9 +222,9 @@ const BUDGET: &[(&str, &str, usize)] = &[
     ("person", "session/operations", 11),
     ("person", "session/replies", 5),
     ("person", "transport", 2),
-    ("person", "transport/gateway", 11),
+    ("person", "transport/gateway", 10),
     ("person", "transport/sse", 14),
-    ("person", "transport/ws", 4),
+    ("person", "transport/ws", 3),
 ];
 
 #[test]

@@ -18,6 +18,7 @@ use crate::hub::authorize::AuthRequest;
 use crate::hub::authorize::Authorization;
 use crate::hub::channel::Core;
 use crate::hub::channel::Op;
+use crate::hub::client::options::Granted;
 use crate::hub::error::ChannelError;
 use crate::hub::error::NotSubscribed;
 use crate::hub::error::SubscribeError;
@@ -163,7 +164,7 @@ impl Client {
     ) -> Result<Joined, SubscribeError> {
         let name = ChannelName::parse(channel, self.hub.common.limits.max_channel_name)
             .map_err(|error| SubscribeError::Channel(ChannelError::Name(error)))?;
-        let member = self.authorize(&name, options.auth).await?;
+        let member = self.authorize(&name, options.auth, options.granted).await?;
         if member.is_some() && self.core.common.is_backlogged() {
             return Err(SubscribeError::Backlogged);
         }
@@ -332,9 +333,13 @@ impl Client {
         &self,
         channel: &ChannelName,
         auth: Option<Bytes>,
+        granted: Option<Granted>,
     ) -> Result<Option<Member>, SubscribeError> {
         if channel.kind() == ChannelKind::Public {
             return Ok(None);
+        }
+        if let Some(Granted(info)) = granted {
+            return self.seat(channel, Some(Member::new(self.member_id(), info)));
         }
         let mut answer = self.ask(channel, auth);
         while let Authorization::Later(decision) = answer {
@@ -363,6 +368,12 @@ impl Client {
         })
     }
 
+    /// The id of the member that the client is, unless the authorizer names another.
+    fn member_id(&self) -> String {
+        let user = self.user().map(str::to_owned);
+        user.unwrap_or_else(|| self.core.id.to_string())
+    }
+
     /// The member an allowed client is in a presence channel, checked against the limits.
     fn seat(
         &self,
@@ -372,10 +383,7 @@ impl Client {
         if channel.kind() != ChannelKind::Presence {
             return Ok(None);
         }
-        let member = member.unwrap_or_else(|| match self.user() {
-            Some(user) => Member::new(user, Bytes::new()),
-            None => Member::new(self.core.id.to_string(), Bytes::new()),
-        });
+        let member = member.unwrap_or_else(|| Member::new(self.member_id(), Bytes::new()));
         let limits = &self.core.common.limits;
         for (field, len, max) in [
             ("id", member.id().len(), limits.max_member_id),

@@ -149,7 +149,13 @@ pub struct SubscribeOptions {
     pub(in crate::hub) auth: Option<Bytes>,
     pub(in crate::hub) filter: Option<Filter>,
     pub(in crate::hub) since: Option<StreamPosition>,
+    /// Set if the join was decided about already, and the authorizer is not to be asked.
+    pub(in crate::hub) granted: Option<Granted>,
 }
+
+/// A join that was decided about, with what members of a presence channel are shown.
+#[derive(Clone, Debug)]
+pub(in crate::hub) struct Granted(pub(in crate::hub) Bytes);
 
 impl SubscribeOptions {
     /// A plain join.
@@ -160,6 +166,14 @@ impl SubscribeOptions {
     /// Credentials for this channel, in place of those given when connecting.
     pub fn auth(mut self, auth: impl Into<Bytes>) -> Self {
         self.auth = Some(auth.into());
+        self
+    }
+
+    /// The join was decided about already: the authorizer is not asked. In a presence channel the
+    /// client is shown with `info`.
+    #[cfg(feature = "ws")]
+    pub(crate) fn granted(mut self, info: Bytes) -> Self {
+        self.granted = Some(Granted(info));
         self
     }
 

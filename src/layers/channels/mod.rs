@@ -19,6 +19,7 @@ mod error;
 mod filter;
 mod names;
 mod pattern;
+mod private;
 mod shell;
 
 pub use self::config::ChannelsConfig;
@@ -30,6 +31,10 @@ pub use self::names::ChannelView;
 pub(crate) use self::names::Known;
 pub use self::pattern::InvalidPattern;
 pub use self::pattern::Pattern;
+#[cfg(feature = "ws")]
+pub(crate) use self::private::AllPrivate;
+pub use self::private::InvalidPrivateChannels;
+pub use self::private::PrivateChannels;
 pub use self::shell::ChannelOptions;
 pub use self::shell::ChannelStatsView;
 pub use self::shell::Channels;

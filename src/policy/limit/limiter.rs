@@ -97,7 +97,7 @@ impl<L: Limiter> Policy for CustomLimiter<L> {
     }
 
     fn check(&self, caller: &Caller<'_>, request: &mut Request) -> Verdict {
-        if caller.origin() == Origin::Restored {
+        if matches!(caller.origin(), Origin::Claim | Origin::Restored) {
             return Verdict::Pass;
         }
         match self.limiter.check(caller, request.command.name()) {

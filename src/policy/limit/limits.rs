@@ -362,7 +362,7 @@ impl Policy for RateLimits {
     }
 
     fn check(&self, caller: &Caller<'_>, request: &mut Request) -> Verdict {
-        if caller.origin() == Origin::Restored {
+        if matches!(caller.origin(), Origin::Claim | Origin::Restored) {
             return Verdict::Pass;
         }
         let now = self.now();

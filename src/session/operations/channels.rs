@@ -15,6 +15,7 @@ use crate::layers::channels::Channels;
 use crate::layers::channels::ChannelsError;
 use crate::layers::channels::Known;
 use crate::layers::channels::Pattern;
+use crate::protocol::Arguments;
 use crate::protocol::Fault;
 
 use super::Answer;
@@ -242,6 +243,13 @@ fn subscribe(call: &Call<'_>) -> Result<Answer<PatternView>, Fault> {
 /// Whether whoever asks may know that there is such a channel: of those that are not public the
 /// server only, and who is in it.
 pub(super) fn may_know(call: &Call<'_>, channel: &str) -> bool {
+    if call
+        .entrance
+        .permit()
+        .belongs_to_another(call.caller, channel)
+    {
+        return false;
+    }
     call.caller.is_server()
         || ChannelKind::of(channel) == ChannelKind::Public
         || call
@@ -257,7 +265,10 @@ fn known_to(call: &Call<'_>) -> Known {
     }
     let clients = call.connections();
     let hidden = clients.iter().flat_map(Client::hidden_subscriptions);
-    Known::PublicAnd(hidden.collect())
+    Known::PublicAnd {
+        own: hidden.collect(),
+        user: call.caller.user().map(Into::into),
+    }
 }
 
 /// The channel that is named, if whoever asks may know of it.
@@ -284,7 +295,12 @@ fn options(call: &Call<'_>) -> Result<ChannelOptions, Fault> {
 
 /// The pattern that one of three arguments gives.
 fn pattern(call: &Call<'_>) -> Result<Option<Pattern>, Fault> {
-    let text = |name| call.arguments.text(name, usize::MAX);
+    pattern_of(call.arguments)
+}
+
+/// As [`pattern`], of arguments.
+pub(crate) fn pattern_of(arguments: &Arguments) -> Result<Option<Pattern>, Fault> {
+    let text = |name| arguments.text(name, usize::MAX);
     let read = match (text("pattern")?, text("prefix")?, text("suffix")?) {
         (Some(pattern), None, None) => ("pattern", Pattern::parse(&pattern)),
         (None, Some(prefix), None) => ("prefix", Pattern::prefix(&prefix)),

@@ -21,6 +21,7 @@
 //! answers `next`. Errors become faults by `fault(&error)`.
 
 mod answer;
+pub(crate) mod auth;
 pub(crate) mod batch;
 mod call;
 mod channels;
@@ -54,6 +55,7 @@ pub(crate) use self::answer::Started;
 use self::answer::answers;
 pub(crate) use self::answer::reply;
 pub(crate) use self::call::Call;
+pub(crate) use self::channels::pattern_of;
 #[cfg(feature = "openapi")]
 pub(crate) use self::documents::asyncapi;
 #[cfg(feature = "openapi")]
@@ -170,6 +172,7 @@ fn waiting(fault: Fault, error: &RoomError) -> Fault {
 
 /// The tables of all areas.
 const TABLES: &[&[Operation]] = &[
+    auth::TABLE,
     batch::TABLE,
     channels::TABLE,
     clients::TABLE,

@@ -83,6 +83,8 @@ pub(crate) struct Dialogue {
     restoring: RareQueue<Restored>,
     /// Whether something was begun that nobody has polled yet.
     has_begun: bool,
+    /// Whether what its credentials claim waits for the end of a resumption.
+    claims: bool,
     /// Waits for flushers before the next command.
     pace: Pace,
     /// What this turn may still cost.
@@ -126,15 +128,27 @@ struct Undecided {
 #[derive(Default)]
 struct About {
     id: Option<RequestId>,
-    /// The key of the note that it brings back, if it does.
-    restores: Option<Box<str>>,
+    from: From,
+}
+
+/// The source of a request.
+#[derive(Default)]
+enum From {
+    /// From the credentials of the connection.
+    Claim,
+    /// From the client.
+    #[default]
+    Client,
+    /// From the session that is resumed, with the key of its note.
+    Session(Box<str>),
 }
 
 impl About {
     fn origin(&self) -> Origin {
-        match self.restores {
-            Some(_) => Origin::Restored,
-            None => Origin::Client,
+        match self.from {
+            From::Claim => Origin::Claim,
+            From::Client => Origin::Client,
+            From::Session(_) => Origin::Restored,
         }
     }
 }
@@ -184,6 +198,7 @@ impl Dialogue {
             has_stopped: false,
             restoring: RareQueue::new(),
             has_begun: false,
+            claims: false,
             pace: Pace::default(),
             budget: BUDGET,
         }
@@ -219,7 +234,25 @@ impl Dialogue {
             max_message_bytes: max_message,
             ping_interval_ms: millis(ping),
             pong_timeout_ms: millis(pong),
+            expires_in_ms: self.session.expires_in(),
         }))
+    }
+
+    /// Subscribes to the channels that the credentials of the connection claim: at once, or once it
+    /// has resumed a session or has not.
+    pub(crate) fn claim(&mut self, replies: &mut dyn Replies) {
+        self.claims = true;
+        self.begin_claims(replies);
+    }
+
+    fn begin_claims(&mut self, replies: &mut dyn Replies) {
+        if self.session.resumes() || !mem::take(&mut self.claims) {
+            return;
+        }
+        for claimed in self.session.claims() {
+            self.restoring.push_back(claimed);
+        }
+        self.resume(replies);
     }
 
     /// The push that tells why the connection is about to be closed, and when to come back.
@@ -274,7 +307,7 @@ impl Dialogue {
 
     fn begin(&mut self, request: Result<Request, Fault>, replies: &mut dyn Replies) {
         match request {
-            Ok(request) => self.handle(request, None, replies),
+            Ok(request) => self.handle(request, From::Client, replies),
             Err(fault) => self.refuse(&fault, replies),
         }
     }
@@ -334,12 +367,11 @@ impl Dialogue {
                 Err(fault) => {
                     let about = mem::take(&mut join.about);
                     self.stop = None;
-                    if let Some(key) = &about.restores {
-                        self.session.not_restored(key, &fault);
+                    if self.is_told(&about, &fault) {
+                        let fault = fault.reply_to(about.id);
+                        let reply = replies.encode(Push::Error(&fault));
+                        replies.give(reply);
                     }
-                    let fault = fault.reply_to(about.id);
-                    let reply = replies.encode(Push::Error(&fault));
-                    replies.give(reply);
                     self.resume(replies);
                 }
             }
@@ -475,25 +507,33 @@ impl Dialogue {
 
     /// Carries out a command of a session that is resumed: one that was carried out before.
     fn carry_out(&mut self, restored: Restored, replies: &mut dyn Replies) {
+        let from = restored.key.map_or(From::Claim, From::Session);
         match Request::parse(&restored.text) {
-            Ok(request) => self.handle(request, Some(restored.key), replies),
+            Ok(request) => self.handle(request, from, replies),
             Err(fault) => {
-                self.session.not_restored(&restored.key, &fault);
-                self.refuse(&fault, replies);
+                let about = About { id: None, from };
+                if self.is_told(&about, &fault) {
+                    self.refuse(&fault, replies);
+                }
             }
         }
     }
 
-    fn handle(
-        &mut self,
-        mut request: Request,
-        restores: Option<Box<str>>,
-        replies: &mut dyn Replies,
-    ) {
-        let about = About {
-            id: request.id.take(),
-            restores,
-        };
+    /// Notes that a request was refused, and returns whether the client is told.
+    fn is_told(&self, about: &About, fault: &Fault) -> bool {
+        match &about.from {
+            From::Claim => fault.code() != ErrorCode::AlreadySubscribed,
+            From::Client => true,
+            From::Session(key) => {
+                self.session.not_restored(key, fault);
+                true
+            }
+        }
+    }
+
+    fn handle(&mut self, mut request: Request, from: From, replies: &mut dyn Replies) {
+        let id = request.id.take();
+        let about = About { id, from };
         let mut effort = Effort::default();
         let outcome = self.session.handle(request, about.origin(), &mut effort);
         self.note(effort);
@@ -512,7 +552,9 @@ impl Dialogue {
     fn came_to(&mut self, outcome: Outcome, about: About, replies: &mut dyn Replies) {
         match outcome {
             Outcome::Resumed { reply, commands } => {
-                self.restoring = commands.into();
+                for command in commands {
+                    self.restoring.push_back(command);
+                }
                 self.answer(Ok(reply), about.id, replies);
                 self.resume(replies);
             }
@@ -540,11 +582,17 @@ impl Dialogue {
                 self.stop = Some(Box::new(Stop::Holding { about, future }));
             }
             Outcome::Now(done) => {
-                if let (Err(fault), Some(key)) = (&done, &about.restores) {
-                    self.session.not_restored(key, fault);
+                if done
+                    .as_ref()
+                    .err()
+                    .is_none_or(|fault| self.is_told(&about, fault))
+                {
+                    self.answer(done, about.id, replies);
                 }
-                self.answer(done, about.id, replies);
             }
+        }
+        if self.claims {
+            self.begin_claims(replies);
         }
     }
 

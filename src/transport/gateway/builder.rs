@@ -15,6 +15,9 @@ use crate::hub::ConnectOptions;
 use crate::hub::EncodingSlot;
 use crate::hub::Hub;
 use crate::layers::Layers;
+use crate::layers::channels::AllPrivate;
+use crate::layers::channels::PrivateChannels;
+use crate::policy::Authenticator;
 use crate::policy::CustomLimiter;
 use crate::policy::InvalidLimit;
 use crate::policy::Limit;
@@ -24,11 +27,19 @@ use crate::protocol::DIALECTS;
 use crate::protocol::Dialect;
 use crate::protocol::Spoken;
 use crate::session::Actions;
+use crate::session::Badges;
 use crate::session::ClientPublish;
+use crate::session::Door;
 use crate::session::Entrance;
 use crate::session::Gate;
+use crate::session::Notice;
+use crate::session::Permissions;
+use crate::session::Permit;
 use crate::session::Policy;
 use crate::time::SystemClock;
+use crate::transport::auth::AuthSettings;
+use crate::transport::auth::Authority;
+use crate::transport::auth::Lobby;
 use crate::transport::flusher::Flushers;
 use crate::transport::gateway::Gateway;
 use crate::transport::gateway::Inner;
@@ -66,6 +77,10 @@ pub struct GatewayBuilder {
     max_rate_limited: Option<NonZeroU32>,
     rate_limit_headers: bool,
     policies: Vec<Arc<dyn Policy>>,
+    auth: AuthSettings,
+    notice: Notice,
+    private: Vec<PrivateChannels>,
+    validates: bool,
 }
 
 impl GatewayBuilder {
@@ -88,7 +103,123 @@ impl GatewayBuilder {
             max_rate_limited: NonZeroU32::new(100),
             rate_limit_headers: true,
             policies: Vec::new(),
+            auth: AuthSettings::default(),
+            notice: Notice {
+                before: Duration::from_secs(30),
+                grace: Duration::from_secs(25),
+            },
+            private: Vec::new(),
+            validates: false,
         }
+    }
+
+    /// Adds an authenticator, which is asked about the credentials that those added before do not
+    /// know. Default: none, and then every caller is let in.
+    ///
+    /// With an authenticator, requests of the REST API and event streams need credentials; a
+    /// WebSocket connection without them waits in the [lobby](Lobby) until its first message shows
+    /// some, unless [guests](Self::guests) are let in.
+    ///
+    /// ```
+    /// use throng::policy::{Authenticated, Authenticator, Credentials};
+    /// use throng::session::Identity;
+    /// use throng::{Gateway, Hub, UserId};
+    ///
+    /// /// Knows one token.
+    /// struct Ada;
+    ///
+    /// impl Authenticator for Ada {
+    ///     fn name(&self) -> &str {
+    ///         "ada"
+    ///     }
+    ///
+    ///     fn authenticate(&self, credentials: &Credentials<'_>) -> Authenticated {
+    ///         match (credentials.secret, UserId::parse("ada")) {
+    ///             (Some("a secret"), Ok(ada)) => Authenticated::Is(Box::new(Identity::of(ada))),
+    ///             _ => Authenticated::Unknown,
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let gateway = Gateway::builder(Hub::new()).authenticator(Ada).build();
+    /// assert!(gateway.authenticates());
+    /// ```
+    pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
+        self.auth.authenticators.push(Arc::new(authenticator));
+        self
+    }
+
+    /// How long one authenticator may take for a decision; then the credentials are refused with
+    /// [`AuthUnavailable`](crate::ErrorCode::AuthUnavailable). Default 1 s.
+    pub fn auth_timeout(mut self, time: Duration) -> Self {
+        self.auth.timeout = time;
+        self
+    }
+
+    /// Lets callers without credentials in as anonymous, with these permissions: over WebSocket and
+    /// to event streams, not to the REST API. Default: they are refused. Without an
+    /// [authenticator](Self::authenticator) it means nothing.
+    pub fn guests(mut self, permissions: Permissions) -> Self {
+        self.auth.guests = Some(permissions);
+        self
+    }
+
+    /// Sets where WebSocket connections without credentials wait.
+    pub fn lobby(mut self, lobby: Lobby) -> Self {
+        self.auth.lobby = lobby;
+        self
+    }
+
+    /// Whether a token may stand in the query, as `?token=`: there it is likely to end up in logs.
+    /// Default: it may not. Tickets may always.
+    pub fn token_in_query(mut self, allowed: bool) -> Self {
+        self.auth.query = allowed;
+        self
+    }
+
+    /// Reads the credentials from this cookie, too: of requests that the server's own pages make,
+    /// or those of a [named origin](Self::origins). Default: from none.
+    pub fn auth_cookie(mut self, name: impl Into<Box<str>>) -> Self {
+        self.auth.cookie = Some(name.into());
+        self
+    }
+
+    /// How long before its token expires a connection is told so, with an `expiring` push. Default
+    /// 30 s.
+    pub fn expiry_notice(mut self, before: Duration) -> Self {
+        self.notice.before = before;
+        self
+    }
+
+    /// How long after its token has expired a connection is closed with
+    /// [`Disconnect::TOKEN_EXPIRED`](crate::Disconnect::TOKEN_EXPIRED), unless it shows a new one.
+    /// Default 25 s.
+    pub fn expiry_grace(mut self, grace: Duration) -> Self {
+        self.notice.grace = grace;
+        self
+    }
+
+    /// Whether each request is refused from the moment at which the token of its connection has
+    /// expired or is revoked, and not only at the end of the connection. Default: it is not.
+    pub fn validate_on_message(mut self, validates: bool) -> Self {
+        self.validates = validates;
+        self
+    }
+
+    /// Adds channels that belong to one user each, by their names. Default: none.
+    ///
+    /// ```
+    /// use throng::channels::PrivateChannels;
+    /// use throng::{Gateway, Hub};
+    ///
+    /// let private = PrivateChannels::parse("user.{user}.>")?;
+    /// let gateway = Gateway::builder(Hub::new()).private_channels(private).build();
+    /// # drop(gateway);
+    /// # Ok::<(), throng::channels::InvalidPrivateChannels>(())
+    /// ```
+    pub fn private_channels(mut self, channels: PrivateChannels) -> Self {
+        self.private.push(channels);
+        self
     }
 
     /// Whether clients may publish. Default: they may not; what every client may publish to, no
@@ -224,9 +355,10 @@ impl GatewayBuilder {
         self
     }
 
-    /// Says who sends a request that opens a connection, and how its client is connected: its
-    /// user, its credentials, its outbox. Called in the middle of the handshake: it must not
-    /// block. Default: everybody may come, and is nobody.
+    /// Sets the function from a request that opens a connection to how its client is connected: its
+    /// user, its credentials for the hub's authorizer, its outbox. It is called before any
+    /// [authenticator](Self::authenticator), whose user stands. It must not block. Default: every
+    /// request may open a connection, and has no user.
     pub fn authenticate<F>(mut self, authenticate: F) -> Self
     where
         F: Fn(&Parts) -> Result<ConnectOptions, Unauthenticated> + Send + Sync + 'static,
@@ -273,7 +405,9 @@ impl GatewayBuilder {
     pub fn try_build(mut self) -> Result<Gateway, GatewayError> {
         let dialects = self.spoken().map_err(GatewayError::Dialects)?;
         let limits = self.rate_limits()?;
-        let entrance = self.entrance(&limits);
+        let authority = (!self.auth.authenticators.is_empty())
+            .then(|| Authority::new(mem::take(&mut self.auth)));
+        let entrance = self.entrance(&limits, authority.as_ref());
         let gateway = Gateway {
             inner: Arc::new(Inner {
                 entrance,
@@ -287,6 +421,7 @@ impl GatewayBuilder {
                 dialects,
                 origins: self.origins,
                 authenticate: self.authenticate,
+                authority,
                 drain_window: self.drain_window,
                 reconnect_window: self.reconnect_window,
                 gap_keys: self.gap_keys,
@@ -328,13 +463,23 @@ impl GatewayBuilder {
     }
 
     /// Where all requests go in.
-    fn entrance(&mut self, limits: &RateLimits) -> Arc<Entrance> {
+    fn entrance(&mut self, limits: &RateLimits, authority: Option<&Authority>) -> Arc<Entrance> {
+        let private = AllPrivate::new(self.private.clone());
+        if let Some(channels) = self.layers.as_ref().and_then(Layers::channels)
+            && !private.is_empty()
+        {
+            channels.set_private(private.clone());
+        }
+        let door = authority.map(|authority| Arc::new(authority.clone()) as Arc<dyn Door>);
+        let badges = authority.map(|_| Badges::new(self.notice));
+        let permit = Permit::new(private, door, self.validates);
         let mut policies: Vec<Arc<dyn Policy>> = vec![Arc::new(limits.clone())];
         let limiters = mem::take(&mut self.limiters);
         policies.extend(limiters.into_iter().map(|limiter| limiter(limits)));
         policies.append(&mut self.policies);
         let (hub, layers) = (self.hub.clone(), self.layers.clone());
         let entrance = Entrance::new(hub, layers, self.client_publish, Gate::new(policies));
+        let entrance = entrance.guarded(permit, badges);
         Arc::new(entrance.limited_by(Arc::new(limits.clone())))
     }
 }

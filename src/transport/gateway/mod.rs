@@ -1,5 +1,6 @@
 //! A hub with its transports: what a client of any kind connects through.
 
+mod admission;
 mod around;
 mod builder;
 #[cfg(feature = "openapi")]
@@ -21,6 +22,7 @@ use std::time::Duration;
 use hyper::http::request::Parts;
 use parking_lot::Mutex;
 
+use crate::disconnect::Disconnect;
 use crate::hub::Client;
 use crate::hub::ConnectError;
 use crate::hub::ConnectOptions;
@@ -34,6 +36,8 @@ use crate::limits::GapNotices;
 use crate::policy::RateLimits;
 use crate::protocol::Spoken;
 use crate::session::Entrance;
+use crate::session::Identity;
+use crate::transport::auth::Authority;
 use crate::transport::flusher::Flushers;
 use crate::transport::spread::spread;
 #[cfg(feature = "sse")]
@@ -53,6 +57,8 @@ use self::builder::Authenticate;
 use self::registry::Registry;
 use self::ticker::Ticker;
 
+pub(crate) use self::admission::Admission;
+pub(crate) use self::admission::Entering;
 pub use self::builder::GatewayBuilder;
 pub use self::builder::GatewayError;
 pub use self::builder::TooManyDialects;
@@ -110,6 +116,7 @@ pub(super) struct Inner {
     dialects: Box<[Spoken]>,
     origins: Origins,
     authenticate: Option<Authenticate>,
+    authority: Option<Authority>,
     drain_window: Duration,
     reconnect_window: Duration,
     gap_keys: usize,
@@ -169,7 +176,8 @@ impl Gateway {
         &self.inner.origins
     }
 
-    /// Who sends this request, and how its client is to be connected.
+    /// How the client of this request is to be connected, as far as
+    /// [`GatewayBuilder::authenticate`] says it; authenticators are not asked.
     ///
     /// # Errors
     ///
@@ -188,7 +196,18 @@ impl Gateway {
     /// Returns whether requests are [authenticated](GatewayBuilder::authenticate).
     #[must_use]
     pub fn authenticates(&self) -> bool {
-        self.inner.authenticate.is_some()
+        self.authority().is_some() || self.inner.authenticate.is_some()
+    }
+
+    /// Closes the connections whose identity `is_meant`; returns their number. Connections without
+    /// an identity are not asked about.
+    pub fn disconnect_where(
+        &self,
+        why: &Disconnect,
+        is_meant: impl Fn(&Identity) -> bool,
+    ) -> usize {
+        let badges = self.entrance().badges();
+        badges.map_or(0, |badges| badges.close(why, is_meant))
     }
 
     /// What the connections of one transport have done.
@@ -237,10 +256,11 @@ impl Gateway {
     /// [`Layers::attach`].
     pub(crate) fn enter(
         &self,
-        options: ConnectOptions,
+        admission: impl Into<Admission>,
         transport: Transport,
         attach: bool,
     ) -> Result<(Client, Outbox, Registration), UserError> {
+        let Admission { options, identity } = admission.into();
         if self.is_draining() {
             return Err(UserError::Connect(ConnectError::Closed));
         }
@@ -251,9 +271,6 @@ impl Gateway {
             Some(layers) => {
                 let connected = layers.enter(options, transport.as_str())?;
                 let (client, outbox, attendance) = connected;
-                if attach {
-                    layers.attach(&client, &HashMap::new());
-                }
                 (client, outbox, Some(attendance))
             }
             None => {
@@ -263,6 +280,12 @@ impl Gateway {
             }
         };
         let registration = Registration::new(self, &client, transport, attendance);
+        if let Some((badges, identity)) = self.entrance().badges().zip(identity) {
+            badges.issue(&client, identity);
+        }
+        if attach {
+            self.entrance().attach(&client, &HashMap::new());
+        }
         self.keep_time();
         Ok((client, outbox, registration))
     }
@@ -301,6 +324,13 @@ impl Gateway {
 
     pub(crate) fn flushers(&self) -> &Flushers {
         &self.inner.flushers
+    }
+
+    /// When a peer that was not let in should come back: another time for each call.
+    pub(crate) fn retry_later(&self) -> Duration {
+        let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+        let part = f64::from(random) / 2_f64.powi(32);
+        self.inner.reconnect_window.mul_f64(part)
     }
 
     /// When a client that is told to come back should do so: the same for the same client, so

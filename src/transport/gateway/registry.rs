@@ -210,6 +210,9 @@ impl Drop for Registration {
         self.totals()
             .closed(self.entry.code.load(Ordering::Relaxed));
         drop(self.attendance.take());
+        if let Some(badges) = self.gateway.entrance().badges() {
+            badges.remove(self.entry.client.id());
+        }
         self.gateway.inner.registry.remove(self.entry.client.id());
     }
 }

@@ -159,6 +159,7 @@ async fn tick(task: Ending) {
             quietly(|| inner.entrance.hub().tick());
             hub_due = now + HUB_EVERY;
         }
+        quietly(|| inner.entrance.tick());
         let layers = inner.entrance.layers();
         if let Some(layers) = layers {
             quietly(|| layers.tick(now));
@@ -166,7 +167,8 @@ async fn tick(task: Ending) {
         let next = layers.and_then(Layers::next_deadline);
         let left = next.map(|next| next.saturating_duration_since(clock.now()));
         // Without layers nothing is due sooner.
-        let longest = layers.map_or(HUB_EVERY, |_| LONGEST);
+        let is_quiet = layers.is_none() && inner.entrance.badges().is_none();
+        let longest = if is_quiet { HUB_EVERY } else { LONGEST };
         drop(inner);
         time::sleep(left.unwrap_or(longest).clamp(SHORTEST, longest)).await;
     }

@@ -49,7 +49,7 @@ pub(super) async fn run(
     request: &Parts,
     body: Result<Vec<u8>, Problem>,
 ) -> Result<Response<SseBody>, Problem> {
-    let stream = stream(gateway, token, request)?;
+    let stream = stream(gateway, token, request).await?;
     let body = text(request, body?)?;
     stream.heard(body.len());
     spend(request_cost(body.len())).await;
@@ -71,8 +71,8 @@ pub(super) async fn run(
 }
 
 /// The stream, if it is of the user who asks.
-fn stream(gateway: &Gateway, token: &str, request: &Parts) -> Result<SharedStream, Problem> {
-    let options = gateway.authenticate(request)?;
+async fn stream(gateway: &Gateway, token: &str, request: &Parts) -> Result<SharedStream, Problem> {
+    let options = gateway.admitted(request).await?.options;
     let stream = StreamToken::parse(token).and_then(|token| gateway.streams().get(token));
     let stream = stream.filter(|stream| stream.is_of(options.user_id()));
     stream.ok_or_else(refusal::unknown_stream)

@@ -19,7 +19,7 @@
 //!     request: Request<Incoming>,
 //! ) -> Result<Response<SseBody>, Infallible> {
 //!     let (request, _) = request.into_parts();
-//!     Ok(gateway.sse(&request))
+//!     Ok(gateway.sse(&request).await)
 //! }
 //! # let _ = events;
 //! ```
@@ -143,8 +143,12 @@ impl Gateway {
     /// # Panics
     ///
     /// Outside a tokio runtime whose time driver is enabled.
-    pub fn sse(&self, request: &Parts) -> Response<SseBody> {
-        self.answer(request, |gateway| open::open(gateway, request))
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, no client is connected.
+    pub async fn sse(&self, request: &Parts) -> Response<SseBody> {
+        self.answer(request, open::open(self, request)).await
     }
 
     /// The response to a `POST` that subscribes the stream with this `token` to channels.
@@ -184,21 +188,20 @@ impl Gateway {
         let (parts, body) = request.into_parts();
         // Whatever comes of it: a client that is still sending may never see an answer.
         let body = command::read(body, self.sse_config().max_body).await;
-        let done = if parts.method != Method::POST {
-            Err(refusal::method("POST"))
-        } else if !self.origins().allow(&parts.uri, &parts.headers) {
-            Err(refusal::forbidden())
-        } else {
+        let done = async {
+            if parts.method != Method::POST {
+                return Err(refusal::method("POST"));
+            }
             command::run(self, change, token, &parts, body).await
         };
-        self.answer(&parts, |_| done)
+        self.answer(&parts, done).await
     }
 
     /// Checks whose page asks, answers what a browser asks before, and lets the page read the rest.
-    fn answer(
+    async fn answer(
         &self,
         request: &Parts,
-        respond: impl FnOnce(&Self) -> Result<Response<SseBody>, Problem>,
+        respond: impl Future<Output = Result<Response<SseBody>, Problem>>,
     ) -> Response<SseBody> {
         if !self.origins().allow(&request.uri, &request.headers) {
             return refusal::forbidden().into_response();
@@ -209,7 +212,7 @@ impl Gateway {
             cors::let_ask("GET, POST", &request.headers, response.headers_mut());
             response
         } else {
-            respond(self).unwrap_or_else(Problem::into_response)
+            respond.await.unwrap_or_else(Problem::into_response)
         };
         let read = response.headers_mut();
         cors::let_read(self.origins(), &request.uri, &request.headers, read);

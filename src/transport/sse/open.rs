@@ -21,6 +21,7 @@ use crate::protocol::Fault;
 use crate::protocol::Missed;
 use crate::protocol::StreamHello;
 use crate::protocol::StreamPush;
+use crate::session::Identity;
 use crate::session::Origin;
 use crate::session::fault::channel_named;
 use crate::session::fault::channels_fault;
@@ -57,7 +58,7 @@ struct Plan {
     resumed: Result<bool, Malformed>,
 }
 
-pub(super) fn open(gateway: &Gateway, request: &Parts) -> Result<Response<SseBody>, Problem> {
+pub(super) async fn open(gateway: &Gateway, request: &Parts) -> Result<Response<SseBody>, Problem> {
     if request.method != Method::GET && request.method != Method::HEAD {
         return Err(refusal::method("GET, HEAD"));
     }
@@ -68,7 +69,8 @@ pub(super) fn open(gateway: &Gateway, request: &Parts) -> Result<Response<SseBod
         return Err(Problem::draining(gateway.reconnect_window()));
     }
     let plan = Plan::of(gateway, request)?;
-    let options = gateway.authenticate(request)?;
+    let admission = gateway.admitted(request).await?;
+    let identity = admission.identity.clone();
     if request.method == Method::HEAD {
         return Ok(response(SseBody::whole("")));
     }
@@ -77,23 +79,26 @@ pub(super) fn open(gateway: &Gateway, request: &Parts) -> Result<Response<SseBod
         return Err(Problem::new(ErrorCode::Misconfigured, why));
     };
     let (client, outbox, registration) = gateway
-        .enter(options, Transport::Sse, false)
+        .enter(admission, Transport::Sse, false)
         .map_err(|error| refusal::unavailable(&error, gateway.reconnect_window()))?;
     let Plan {
         cursor,
-        asks,
+        mut asks,
         rooms,
         mut refused,
         resumed,
     } = plan;
-    if let Some(layers) = gateway.layers() {
-        layers.attach(&client, &rooms);
-    }
+    gateway.entrance().attach(&client, &rooms);
     for room in rooms.keys().map(RoomId::channel) {
         if !client.is_subscribed(&room) {
             let why = "the user is not in this room any more";
             refused.push((room, Fault::new(ErrorCode::NotMember, why)));
         }
+    }
+    let mut cursor = cursor;
+    if let Some(identity) = identity {
+        let max_name = gateway.hub().limits().max_channel_name;
+        claim(&identity, max_name, &mut cursor, &mut asks, &mut refused);
     }
     let stream = Arc::new(Stream::new(id, client, outbox, registration, cursor));
     greet(gateway, &stream, resumed);
@@ -245,6 +250,36 @@ fn last_event_id(headers: &HeaderMap, max: usize) -> Option<Result<&str, Malform
     Some(id.ok_or(Malformed))
 }
 
+/// Asks for the channels that the credentials claim.
+fn claim(
+    identity: &Identity,
+    max_name: usize,
+    cursor: &mut Cursor,
+    asks: &mut VecDeque<Ask>,
+    refused: &mut Vec<(String, Fault)>,
+) {
+    for channel in identity.subscriptions() {
+        if let Some(ask) = asks.iter_mut().find(|ask| *ask.channel == *channel) {
+            ask.origin = Origin::Claim;
+            continue;
+        }
+        let asked = channel_named(channel, max_name).and_then(|name| {
+            let asked = cursor.ask(&name, None, false);
+            asked.map_err(|error| Fault::new(ErrorCode::TooLarge, error.to_string()))?;
+            Ok(name)
+        });
+        match asked {
+            Ok(name) => asks.push_back(Ask {
+                channel: name,
+                since: None,
+                filter: None,
+                origin: Origin::Claim,
+            }),
+            Err(fault) => refused.push((channel.to_owned(), fault)),
+        }
+    }
+}
+
 fn greet(gateway: &Gateway, stream: &Stream, resumed: Result<bool, Malformed>) {
     let config = gateway.sse_config();
     let token = stream.id.to_string();
@@ -254,6 +289,7 @@ fn greet(gateway: &Gateway, stream: &Stream, resumed: Result<bool, Malformed>) {
         heartbeat_ms: millis(config.heartbeat),
         resumed: resumed == Ok(true),
         user: stream.client.user(),
+        expires_in_ms: stream.expires_in(gateway.entrance().now()),
     };
     let retry = config.retry.mul_f64(0.8 + 0.4 * random_part());
     let greeting = |out: &mut Vec<u8>| {

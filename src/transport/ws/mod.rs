@@ -44,6 +44,13 @@
 //! tungstenite's keeps a buffer for each connection and refuses compressed messages. A client
 //! that breaks the protocol is closed with 1002, 1007 or 1009 as soon as its bytes show it.
 //!
+//! # Lobby
+//!
+//! A connection without credentials, of a gateway with an
+//! [`Authenticator`](crate::policy::Authenticator), waits in a [lobby](super::Lobby): it is no
+//! client of the hub before its first message has shown some. Until then it is read and answered,
+//! and nothing else.
+//!
 //! # Compression
 //!
 //! permessage-deflate (RFC 7692) is off unless configured, with the feature `deflate`. It is
@@ -85,6 +92,7 @@ pub(crate) mod framing;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handover;
+mod lobby;
 #[cfg(not(feature = "deflate"))]
 mod no_deflate;
 mod origin;

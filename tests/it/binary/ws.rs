@@ -8,8 +8,10 @@ use std::time::Instant;
 use serde_json::Value;
 use tungstenite::Bytes;
 use tungstenite::Error;
+use tungstenite::HandshakeError;
 use tungstenite::Message;
 use tungstenite::WebSocket;
+use tungstenite::client::IntoClientRequest;
 
 use crate::binary::PATIENCE;
 
@@ -31,6 +33,37 @@ impl Ws {
             socket,
             greeting: Value::Null,
             farewell: Value::Null,
+        }
+    }
+
+    /// A client whose handshake has these headers besides; or the status of the response that does
+    /// not switch.
+    pub(crate) fn open_with(
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, u16> {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request = format!("ws://{address}{path}")
+            .into_client_request()
+            .unwrap();
+        for (name, value) in headers {
+            let value = value.parse().unwrap();
+            request.headers_mut().insert(*name, value);
+        }
+        match tungstenite::client(request, stream) {
+            Ok((socket, response)) => {
+                let echoed = format!("{:?}", response.headers());
+                assert!(!echoed.contains("bearer"), "a secret is echoed: {echoed}");
+                Ok(Self {
+                    socket,
+                    greeting: Value::Null,
+                    farewell: Value::Null,
+                })
+            }
+            Err(HandshakeError::Failure(Error::Http(response))) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
         }
     }
 

@@ -128,6 +128,7 @@ impl Row {
             (_, "room_id") => json!("den"),
             (_, "room_ids") => json!(["den"]),
             (_, "status") => json!("busy"),
+            (_, "token") => json!("no.such.token"),
             (row, argument) => panic!("`{row}` has no example of `{argument}` in {}", file!()),
         }
     }

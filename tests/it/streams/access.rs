@@ -177,14 +177,14 @@ fn what_is_wrong_with_a_request_is_said_and_nothing_is_spent() {
         assert_eq!(response.status(), status, "{accept}");
     }
     let (parts, _) = request(Method::PUT, "/sse", &[]).into_parts();
-    let wrong = gateway.sse(&parts);
+    let wrong = super::opened(&gateway, &parts);
     assert_eq!(
         (wrong.status().as_u16(), &wrong.headers()[header::ALLOW]),
         (405, &"GET, HEAD".parse().unwrap())
     );
     let connected = hub.stats().connected;
     let (parts, _) = request(Method::HEAD, "/sse?channels=a", &[]).into_parts();
-    let head = gateway.sse(&parts);
+    let head = super::opened(&gateway, &parts);
     assert_eq!(head.headers()[header::CONTENT_TYPE], "text/event-stream");
     assert!(head.body().is_end_stream());
     assert_eq!(hub.stats().connected, connected, "a HEAD connects nobody");

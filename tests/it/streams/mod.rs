@@ -21,12 +21,14 @@ use std::task::Poll;
 use std::task::Waker;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http_body::Body;
 use hyper::Method;
 use hyper::Request;
 use hyper::Response;
 use hyper::StatusCode;
 use hyper::header;
+use hyper::http::request::Parts;
 use serde_json::Value;
 use throng::Gateway;
 use throng::Hub;
@@ -54,9 +56,14 @@ fn request(method: Method, path: &str, headers: &[(&str, &str)]) -> Request<SseB
     request.body(Bytes::new().into()).unwrap()
 }
 
+/// The response to a request about which nothing has to be waited for.
+fn opened(gateway: &Gateway, request: &Parts) -> Response<SseBody> {
+    gateway.sse(request).now_or_never().unwrap()
+}
+
 fn ask(gateway: &Gateway, path: &str, headers: &[(&str, &str)]) -> Response<SseBody> {
     let (parts, _) = request(Method::GET, path, headers).into_parts();
-    gateway.sse(&parts)
+    opened(gateway, &parts)
 }
 
 /// A stream, and the client that reads it.

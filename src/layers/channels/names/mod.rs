@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::id::ChannelName;
 use crate::layers::channels::pattern::Pattern;
+use crate::layers::channels::private::AllPrivate;
 use crate::layers::meter;
 use crate::layers::name::UserId;
 use crate::layers::timestamp::Timestamp;
@@ -76,7 +77,12 @@ pub(crate) enum Known {
     All,
     /// Of the public ones, and of its own.
     #[cfg_attr(not(feature = "ws"), allow(dead_code, reason = "for the session room"))]
-    PublicAnd(BTreeSet<ChannelName>),
+    PublicAnd {
+        /// Channels that are not public, and that its connections are subscribed to.
+        own: BTreeSet<ChannelName>,
+        /// The user, to whom channels may belong by their names.
+        user: Option<Box<str>>,
+    },
 }
 
 /// Which channels are wanted.
@@ -85,6 +91,7 @@ pub(super) struct Wanted<'a> {
     pub(super) known: &'a Known,
     pub(super) pattern: Option<&'a Pattern>,
     pub(super) declared_only: bool,
+    pub(super) private: Option<&'a AllPrivate>,
 }
 
 /// Where a page goes on.
@@ -205,7 +212,16 @@ impl Names {
 impl Wanted<'_> {
     fn admits(&self, name: &str, entry: &Entry) -> bool {
         let matches = self.pattern.is_none_or(|pattern| pattern.matches(name));
-        matches && (entry.declared.is_some() || !self.declared_only)
+        matches && (entry.declared.is_some() || !self.declared_only) && self.may_know(name)
+    }
+
+    /// Whether the channel does not belong to another user.
+    fn may_know(&self, name: &str) -> bool {
+        let (Known::PublicAnd { user, .. }, Some(private)) = (self.known, self.private) else {
+            return true;
+        };
+        let owner = private.owner(name);
+        owner.is_none_or(|owner| user.as_deref() == Some(&*owner))
     }
 }
 
@@ -213,7 +229,7 @@ impl Known {
     /// If nothing may be known of this channel, the first name behind it of which something may
     /// be. So many are jumped over at once, and no more often than there are own ones.
     fn beyond(&self, name: &str) -> Option<&str> {
-        let Self::PublicAnd(own) = self else {
+        let Self::PublicAnd { own, .. } = self else {
             return None;
         };
         let mut hidden = HIDDEN.iter();

@@ -53,8 +53,8 @@ proptest! {
         expected.sort();
         expected.dedup();
         let pattern = prefix.map(|prefix| Pattern::prefix(prefix).unwrap());
-        let known = Known::PublicAnd(own);
-        let wanted = Wanted { known: &known, pattern: pattern.as_ref(), declared_only: false };
+        let known = Known::PublicAnd { own, user: None };
+        let wanted = Wanted { known: &known, pattern: pattern.as_ref(), declared_only: false, private: None };
         let (mut found, mut from) = (Vec::new(), None);
         loop {
             let part = names.page(&wanted, from.as_ref(), limit, most);
@@ -77,11 +77,15 @@ fn what_is_hidden_ends_no_page_early() {
         .map(|number| format!("private-{number}"))
         .collect();
     all.push("quote".to_owned());
-    let known = Known::PublicAnd(BTreeSet::new());
+    let known = Known::PublicAnd {
+        own: BTreeSet::new(),
+        user: None,
+    };
     let wanted = Wanted {
         known: &known,
         pattern: None,
         declared_only: false,
+        private: None,
     };
     let part = names(&all).page(&wanted, None, 10, 256);
     let found: Vec<_> = part.page.iter().map(|view| &*view.channel_id).collect();

@@ -112,6 +112,29 @@ impl Pattern {
         }
     }
 
+    /// Whether every channel that `other` can match is one of them. It may be `false` of patterns
+    /// that are made with [`Pattern::prefix`] or [`Pattern::suffix`] though it is so.
+    ///
+    /// ```
+    /// use throng::channels::Pattern;
+    ///
+    /// let news = Pattern::parse("news.>")?;
+    /// assert!(news.covers(&Pattern::parse("news.*.live")?));
+    /// assert!(!news.covers(&Pattern::parse("*.today")?));
+    /// # Ok::<(), throng::channels::InvalidPattern>(())
+    /// ```
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self.kind, other.kind) {
+            (Kind::Segments, _) if *self.text == *">" => true,
+            (Kind::Segments, Kind::Segments) => covers_segments(&self.text, &other.text),
+            (Kind::Segments, Kind::Prefix) => covers_prefix(&self.text, &other.text),
+            (Kind::Prefix, Kind::Prefix) => other.text.starts_with(&*self.text),
+            (Kind::Suffix, Kind::Suffix) => other.text.ends_with(&*self.text),
+            _ => false,
+        }
+    }
+
     /// The text that it was made of.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -170,6 +193,37 @@ fn matches_segments(pattern: &str, channel: &str) -> bool {
         }
     }
     names.next().is_none()
+}
+
+/// Whether the segments of one pattern match all that those of another do.
+fn covers_segments(pattern: &str, other: &str) -> bool {
+    let mut others = other.split('.');
+    for segment in pattern.split('.') {
+        match (segment, others.next()) {
+            (">", Some(_)) => return true,
+            (_, Some(">")) | (_, None) => return false,
+            ("*", Some(_)) => {}
+            (segment, Some(other)) if segment == other => {}
+            _ => return false,
+        }
+    }
+    others.next().is_none()
+}
+
+/// Whether segments match all names that begin so: the last segment of the prefix may go on, and
+/// others may follow.
+fn covers_prefix(pattern: &str, prefix: &str) -> bool {
+    let mut whole = prefix.split('.');
+    whole.next_back();
+    for segment in pattern.split('.') {
+        match (segment, whole.next()) {
+            (">", _) => return true,
+            ("*", Some(_)) => {}
+            (segment, Some(other)) if segment == other => {}
+            _ => return false,
+        }
+    }
+    false
 }
 
 fn check(text: &str) -> Result<(), InvalidPattern> {

@@ -30,6 +30,8 @@ use crate::layers::channels::names::Known;
 use crate::layers::channels::names::Names;
 use crate::layers::channels::names::Wanted;
 use crate::layers::channels::pattern::Pattern;
+#[cfg(feature = "ws")]
+use crate::layers::channels::private::AllPrivate;
 use crate::layers::name::PATTERN_PREFIX;
 use crate::layers::name::is_reserved;
 
@@ -219,6 +221,21 @@ impl Channels {
         Ok(())
     }
 
+    /// Ends a subscription to a pattern and tells the client so. Nothing happens if there is none.
+    #[cfg(feature = "ws")]
+    pub(crate) fn force_unsubscribe(&self, client: &Client, pattern: &Pattern, reason: &str) {
+        // Before the client leaves: only then is it told.
+        let _absent = client.force_unsubscribe(&channel_of(pattern), reason);
+        let _absent = self.unsubscribe(client, pattern);
+    }
+
+    /// Sets the rules by which channels belong to users, before clients come. Later calls do
+    /// nothing.
+    #[cfg(feature = "ws")]
+    pub(crate) fn set_private(&self, private: AllPrivate) {
+        self.shared.routes.set_private(private);
+    }
+
     /// The patterns that a client is subscribed to, each with its filter.
     #[must_use]
     pub fn patterns(&self, client: ClientId) -> Vec<(Pattern, Option<Value>)> {
@@ -281,6 +298,7 @@ impl Channels {
             known,
             pattern,
             declared_only,
+            private: self.shared.routes.private(),
         };
         let (mut page, mut left) = (Vec::new(), MOST_LOOKED_AT);
         let mut from = after.map(|after| Cursor::After(after.to_owned()));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
@@ -13,6 +14,7 @@ use crate::id::ChannelKind;
 use crate::id::ChannelName;
 use crate::layers::channels::pattern::Index;
 use crate::layers::channels::pattern::Pattern;
+use crate::layers::channels::private::AllPrivate;
 use crate::layers::name::ChannelTarget;
 use crate::layers::name::is_reserved;
 
@@ -21,16 +23,31 @@ use crate::layers::name::is_reserved;
 pub(super) struct Routes {
     version: AtomicU64,
     index: RwLock<Index<Route>>,
+    private: OnceLock<AllPrivate>,
 }
 
 struct Route {
     channel: Channel,
     subscribers: usize,
+    /// The user to whom all channels of the pattern belong, by a rule for private ones.
+    owner: Option<Box<str>>,
 }
 
 impl Routes {
     pub(super) fn len(&self) -> usize {
         self.index.read().len()
+    }
+
+    /// Sets the rules by which channels belong to users, before patterns come. Later calls do
+    /// nothing.
+    #[cfg(feature = "ws")]
+    pub(super) fn set_private(&self, private: AllPrivate) {
+        self.private.get_or_init(|| private);
+        self.changed();
+    }
+
+    pub(super) fn private(&self) -> Option<&AllPrivate> {
+        self.private.get()
     }
 
     /// One more is subscribed to a pattern.
@@ -39,7 +56,10 @@ impl Routes {
         match index.get_mut(pattern) {
             Some(route) => route.subscribers += 1,
             None => {
+                let private = self.private.get();
+                let owner = private.and_then(|private| private.owner_of_pattern(pattern));
                 let route = Route {
+                    owner: owner.map(Into::into),
                     // The routes belong to the hub, and must not keep it open.
                     channel: channel.within(),
                     subscribers: 1,
@@ -84,8 +104,15 @@ impl Router for Arc<Routes> {
         let mut routes = Vec::new();
         // What has to be asked for is in no pattern, or a pattern would be a way around asking.
         if channel.kind() == ChannelKind::Public && !is_reserved(channel) {
+            let private = self.private.get();
+            let owner = private.and_then(|private| private.owner(channel));
             let index = self.index.read();
-            index.each(channel, |route| routes.push(route.channel.clone()));
+            index.each(channel, |route| {
+                // What belongs to a user goes to patterns of that user only.
+                if owner.is_none() || route.owner.as_deref() == owner.as_deref() {
+                    routes.push(route.channel.clone());
+                }
+            });
         }
         routes
     }

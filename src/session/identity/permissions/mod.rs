@@ -114,6 +114,34 @@ impl Permissions {
         self.actor
     }
 
+    /// Returns whether `right` is allowed on every name that `pattern` can match.
+    #[must_use]
+    pub fn allow_pattern(&self, right: Right, pattern: &Pattern) -> bool {
+        match &self.rights[right as usize] {
+            Allowed::None => false,
+            Allowed::Some(patterns) => patterns.iter().any(|allowed| allowed.covers(pattern)),
+            Allowed::All => true,
+        }
+    }
+
+    /// Returns whether `right` is allowed on every name.
+    #[must_use]
+    pub const fn allow_all(&self, right: Right) -> bool {
+        matches!(self.rights[right as usize], Allowed::All)
+    }
+
+    /// Returns whether `right` is allowed on any name.
+    #[must_use]
+    pub const fn allow_any(&self, right: Right) -> bool {
+        !matches!(self.rights[right as usize], Allowed::None)
+    }
+
+    /// Returns whether a pattern other than `>` allows `right` on `name`.
+    #[must_use]
+    pub fn name_it(&self, right: Right, name: &str) -> bool {
+        !self.allow_all(right) && self.allow_name(right, name)
+    }
+
     /// Returns whether `right` is allowed on `name`.
     #[must_use]
     pub fn allow_name(&self, right: Right, name: &str) -> bool {

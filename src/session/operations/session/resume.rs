@@ -35,9 +35,17 @@ pub(crate) struct Asked {
 /// A command that a session had noted, to be carried out again.
 #[derive(Debug)]
 pub(crate) struct Restored {
-    /// Under which it is noted, until it is refused.
-    pub(crate) key: Box<str>,
+    /// Under which it is noted, until it is refused; `None` for one that credentials claim.
+    pub(crate) key: Option<Box<str>>,
     pub(crate) text: String,
+}
+
+impl Restored {
+    /// The subscribe to a channel that credentials claim.
+    pub(crate) fn claimed(channel: &str) -> Self {
+        let text = json!({ "type": "subscribe", "channel_id": channel }).to_string();
+        Self { key: None, text }
+    }
 }
 
 /// Where a client was in a channel, as it says.
@@ -101,6 +109,7 @@ impl Asked {
                     .enumerate()
                     .map(|(number, (key, command))| {
                         let text = self.again(command.clone(), number);
+                        let key = Some(key);
                         (shown(command), Restored { key, text })
                     })
                     .unzip();

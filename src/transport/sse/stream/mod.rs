@@ -30,6 +30,7 @@ use crate::protocol::Fault;
 use crate::protocol::Push;
 use crate::protocol::StreamPush;
 use crate::raw::bell::Row;
+use crate::session::Badge;
 use crate::session::Caller;
 use crate::session::MeterCell;
 use crate::session::Origin;
@@ -58,6 +59,8 @@ pub(super) struct Stream {
     writer: OnceLock<Writer>,
     /// What is counted of it.
     meter: MeterCell,
+    /// The identity of its client, where anything is authenticated.
+    badge: Option<Arc<Badge>>,
     /// `None` once the stream has ended.
     pump: Mutex<Option<Pump>>,
 }
@@ -98,6 +101,7 @@ impl Stream {
         registration: Registration,
         cursor: Cursor,
     ) -> Self {
+        let badge = registration.gateway().entrance().badge_of(client.id());
         let pump = Pump {
             outbox,
             registration,
@@ -113,13 +117,22 @@ impl Stream {
             polls: AtomicU32::new(0),
             writer: OnceLock::new(),
             meter: MeterCell::new(),
+            badge,
             pump: Mutex::new(Some(pump)),
         }
     }
 
     /// The stream, as the one who asks.
     pub(super) fn caller(&self, origin: Origin) -> Caller<'_> {
-        Caller::of(&self.client, origin).metered(&self.meter)
+        Caller::of(&self.client, origin)
+            .metered(&self.meter)
+            .badged(self.badge.as_ref())
+    }
+
+    /// When the credentials of the stream expire, in milliseconds from now.
+    pub(super) fn expires_in(&self, now: u64) -> Option<u64> {
+        let expiry = self.badge.as_ref()?.identity().expiry()?;
+        Some(expiry.millis().saturating_sub(now))
     }
 
     /// Gathers what is there and gives the next chunk of it; waits only when there is nothing.

@@ -29,6 +29,7 @@ use crate::transport::gateway::Probe;
 use crate::transport::ws::connection::state::State;
 
 pub(super) use self::serve::Hold;
+pub(super) use self::serve::refuse;
 
 /// What the flusher and the task share.
 pub(super) struct Connection<IO> {

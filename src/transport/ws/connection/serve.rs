@@ -19,9 +19,11 @@ use tokio::time::Sleep;
 
 use crate::disconnect::Disconnect;
 use crate::hub::ConnectOptions;
+use crate::session::Dialogue;
 use crate::session::fault::refusal;
 use crate::time::Clock;
 use crate::time::SystemClock;
+use crate::transport::gateway::Admission;
 use crate::transport::gateway::Gateway;
 use crate::transport::stats::Transport;
 use crate::transport::ws::Negotiated;
@@ -71,17 +73,18 @@ impl Gateway {
         io: IO,
         buffered: &[u8],
         accepted: &Negotiated,
-        options: ConnectOptions,
+        admission: impl Into<Admission>,
         hold: Hold,
     ) -> Serving<IO>
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let admission = admission.into();
         let config = self.ws_config();
         if let Some(session) = accepted.session() {
-            self.give_way(session, &options);
+            self.give_way(session, &admission.options);
         }
-        match self.enter(options, Transport::Ws, !accepted.resumes()) {
+        match self.enter(admission, Transport::Ws, !accepted.resumes()) {
             Ok((client, outbox, registration)) => {
                 let number = client.id();
                 let flusher = self.flushers().pick(self, number.get());
@@ -98,7 +101,7 @@ impl Gateway {
                 }
             }
             Err(error) => {
-                let refused = refuse(io, *config, refusal(&error));
+                let refused = self.turn_away(io, accepted, refusal(&error));
                 Serving::Refused {
                     refused: Box::pin(async move {
                         refused.await;
@@ -107,6 +110,24 @@ impl Gateway {
                 }
             }
         }
+    }
+}
+
+impl Gateway {
+    /// Tells a peer why it is not let in, and waits until it has hung up.
+    pub(in crate::transport::ws) fn turn_away<IO>(
+        &self,
+        io: IO,
+        accepted: &Negotiated,
+        why: &Disconnect,
+    ) -> impl Future<Output = ()> + Send + use<IO>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let farewell = Dialogue::farewell(why, self.retry_later());
+        let farewell = accepted.encoding().say(farewell).unwrap_or_default();
+        let last = [&*farewell, &*framing::close(why)].concat();
+        refuse(io, *self.ws_config(), last)
     }
 }
 
@@ -175,14 +196,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Ended<IO> {
     }
 }
 
-/// Says why the peer is not let in, and waits until it has hung up, so that it reads the close
-/// frame before it learns that nobody reads what it still sends.
-async fn refuse<IO>(mut io: IO, config: WsConfig, why: &Disconnect)
+/// Writes the last frames, and waits until the peer has hung up, so that it reads the close frame
+/// before it learns that what it still sends is not read.
+pub(in crate::transport::ws) async fn refuse<IO>(mut io: IO, config: WsConfig, last: Vec<u8>)
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    let frame = framing::close(why);
-    let wrote = time::timeout(config.write_timeout, io.write_all(&frame)).await;
+    let wrote = time::timeout(config.write_timeout, io.write_all(&last)).await;
     if !matches!(wrote, Ok(Ok(()))) {
         return;
     }

@@ -116,6 +116,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
             |push| output.encode(push),
         );
         output.push(greeting);
+        dialogue.claim(&mut output);
         match accepted.opening() {
             Ok(requests) => {
                 for request in requests {

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::Request;
 use hyper::Response;
+use hyper::header;
+use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -17,13 +19,18 @@ use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
-use crate::hub::ConnectOptions;
+use crate::disconnect::Disconnect;
+use crate::transport::auth;
+use crate::transport::gateway::Admission;
+use crate::transport::gateway::Entering;
 use crate::transport::gateway::Gateway;
+use crate::transport::gateway::PeerAddress;
 use crate::transport::problem::Problem;
 use crate::transport::ws;
 use crate::transport::ws::Negotiated;
 use crate::transport::ws::UpgradeError;
 use crate::transport::ws::connection::Hold;
+use crate::transport::ws::lobby::Waiting;
 
 impl Gateway {
     /// Answers a request for a WebSocket connection, under any server built on hyper: axum,
@@ -37,31 +44,44 @@ impl Gateway {
     ///
     /// The answer to a request that cannot be served: one that is no WebSocket handshake, that a
     /// page of a foreign origin makes, that [is not let in](crate::GatewayBuilder::authenticate),
-    /// or that comes while the gateway [drains](Self::is_draining).
+    /// or that comes while the gateway [drains](Self::is_draining). A request of a page (with an
+    /// `Origin`) whose credentials are refused is switched all the same, and the connection closed
+    /// with a code: a page cannot read the status of such a response.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime whose time driver is enabled.
-    pub fn websocket<B>(&self, request: Request<B>) -> Result<Response<()>, Problem> {
+    /// The future panics outside a tokio runtime whose time driver is enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, no client is connected.
+    pub fn websocket<B>(
+        &self,
+        request: Request<B>,
+    ) -> impl Future<Output = Result<Response<()>, Problem>> + Send + use<B> {
+        let gateway = self.clone();
+        let parts = request.into_parts().0;
+        async move { gateway.switch(parts).await }
+    }
+
+    async fn switch(self, mut parts: Parts) -> Result<Response<()>, Problem> {
         if self.is_draining() {
             return Err(Problem::draining(self.reconnect_window()));
         }
-        let (mut parts, _) = request.into_parts();
         let on_upgrade = parts.extensions.remove::<OnUpgrade>();
         let carrier = parts.extensions.remove::<Carrier>().unwrap_or_default();
         let request = Request::from_parts(parts, ());
         let (response, accepted) =
             ws::negotiate(&request, self.origins(), self.ws_config(), self.dialects())?;
-        let options = self.authenticate(&request.into_parts().0)?;
+        let begin = self.begin(&request.into_parts().0, &accepted).await?;
         let on_upgrade = on_upgrade.ok_or(UpgradeError::NotWebSocket)?;
-        let gateway = self.clone();
         tokio::spawn(async move {
             // An error: the client has gone before it was answered.
             if let Ok(upgraded) = on_upgrade.await {
                 let handover = Handover {
-                    gateway,
+                    gateway: self,
                     accepted,
-                    options,
+                    begin,
                     hold: carrier.hold,
                 };
                 (carrier.take)(handover, upgraded);
@@ -69,6 +89,44 @@ impl Gateway {
         });
         Ok(response)
     }
+
+    /// Decides how a connection begins.
+    async fn begin(&self, request: &Parts, accepted: &Negotiated) -> Result<Begin, Problem> {
+        let is_page = request.headers.contains_key(header::ORIGIN);
+        let (refusal, options) = match self.entering(request).await? {
+            Entering::Admitted(admission) => return Ok(Begin::Admitted(admission)),
+            Entering::Refused(refusal) => (refusal, None),
+            Entering::Unknown(options) => (auth::missing(), Some(options)),
+        };
+        let native = options.filter(|_| !accepted.has_dialect());
+        if let Some((options, authority)) = native.zip(self.authority()) {
+            let address = request.extensions.get();
+            let address = address.map(|PeerAddress(address)| *address);
+            return match authority.places().take(address) {
+                Some(place) => Ok(Begin::Waiting(Waiting {
+                    options,
+                    authority: authority.clone(),
+                    place,
+                    address,
+                })),
+                None if is_page => Ok(Begin::Refused(Disconnect::BUSY)),
+                None => Err(Problem::busy(self.reconnect_window())),
+            };
+        }
+        if is_page {
+            return Ok(Begin::Refused(refusal.close().clone()));
+        }
+        Err(Problem::refused(&refusal))
+    }
+}
+
+/// How a connection begins.
+enum Begin {
+    Admitted(Admission),
+    /// It is told why it is closed.
+    Refused(Disconnect),
+    /// It waits in the lobby.
+    Waiting(Waiting),
 }
 
 /// What a request came over, left in its extensions by a server that knows.
@@ -116,7 +174,7 @@ impl fmt::Debug for Carrier {
 pub(crate) struct Handover {
     gateway: Gateway,
     accepted: Negotiated,
-    options: ConnectOptions,
+    begin: Begin,
     hold: Hold,
 }
 
@@ -129,10 +187,24 @@ impl Handover {
         let Self {
             gateway,
             accepted,
-            options,
+            begin,
             hold,
         } = self;
-        tokio::spawn(gateway.serve_held(io, buffered, &accepted, options, hold));
+        match begin {
+            Begin::Admitted(admission) => {
+                tokio::spawn(gateway.serve_held(io, buffered, &accepted, admission, hold));
+            }
+            Begin::Refused(why) => {
+                let refused = gateway.turn_away(io, &accepted, &why);
+                tokio::spawn(async move {
+                    refused.await;
+                    drop(hold);
+                });
+            }
+            Begin::Waiting(waiting) => {
+                tokio::spawn(gateway.wait(io, buffered.into(), accepted, waiting, hold));
+            }
+        }
     }
 }
 

@@ -126,6 +126,23 @@ pub(crate) enum Grant<'a> {
     Refused,
 }
 
+impl Origins {
+    /// Whether the credentials that a browser adds by itself may be taken: from pages that are
+    /// named, and from the server's own. Requests that tell of no page are not of those.
+    pub(crate) fn allow_credentials(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        if !headers.contains_key(header::ORIGIN) {
+            let site = headers.get("sec-fetch-site");
+            return site.is_some_and(|site| site == "same-origin");
+        }
+        let named = match self {
+            // A page of any origin would act for the user.
+            Self::Any => &Self::Same,
+            named => named,
+        };
+        named.allow(uri, headers)
+    }
+}
+
 /// Whether the request was sent to this site.
 fn is_same(site: &Site<'_>, uri: &Uri, headers: &HeaderMap) -> bool {
     let host = match uri.authority() {

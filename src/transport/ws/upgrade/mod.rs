@@ -100,6 +100,11 @@ impl Negotiated {
         self.subprotocol
     }
 
+    /// Whether the client speaks another dialect than the native protocol.
+    pub(super) fn has_dialect(&self) -> bool {
+        self.dialect.is_some()
+    }
+
     /// Whether messages may be compressed.
     #[must_use]
     pub fn is_deflated(&self) -> bool {

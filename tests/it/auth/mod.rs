@@ -1,0 +1,8 @@
+//! Identity on every transport: credentials, the lobby, permissions, and the end of all of them.
+
+mod carriers;
+mod isolation;
+mod lobby;
+mod permissions;
+mod time;
+mod world;
