@@ -14,6 +14,8 @@ use http_body::Body as HttpBody;
 use http_body::Frame;
 use http_body::SizeHint;
 
+use crate::server::permits::Place;
+
 /// What happens on one connection. Who answers a request has a [`Request`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Activity(Arc<State>);
@@ -24,6 +26,8 @@ struct State {
     events: AtomicU64,
     /// Whether the peer does not take what is written for it.
     is_blocked: AtomicBool,
+    /// Whether the body of a request was not read to its end.
+    has_unread: AtomicBool,
 }
 
 impl Activity {
@@ -40,6 +44,18 @@ impl Activity {
         self.happen();
         // Relaxed: read by the connection's own task, and so in order.
         self.0.is_blocked.store(is_blocked, Ordering::Relaxed);
+    }
+
+    /// A request was answered before its body was read.
+    pub(super) fn leave_unread(&self) {
+        // Relaxed: as above.
+        self.0.has_unread.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there may be more to read than was.
+    pub(super) fn has_unread(&self) -> bool {
+        // Relaxed: as above.
+        self.0.has_unread.load(Ordering::Relaxed)
     }
 
     /// How often something has happened so far.
@@ -74,13 +90,16 @@ pub(super) struct Request {
 pub(super) struct Answer {
     body: Body,
     _request: Request,
+    /// Of the client that the request came from.
+    _place: Option<Arc<Place>>,
 }
 
 impl Answer {
-    pub(super) fn new(body: Body, request: Request) -> Self {
+    pub(super) fn new(body: Body, request: Request, place: Option<Arc<Place>>) -> Self {
         Self {
             body,
             _request: request,
+            _place: place,
         }
     }
 }

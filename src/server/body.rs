@@ -1,9 +1,11 @@
 //! The body of a request: the arguments of an operation, or a message as it is.
 
 use axum::body::Body;
+use axum::body::BodyDataStream;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::HeaderMap;
+use axum::http::Version;
 use axum::http::header;
 use bytes::BytesMut;
 use futures_util::StreamExt;
@@ -15,6 +17,7 @@ use crate::protocol::Fault;
 use crate::session::operations::Operation;
 use crate::session::operations::batch::BATCH;
 use crate::transport::Problem;
+use crate::transport::encoding;
 
 /// The arguments of an operation: a JSON object, or nothing; for one that sends, the message as a
 /// text or as bytes; for a batch, the list of its requests. Also returns the bytes of the body.
@@ -23,6 +26,7 @@ pub(super) async fn arguments(
     request: Request,
     max: usize,
 ) -> Result<(Arguments, usize), Problem> {
+    encoding::check(request.headers())?;
     let kind = content_type(request.headers()).to_ascii_lowercase();
     let sends = operation.arguments.iter().any(|it| it.name == "base64");
     let is_raw = ["text/plain", "application/octet-stream"].contains(&&*kind);
@@ -90,7 +94,9 @@ fn content_type(headers: &HeaderMap) -> &str {
         .trim()
 }
 
-/// Reads a body that is not larger than `max`: one that says it is, is not read at all.
+/// Reads a body that is not larger than `max`: one that says it is, is not read at all. Over
+/// HTTP/2, what is too large is read on and discarded, up to a bound: a stream that is reset may
+/// lose its answer. Over HTTP/1.1 the connection lingers.
 async fn read(request: Request<Body>, max: usize) -> Result<Bytes, Problem> {
     let too_large = || {
         let why = format!("the body is larger than {max} bytes");
@@ -98,18 +104,40 @@ async fn read(request: Request<Body>, max: usize) -> Result<Bytes, Problem> {
     };
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let is_http2 = request.version() == Version::HTTP_2;
+    let mut chunks = request.into_body().into_data_stream();
     if announced.is_some_and(|length| length > max as u64) {
+        if is_http2 {
+            discard(&mut chunks).await;
+        }
         return Err(too_large());
     }
-    let mut chunks = request.into_body().into_data_stream();
     let mut body = BytesMut::new();
     while let Some(chunk) = chunks.next().await {
         let broken = |_| Problem::new(ErrorCode::IncompleteBody, "it broke off");
         let chunk = chunk.map_err(broken)?;
         if body.len() + chunk.len() > max {
+            drop(body);
+            if is_http2 {
+                discard(&mut chunks).await;
+            }
             return Err(too_large());
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
 }
+
+/// Reads what is left of a body, up to a bound.
+async fn discard(chunks: &mut BodyDataStream) {
+    let mut left = MOST_DISCARDED;
+    while let Some(Ok(chunk)) = chunks.next().await {
+        left = left.saturating_sub(chunk.len());
+        if left == 0 {
+            return;
+        }
+    }
+}
+
+/// How much of a body that is too large is discarded at most, in bytes.
+const MOST_DISCARDED: usize = 64 << 20;

@@ -36,11 +36,14 @@ pub struct ServerConfig {
     /// 64 KiB, so that a payload of 1 MiB fits with what is around it.
     pub max_body: usize,
     /// The most connections at a time, WebSocket and HTTP together; at least 1. Default 100,000.
-    /// Beyond it, connections wait in the backlog of the listener.
+    /// Beyond it, connections are told to come back later, by
+    /// [spare ones](Self::spare_connections), and then wait in the backlog of the listener.
     pub max_connections: usize,
     /// The most connections at a time from one IPv4 address, or from one network of IPv6 with 64
-    /// bits; at least 1. Default: no limit. Beyond it, connections are closed at once, before
-    /// anything is read. Behind a proxy, all come from the proxy.
+    /// bits; at least 1. Default: no limit. Beyond it, connections are told to come back later,
+    /// by [spare ones](Self::spare_connections), and then closed before anything is read. Behind a
+    /// [trusted proxy](Self::trusted_proxies) the clients are counted that it forwards, request by
+    /// request; behind another one, all come from the proxy. Peers of Unix sockets are not counted.
     pub max_connections_per_ip: Option<usize>,
     /// The largest head of a request, in bytes; at least 8 KiB. Default 16 KiB. A connection over
     /// HTTP/1.1 reads at most as much at a time.
@@ -52,6 +55,14 @@ pub struct ServerConfig {
     /// Whether the page warns that everybody may join everything, and asks who one wants to be.
     /// Default: it does not.
     pub development: bool,
+    /// Whether connections from [trusted proxies](Self::trusted_proxies) begin with a header of the
+    /// PROXY protocol, version 1 or 2, and are closed if they do not. Default: they do not.
+    pub proxy_protocol: bool,
+    /// The connections beyond [`Self::max_connections`] and [`Self::max_connections_per_ip`] at a
+    /// time that are answered nevertheless: with 503, or a close that tells them to come back
+    /// later, and with the truth if they ask for `/healthz`, `/live` or `/ready`. Each has 2 s.
+    /// Default 64.
+    pub spare_connections: usize,
     /// The proxies that are believed about the address of the client, and of which requests are
     /// served without authentication. Default: none.
     pub trusted_proxies: TrustedProxies,
@@ -86,6 +97,8 @@ impl ServerConfig {
             max_headers: 100,
             max_streams: 200,
             development: false,
+            proxy_protocol: false,
+            spare_connections: 64,
             trusted_proxies: TrustedProxies::default(),
             unsent_mark: Some(UNSENT_MARK),
             write_timeout: Duration::from_secs(10),
@@ -181,6 +194,20 @@ impl ServerConfig {
     #[must_use]
     pub fn development(mut self, development: bool) -> Self {
         self.development = development;
+        self
+    }
+
+    /// Sets [`Self::proxy_protocol`].
+    #[must_use]
+    pub fn proxy_protocol(mut self, required: bool) -> Self {
+        self.proxy_protocol = required;
+        self
+    }
+
+    /// Sets [`Self::spare_connections`].
+    #[must_use]
+    pub fn spare_connections(mut self, connections: usize) -> Self {
+        self.spare_connections = connections;
         self
     }
 

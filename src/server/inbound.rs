@@ -20,18 +20,23 @@ use hyper::body::Incoming;
 use tokio::time;
 use tokio::time::Sleep;
 
+use crate::server::activity::Activity;
+
 /// A body that fails when it is not there in time.
 #[derive(Debug)]
 pub(super) struct Inbound {
     body: Incoming,
     late: Pin<Box<Sleep>>,
+    /// Is told if the body is not read to its end.
+    activity: Activity,
+    is_read: bool,
 }
 
 impl Inbound {
     /// `body`, all of which is to come within `timeout`. One that is small is waited for: a
     /// client that is answered before it has been read may lose the answer, as what it still sends
     /// then is refused by the operating system, or its stream reset.
-    pub(super) async fn within(timeout: Duration, body: Incoming) -> Body {
+    pub(super) async fn within(timeout: Duration, body: Incoming, activity: Activity) -> Body {
         if body.is_end_stream() {
             return Body::empty();
         }
@@ -39,6 +44,8 @@ impl Inbound {
         let inbound = Body::new(Self {
             body,
             late: Box::pin(time::sleep(timeout)),
+            activity,
+            is_read: false,
         });
         if !is_small {
             return inbound;
@@ -63,6 +70,7 @@ impl HttpBody for Inbound {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            self.is_read = frame.is_none() || self.body.is_end_stream();
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         self.late.as_mut().poll(cx).map(|()| Some(Err(Late.into())))
@@ -74,6 +82,14 @@ impl HttpBody for Inbound {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl Drop for Inbound {
+    fn drop(&mut self) {
+        if !self.is_read {
+            self.activity.leave_unread();
+        }
     }
 }
 

@@ -10,7 +10,8 @@
 //! | `GET /sse` | [server-sent events](crate::transport::sse) |
 //! | `POST /sse/{stream_token}/subscribe` | adds channels to a stream |
 //! | `POST /sse/{stream_token}/unsubscribe` | takes a stream off channels |
-//! | `GET /healthz` | `ok` |
+//! | `GET /healthz`, `GET /live` | `ok`, also where there is no room for connections |
+//! | `GET /ready` | `ok`, and 503 from when the server drains |
 //! | `GET /api/v1/stats` | the counters of the hub, the transports and the listener |
 //! | `GET /api/v1/channels` | the channels |
 //! | `GET /api/v1/channels/{channel}` | one channel: subscribers, position, members |
@@ -44,7 +45,9 @@
 //! # Who does not get in
 //!
 //! Connections need a permit before anything is read from them: see
-//! [`ServerConfig::max_connections`] and [`ServerConfig::max_connections_per_ip`]. They are
+//! [`ServerConfig::max_connections`] and [`ServerConfig::max_connections_per_ip`]. Some beyond
+//! these are answered all the same, see [`ServerConfig::spare_connections`]: they are told when to
+//! come back, and whether the server is healthy. They are
 //! accepted by several tasks, and everything after that (TLS, HTTP, the handshake of WebSocket)
 //! happens in a task of each connection's own, within [`ServerConfig::head_timeout`]: whoever is
 //! silent or slow holds up nobody else. When connections cannot be had, most often since there
@@ -71,6 +74,7 @@ mod inbound;
 mod listener;
 mod operations;
 mod page;
+mod peer;
 mod permits;
 mod routes;
 mod serve;
@@ -89,9 +93,13 @@ pub use self::edge::Hosts;
 pub use self::edge::InvalidHost;
 pub use self::edge::InvalidProxy;
 pub use self::edge::TrustedProxies;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use self::edge::fuzzing;
 pub use self::listener::Listener;
 pub use self::listener::listen;
 pub use self::serve::serve;
+pub use self::serve::serve_apart;
 #[cfg(feature = "tls")]
 pub use self::tls::Tls;
 #[cfg(feature = "tls")]

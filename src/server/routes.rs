@@ -13,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::routing::get;
+use tokio::sync::watch;
 
 use crate::handlers::router as transports;
 use crate::protocol::ErrorCode;
@@ -29,24 +30,44 @@ use crate::transport::cors;
 pub(super) struct App {
     pub(super) config: Arc<ServerConfig>,
     pub(super) gateway: Gateway,
+    /// Turns true when the server drains.
+    pub(super) draining: watch::Receiver<bool>,
 }
 
-pub(super) fn router(app: App) -> Router {
+/// The routes that a listener has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Surface {
+    /// All of them: beside another listener that has those of clients.
+    Api,
+    /// The routes that clients connect to, and health.
+    Clients,
+    /// All of them.
+    Whole,
+}
+
+pub(super) fn router(app: App, surface: Surface) -> Router {
     let identified = middleware::from_fn_with_state(app.clone(), identify);
     let api = operations::router()
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(identified.clone())
         .layer(middleware::from_fn_with_state(app.clone(), check_origin));
-    Router::new()
+    let clients = Router::new()
         .merge(transports(app.gateway.clone()))
-        .route("/", get(page::page))
         .route("/healthz", get(async || "ok"))
-        .route(
-            "/asyncapi.json",
-            get(operations::asyncapi_document).layer(identified),
-        )
-        .nest("/api/v1", api)
+        .route("/live", get(async || "ok"))
+        .route("/ready", get(ready));
+    let whole = match surface {
+        Surface::Clients => clients,
+        Surface::Api | Surface::Whole => clients
+            .route("/", get(page::page))
+            .route(
+                "/asyncapi.json",
+                get(operations::asyncapi_document).layer(identified),
+            )
+            .nest("/api/v1", api),
+    };
+    whole
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .with_state(app)
@@ -95,6 +116,14 @@ async fn identify(
         parts.extensions.insert(Identified(identity));
     }
     Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
+/// Answers whether the server takes new clients.
+async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
+    if *app.draining.borrow() || app.gateway.is_draining() {
+        return Err(Problem::draining(app.gateway.reconnect_window()));
+    }
+    Ok("ok")
 }
 
 async fn not_found() -> Problem {

@@ -16,8 +16,10 @@ use crate::server::accept::Accepting;
 use crate::server::connection::Connections;
 use crate::server::edge::Edge;
 use crate::server::http::Http;
+use crate::server::permits::Permits;
 use crate::server::routes;
 use crate::server::routes::App;
+use crate::server::routes::Surface;
 use crate::transport::Gateway;
 
 /// Serves on `listener` until `shutdown` completes, then drains and returns.
@@ -59,59 +61,131 @@ pub async fn serve(
     config: ServerConfig,
     shutdown: impl Future<Output = ()>,
 ) {
-    let gateway = gateway.into();
-    gateway.keep_time();
-    let (drain, draining) = watch::channel(false);
-    let config = Arc::new(config);
-    let accepting = Arc::<Accepting>::default();
-    let (listener_stats, mark) = (Arc::downgrade(&accepting), config.unsent_mark);
-    gateway.listens(move || Some(listener_stats.upgrade()?.view(mark)));
-    let app = App {
-        config: Arc::clone(&config),
-        gateway: gateway.clone(),
-    };
-    // A user that is believed without credentials is as good as none.
-    let is_open = config.development || !gateway.authenticates();
-    let refuses_proxies = is_open && !config.allow_untrusted_proxies;
-    let edge = Edge::new(&config, refuses_proxies, listener.local_address());
-    let http = Http::new(
-        routes::router(app),
-        Arc::clone(&config),
-        edge,
-        draining.clone(),
-    );
-    let connections = Connections::new(accepting, Arc::clone(&config), http, draining.clone());
-    let connections = Arc::new(connections);
-    let mut tasks = JoinSet::new();
-    accept_with(listener, &connections, &draining, &mut tasks);
-    watch_files(&config, shutdown).await;
-
-    drain.send_replace(true);
-    let drained = async {
-        gateway.drain().await;
-        while tasks.join_next().await.is_some() {}
-        connections.permits().returned().await;
-    };
-    // What has not ended by then ends when `tasks` is dropped.
-    drop(time::timeout(config.drain_timeout, drained).await);
+    let mut server = Server::new(gateway.into(), config);
+    server.open(listener, Surface::Whole);
+    server.run(shutdown).await;
 }
 
-/// Starts the acceptors.
-fn accept_with<L: Listener>(
-    listener: L,
-    connections: &Arc<Connections>,
-    draining: &watch::Receiver<bool>,
-    tasks: &mut JoinSet<()>,
+/// [`serve`] on two listeners, one for clients and one for the API.
+///
+/// `listener` has `/ws`, `/sse` and health only; `api` has everything. Let `listener` face the
+/// network, and `api` those that run the service.
+///
+/// Each listener has limits on connections of its own, both those of `config`. The PROXY protocol
+/// is spoken on `listener` only.
+///
+/// ```no_run
+/// use throng::Hub;
+/// use throng::server::{self, ServerConfig};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let stopped = std::future::pending();
+/// let listener = server::listen("0.0.0.0:8080".parse()?, 4096)?;
+/// let api = server::listen("127.0.0.1:9090".parse()?, 128)?;
+/// server::serve_apart(listener, api, Hub::new(), ServerConfig::new(), stopped).await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// As [`serve`].
+///
+/// # Cancel safety
+///
+/// As [`serve`].
+pub async fn serve_apart(
+    listener: impl Listener,
+    api: impl Listener,
+    gateway: impl Into<Gateway>,
+    config: ServerConfig,
+    shutdown: impl Future<Output = ()>,
 ) {
-    let listener = Arc::new(listener);
-    let acceptors = connections.config().acceptors;
-    for _ in 0..acceptors.map_or_else(cores, |acceptors| acceptors.get()) {
-        let listener = Arc::clone(&listener);
-        tasks.spawn(accept::accept(
-            listener,
-            Arc::clone(connections),
-            draining.clone(),
+    let mut server = Server::new(gateway.into(), config);
+    server.open(listener, Surface::Clients);
+    server.open(api, Surface::Api);
+    server.run(shutdown).await;
+}
+
+/// A gateway on its listeners.
+struct Server {
+    gateway: Gateway,
+    config: Arc<ServerConfig>,
+    accepting: Arc<Accepting>,
+    drain: watch::Sender<bool>,
+    permits: Vec<Arc<Permits>>,
+    tasks: JoinSet<()>,
+}
+
+impl Server {
+    fn new(gateway: Gateway, config: ServerConfig) -> Self {
+        gateway.keep_time();
+        let accepting = Arc::<Accepting>::default();
+        let (stats, mark) = (Arc::downgrade(&accepting), config.unsent_mark);
+        gateway.listens(move || Some(stats.upgrade()?.view(mark)));
+        Self {
+            gateway,
+            config: Arc::new(config),
+            accepting,
+            drain: watch::Sender::new(false),
+            permits: Vec::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Starts to accept connections.
+    fn open<L: Listener>(&mut self, listener: L, surface: Surface) {
+        let Self {
+            gateway, config, ..
+        } = self;
+        // A user that is believed without credentials is as good as none.
+        let is_open = config.development || !gateway.authenticates();
+        let edge = Edge::new(
+            config,
+            is_open && !config.allow_untrusted_proxies,
+            listener.local_address(),
+            gateway.reconnect_window(),
+        );
+        let app = App {
+            config: Arc::clone(config),
+            gateway: gateway.clone(),
+            draining: self.drain.subscribe(),
+        };
+        let router = routes::router(app, surface);
+        let http = Http::new(router, Arc::clone(config), edge, self.drain.subscribe());
+        let connections = Arc::new(Connections::new(
+            Arc::clone(&self.accepting),
+            Arc::clone(config),
+            http,
+            config.proxy_protocol && surface != Surface::Api,
+            self.drain.subscribe(),
         ));
+        self.permits.push(Arc::clone(connections.permits()));
+        let listener = Arc::new(listener);
+        let acceptors = config.acceptors;
+        for _ in 0..acceptors.map_or_else(cores, |acceptors| acceptors.get()) {
+            self.tasks.spawn(accept::accept(
+                Arc::clone(&listener),
+                Arc::clone(&connections),
+                self.drain.subscribe(),
+            ));
+        }
+    }
+
+    /// Serves until the end, and drains.
+    async fn run(mut self, end: impl Future<Output = ()>) {
+        watch_files(&self.config, end).await;
+        self.drain.send_replace(true);
+        let drained = async {
+            self.gateway.drain().await;
+            while self.tasks.join_next().await.is_some() {}
+            for permits in &self.permits {
+                permits.returned().await;
+            }
+        };
+        // What has not ended by then ends when `tasks` is dropped.
+        drop(time::timeout(self.config.drain_timeout, drained).await);
     }
 }
 

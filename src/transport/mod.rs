@@ -4,6 +4,8 @@ mod auth;
 mod conn;
 #[cfg(feature = "sse")]
 pub(crate) mod cors;
+#[cfg(feature = "sse")]
+pub(crate) mod encoding;
 mod flusher;
 mod gateway;
 mod output;

@@ -8,7 +8,8 @@
 //! - Whoever is refused by the head of a request is told so, though the body comes later.
 //! - A stream of events on which nothing happens is no idle connection.
 //! - Thousands of silent connections hold up nobody.
-//! - Beyond the limit of an address connections are closed at once; beyond the total they wait.
+//! - Beyond the limit of an address and beyond the spare ones, connections are closed at once;
+//!   beyond the total they wait.
 //! - When there are no more file descriptors, the server says so once, and goes on when there are.
 
 use std::io::BufRead;
@@ -181,7 +182,7 @@ fn thousands_of_silent_connections_hold_up_nobody() {
 
 #[test]
 fn beyond_the_limit_of_an_address_connections_are_closed() {
-    let throng = Throng::start(&["--max-connections-per-ip", "2"]);
+    let throng = Throng::start(&["--max-connections-per-ip", "2", "--spare-connections", "0"]);
     let first = throng.ws();
     let _second = throng.ws();
     assert_eq!(
@@ -209,7 +210,7 @@ fn beyond_the_limit_of_an_address_connections_are_closed() {
 
 #[test]
 fn beyond_the_total_connections_wait_until_there_is_room() {
-    let throng = Throng::start(&["--max-connections", "3"]);
+    let throng = Throng::start(&["--max-connections", "3", "--spare-connections", "0"]);
     let first = throng.ws();
     let _second = throng.ws();
     let mut asking = throng.tcp();

@@ -337,6 +337,7 @@ fn a_bad_certificate_at_the_start_is_an_error() {
     let complaint = |certificate: &str, key: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_throng"))
             .args([
+                "--insecure",
                 "--listen",
                 "127.0.0.1:0",
                 "--tls-cert",

@@ -168,10 +168,6 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "N")]
     pub(crate) max_connections: Option<NonZeroUsize>,
 
-    /// Connections at a time from one IPv4 address, or from one /64 of IPv6; no limit unless given.
-    #[arg(long, value_name = "N")]
-    pub(crate) max_connections_per_ip: Option<NonZeroUsize>,
-
     /// Connections that may wait to be accepted; the operating system may allow fewer.
     #[arg(long, value_name = "N", default_value = "4096")]
     pub(crate) listen_backlog: NonZeroU32,

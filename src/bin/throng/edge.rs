@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::iter;
 use std::net::SocketAddr;
 
 use clap::Args;
@@ -26,6 +27,27 @@ pub(crate) struct EdgeOptions {
     #[arg(long, value_name = "CIDR", value_parser = proxy)]
     trusted_proxy: Vec<String>,
 
+    /// Connections from --trusted-proxy begin with a header of the PROXY protocol, version 1 or 2;
+    /// those that lack it are closed.
+    #[arg(long, requires = "trusted_proxy")]
+    proxy_protocol: bool,
+
+    /// Serve the API and the page on an address of their own; --listen then has /ws, /sse and
+    /// health only.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) api_listen: Option<SocketAddr>,
+
+    /// Connections at a time from one IPv4 address, or from one /64 of IPv6; of a --trusted-proxy
+    /// the clients are counted that it forwards. 0 for no limit. Unless given, 20 where other
+    /// machines can connect, and no limit on loopback.
+    #[arg(long, value_name = "N")]
+    max_connections_per_ip: Option<usize>,
+
+    /// Connections beyond the limits that are answered nevertheless, at a time: told to come back
+    /// later, or whether the server is healthy.
+    #[arg(long, value_name = "N", default_value = "64")]
+    spare_connections: usize,
+
     /// Serve without authentication, on whatever address, and do not warn of it.
     #[arg(long)]
     insecure: bool,
@@ -37,13 +59,27 @@ impl EdgeOptions {
         &self,
         config: ServerConfig,
         authenticates: bool,
+        is_local: bool,
     ) -> Result<ServerConfig, Box<dyn Error>> {
+        let is_local = is_local && self.trusted_proxy.is_empty();
+        let per_ip = match self.max_connections_per_ip {
+            Some(0) => None,
+            None if is_local => None,
+            None => Some(PER_IP),
+            limit => limit,
+        };
         Ok(config
+            .max_connections_per_ip(per_ip)
+            .proxy_protocol(self.proxy_protocol)
+            .spare_connections(self.spare_connections)
             .hosts(Hosts::list(&self.host)?)
             .trusted_proxies(TrustedProxies::list(&self.trusted_proxy)?)
             .allow_untrusted_proxies(authenticates))
     }
 }
+
+/// The connections of one address, where other machines can connect.
+const PER_IP: usize = 20;
 
 /// Returns whether clients and callers of the API have to show credentials.
 pub(crate) fn has_authentication(_: &ServeOptions) -> bool {
@@ -56,8 +92,9 @@ pub(crate) fn check(options: &ServeOptions) -> Result<(), Exposed> {
     if has_authentication(options) || options.edge.insecure {
         return Ok(());
     }
-    if !is_loopback(options.listen) {
-        return Err(Exposed(options.listen));
+    let mut addresses = iter::once(options.listen).chain(options.edge.api_listen);
+    if let Some(exposed) = addresses.find(|address| !is_loopback(*address)) {
+        return Err(Exposed(exposed));
     }
     eprintln!(
         "throng: warning: no authentication: every program on this machine may read, publish and \

@@ -74,6 +74,12 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
     let layers = options.layers.layers(&hub)?;
     let listener = server::listen(options.listen, options.listen_backlog.get())
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+    let backlog = options.listen_backlog.get();
+    let api = options.edge.api_listen.map(|address| {
+        let listener = server::listen(address, backlog);
+        listener.map_err(|error| format!("cannot listen on {address}: {error}"))
+    });
+    let api = api.transpose()?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     // Whoever started this reads the port from here; if nobody reads, that is no reason to stop.
@@ -83,6 +89,10 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
         certificate.scheme(),
         listener.local_addr()?
     ));
+    if let Some(api) = &api {
+        let (scheme, address) = (certificate.scheme(), api.local_addr()?);
+        drop(writeln!(io::stdout(), "API on {scheme}://{address}"));
+    }
     let mut told = async || {
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -92,12 +102,13 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopping = async { drop(stopped.await) };
     let config = certificate.configure(config(&options)?);
-    let serving = server::serve(
-        listener,
-        gateway(&options, hub.clone(), layers.clone(), origins),
-        config,
-        stopping,
-    );
+    let gateway = gateway(&options, hub.clone(), layers.clone(), origins);
+    let serving = async {
+        match api {
+            Some(api) => server::serve_apart(listener, api, gateway, config, stopping).await,
+            None => server::serve(listener, gateway, config, stopping).await,
+        }
+    };
     let insisted = async {
         told().await;
         stop.send(()).ok();
@@ -212,7 +223,6 @@ fn config(options: &ServeOptions) -> Result<ServerConfig, Box<dyn Error>> {
             Some(connections) => connections.get(),
             None => options.max_clients.get().saturating_add(1024),
         })
-        .max_connections_per_ip(options.max_connections_per_ip.map(NonZeroUsize::get))
         .max_head(options.max_head.get())
         .max_headers(options.max_headers.get())
         .max_streams(options.max_streams.get())
@@ -220,5 +230,6 @@ fn config(options: &ServeOptions) -> Result<ServerConfig, Box<dyn Error>> {
         .write_timeout(options.write_timeout)
         .development(options.insecure_trust_query_user);
     let authenticates = edge::has_authentication(options);
-    options.edge.configure(config, authenticates)
+    let is_local = edge::is_loopback(options.listen);
+    options.edge.configure(config, authenticates, is_local)
 }

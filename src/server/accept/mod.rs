@@ -35,7 +35,8 @@ pub(super) struct Accepting {
 pub(super) struct AcceptStats {
     /// Connections accepted and served.
     pub(super) accepted: u64,
-    /// Connections closed at once since there were too many from where they came.
+    /// Connections closed at once: there were too many from where they came, or they lacked the
+    /// PROXY header.
     pub(super) refused: u64,
     /// Failed attempts.
     pub(super) failed: u64,
@@ -99,7 +100,7 @@ impl Accepting {
         }
     }
 
-    fn refused(&self) {
+    pub(super) fn refused(&self) {
         // Relaxed: a figure for people.
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
@@ -131,9 +132,9 @@ pub(super) async fn accept<L: Listener>(
         tokio::select! {
             _ = draining.wait_for(|draining| *draining) => break,
             _ = serving.join_next(), if !serving.is_empty() => {}
-            (io, peer, permit) = next(&*listener, &connections, &mut backoff) => {
+            (io, address, permit) = next(&*listener, &connections, &mut backoff) => {
                 let connections = Arc::clone(&connections);
-                serving.spawn(async move { connections.serve(io, peer, permit).await });
+                serving.spawn(async move { connections.serve(io, address, permit).await });
             }
         }
     }
@@ -149,12 +150,11 @@ async fn next<L: Listener>(
 ) -> (L::Io, Option<IpAddr>, Permit) {
     let accepting = connections.accepting();
     loop {
-        // There is no room: connections wait in the backlog of the listener.
-        let vacancy = connections.permits().vacancy().await;
         match listener.accept().await {
             Ok((io, ip)) => {
                 *backoff = Backoff::new();
-                if let Some(permit) = connections.permits().permit(vacancy, ip) {
+                // Where there is no room at all, the next connections wait in the backlog.
+                if let Some(permit) = connections.permit(ip).await {
                     accepting.succeeded();
                     if let Some(mark) = connections.config().unsent_mark
                         && L::set_unsent_mark(&io, mark).is_err()
@@ -168,7 +168,6 @@ async fn next<L: Listener>(
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 accepting.failed(&error);
-                drop(vacancy);
                 time::sleep(backoff.wait()).await;
             }
         }

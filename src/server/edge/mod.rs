@@ -4,11 +4,17 @@
 //! They come before the origin is checked, before preflights are answered and before a connection
 //! is switched to WebSocket, so that no route can be without them.
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hosts;
+pub(super) mod preamble;
 mod proxies;
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use hyper::Response;
 use hyper::StatusCode;
@@ -35,6 +41,8 @@ pub(super) struct Edge {
     /// Whether requests that came through other proxies are refused.
     refuses_proxies: bool,
     listen: Option<SocketAddr>,
+    /// Within which time clients come back for which there was no room.
+    window: Duration,
 }
 
 impl Edge {
@@ -43,12 +51,14 @@ impl Edge {
         config: &ServerConfig,
         refuses_proxies: bool,
         listen: Option<SocketAddr>,
+        window: Duration,
     ) -> Self {
         Self {
             hosts: config.hosts.clone(),
             proxies: config.trusted_proxies.clone(),
             refuses_proxies,
             listen,
+            window,
         }
     }
 
@@ -67,6 +77,16 @@ impl Edge {
             Some(header) if self.refuses_proxies => Err(untrusted(header)),
             _ => Ok(peer),
         }
+    }
+
+    /// Returns the answer to a request for which there is no room.
+    pub(super) fn busy(&self) -> Problem {
+        busy(self.window)
+    }
+
+    /// Returns whether connections from `peer` come from a trusted proxy.
+    pub(super) fn trusts(&self, peer: Option<IpAddr>) -> bool {
+        self.proxies.trust(peer)
     }
 
     fn check_host(&self, request: &Parts) -> Result<(), Problem> {
@@ -90,6 +110,22 @@ impl Edge {
             None => Ok(()),
         }
     }
+}
+
+/// Returns the answer to a request for which there is no room: it may come again, each client at a
+/// moment of its own within `window`.
+fn busy(window: Duration) -> Problem {
+    let seconds = window.as_secs().max(1);
+    // The standard library seeds its hash keys from the operating system.
+    let after = RandomState::new().hash_one(0_u8) % seconds + 1;
+    let why = "there is no room for this connection now: come back later";
+    Problem::new(ErrorCode::Overloaded, why).retry_after(Duration::from_secs(after))
+}
+
+/// Returns whether a request is answered although there is no room: those that look after the
+/// server must not take it for dead.
+pub(super) fn is_health(path: &str) -> bool {
+    matches!(path, "/healthz" | "/live" | "/ready")
 }
 
 /// Adds the headers that keep browsers from guessing what an answer is, and caches from keeping

@@ -5,12 +5,11 @@
 //! events over HTTP/1.1 then leaves hyper with its socket, and the connection comes back when the
 //! stream has ended.
 
+mod linger;
 mod preface;
+mod requests;
 
-use std::any::Any;
-use std::convert::Infallible;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,18 +19,9 @@ use std::time::Duration;
 
 use axum::Router;
 use bytes::Bytes;
-use http_body::Body;
-use hyper::HeaderMap;
-use hyper::Method;
-use hyper::Request;
-use hyper::Response;
-use hyper::Version;
-use hyper::body::Incoming;
-use hyper::header;
 use hyper::server::conn::http1;
 use hyper::server::conn::http1::Parts;
 use hyper::server::conn::http1::UpgradeableConnection;
-use hyper::service::Service;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
@@ -45,19 +35,17 @@ use tokio::time;
 
 use crate::server::ServerConfig;
 use crate::server::activity::Activity;
-use crate::server::activity::Answer;
 use crate::server::deadline::Deadline;
-use crate::server::edge;
 use crate::server::edge::Edge;
-use crate::server::inbound::Inbound;
-use crate::transport::PeerAddress;
+use crate::server::peer::Peer;
+use crate::server::permits::Permits;
 use crate::transport::sse;
 use crate::transport::sse::Terms;
-use crate::transport::ws::Carrier;
 use crate::transport::ws::Handover;
 use crate::transport::ws::recover;
 
 use self::preface::Preface;
+use self::requests::Routes;
 
 /// What all connections have in common.
 #[derive(Debug)]
@@ -67,6 +55,7 @@ pub(super) struct Http {
     router: Router,
     config: Arc<ServerConfig>,
     edge: Arc<Edge>,
+    permits: Arc<Permits>,
     /// Turns true when the server drains.
     draining: watch::Receiver<bool>,
 }
@@ -79,6 +68,11 @@ impl Http {
         draining: watch::Receiver<bool>,
     ) -> Self {
         let max_head = config.max_head.max(MIN_HEAD);
+        let permits = Permits::new(
+            config.max_connections,
+            config.spare_connections,
+            config.max_connections_per_ip,
+        );
         let mut http1 = http1::Builder::new();
         http1
             .timer(TokioTimer::new())
@@ -104,18 +98,22 @@ impl Http {
             router,
             config,
             edge: Arc::new(edge),
+            permits,
             draining,
         }
     }
 
-    /// Serves one connection until it ends, or until it is handed over. `permit` is dropped when
-    /// the connection ends, whatever it has become.
-    pub(super) async fn serve<IO>(
-        self: &Arc<Self>,
-        mut io: IO,
-        peer: Option<IpAddr>,
-        permit: Arc<dyn Any + Send + Sync>,
-    ) where
+    pub(super) fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    pub(super) fn permits(&self) -> &Arc<Permits> {
+        &self.permits
+    }
+
+    /// Serves one connection until it ends, or until it is handed over.
+    pub(super) async fn serve<IO>(self: &Arc<Self>, mut io: IO, peer: Peer)
+    where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut draining = self.draining.clone();
@@ -125,49 +123,55 @@ impl Http {
             _ = draining.wait_for(|draining| *draining) => return,
         };
         match preface {
-            Ok(Ok(Preface::Http1(unread))) => self.serve_http1(io, unread, peer, permit).await,
-            Ok(Ok(Preface::Http2(unread))) => self.serve_http2(io, unread, peer, permit).await,
+            Ok(Ok(Preface::Http1(unread))) => self.serve_http1(io, unread, peer).await,
+            Ok(Ok(Preface::Http2(unread))) => self.serve_http2(io, unread, peer).await,
             // It has sent nothing in time.
             Ok(Err(_)) | Err(_) => {}
         }
     }
 
-    async fn serve_http1<IO>(
-        self: &Arc<Self>,
-        io: IO,
-        unread: Bytes,
-        peer: Option<IpAddr>,
-        permit: Arc<dyn Any + Send + Sync>,
-    ) where
+    async fn serve_http1<IO>(self: &Arc<Self>, io: IO, unread: Bytes, peer: Peer)
+    where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (io, service) = self.parts(io, unread, peer, Arc::clone(&permit));
+        let (io, service) = self.parts(io, unread, &peer);
         let activity = service.activity.clone();
         let carrier = service.events.clone();
+        let client = Arc::clone(&service.client);
         let connection = self.http1.serve_connection(io, service).with_upgrades();
         let mut connection = Http1 {
             connection,
             carrier,
         };
-        let connected = self.drive(Pin::new(&mut connection), activity, |connection| {
+        let connected = self.drive(Pin::new(&mut connection), &activity, |connection| {
             Pin::new(&mut connection.get_mut().connection).graceful_shutdown();
         });
-        let Some((Some(stream), ending)) = connected.await else {
+        let Some((stream, ending)) = connected.await else {
             return;
         };
+        // Whose place the stream takes; the request that has it ends next.
+        let place = client.lock().upgrade();
         let Some(Parts { io, read_buf, .. }) = connection.connection.into_parts() else {
+            return;
+        };
+        let io = io.into_inner().into_inner();
+        let Some(stream) = stream else {
+            if activity.has_unread() {
+                self.linger(io).await;
+            }
             return;
         };
         let http = Arc::clone(self);
         let terms = Terms {
             back: Box::new(move |io, unread| {
-                tokio::spawn(http.serve_again(io, unread, peer, permit));
+                drop(place);
+                tokio::spawn(http.serve_again(io, unread, peer));
             }),
             may_go_on: !ending,
             unread: read_buf,
             write_timeout: self.config.write_timeout,
         };
-        stream.serve(io.into_inner().into_inner(), terms);
+        stream.serve(io, terms);
     }
 
     /// Goes on with a connection after a stream of events. A type of its own: what it serves may
@@ -176,29 +180,23 @@ impl Http {
         self: Arc<Self>,
         io: IO,
         unread: Bytes,
-        peer: Option<IpAddr>,
-        permit: Arc<dyn Any + Send + Sync>,
+        peer: Peer,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>>
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        Box::pin(async move { self.serve_http1(io, unread, peer, permit).await })
+        Box::pin(async move { self.serve_http1(io, unread, peer).await })
     }
 
-    async fn serve_http2<IO>(
-        &self,
-        io: IO,
-        unread: Bytes,
-        peer: Option<IpAddr>,
-        permit: Arc<dyn Any + Send + Sync>,
-    ) where
+    async fn serve_http2<IO>(&self, io: IO, unread: Bytes, peer: Peer)
+    where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (io, service) = self.parts(io, unread, peer, permit);
+        let (io, service) = self.parts(io, unread, &peer);
         let activity = service.activity.clone();
         let connection = self.http2.serve_connection(io, service);
         let connection = pin!(connection);
-        let ended = self.drive(connection, activity, |connection| {
+        let ended = self.drive(connection, &activity, |connection| {
             connection.graceful_shutdown();
         });
         // An error: whose it is, no more can be said to it.
@@ -206,13 +204,7 @@ impl Http {
     }
 
     /// The stream of a connection and the service for its requests.
-    fn parts<IO>(
-        &self,
-        io: IO,
-        unread: Bytes,
-        peer: Option<IpAddr>,
-        permit: Arc<dyn Any + Send + Sync>,
-    ) -> (TokioIo<Deadline<IO>>, Routes)
+    fn parts<IO>(&self, io: IO, unread: Bytes, peer: &Peer) -> (TokioIo<Deadline<IO>>, Routes)
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -225,8 +217,10 @@ impl Http {
             router: TowerToHyperService::new(self.router.clone()),
             activity,
             edge: Arc::clone(&self.edge),
-            peer,
-            carrier: Carrier::new(take::<IO>, permit),
+            permits: Arc::clone(&self.permits),
+            peer: peer.clone(),
+            client: Arc::default(),
+            take: take::<IO>,
             events,
             body_timeout: self.config.body_timeout,
         };
@@ -239,7 +233,7 @@ impl Http {
     async fn drive<C: Future>(
         &self,
         mut connection: Pin<&mut C>,
-        activity: Activity,
+        activity: &Activity,
         end: impl Fn(Pin<&mut C>),
     ) -> Option<(C::Output, bool)> {
         let mut draining = self.draining.clone();
@@ -311,70 +305,6 @@ where
     if let Ok((io, buffered)) = recover::<Deadline<IO>>(upgraded) {
         handover.serve(io.into_inner(), &buffered);
     }
-}
-
-/// The router for the requests of one connection.
-#[derive(Debug)]
-struct Routes {
-    router: TowerToHyperService<Router>,
-    activity: Activity,
-    edge: Arc<Edge>,
-    peer: Option<IpAddr>,
-    carrier: Carrier,
-    /// Takes a stream of events out of HTTP/1.1.
-    events: sse::Carrier,
-    body_timeout: Duration,
-}
-
-impl Service<Request<Incoming>> for Routes {
-    type Response = Response<Answer>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        if request.headers().contains_key(header::UPGRADE) {
-            request.extensions_mut().insert(self.carrier.clone());
-        } else if may_give_way(&request) {
-            let keep_alive = !closes(request.headers());
-            request
-                .extensions_mut()
-                .insert(self.events.offered(keep_alive));
-        }
-        let active = self.activity.begin();
-        let (router, body_timeout) = (self.router.clone(), self.body_timeout);
-        let (mut parts, body) = request.into_parts();
-        let admitted = self.edge.admit(&parts, self.peer);
-        Box::pin(async move {
-            let body = Inbound::within(body_timeout, body).await;
-            let mut response = match admitted {
-                Ok(client) => {
-                    if let Some(client) = client {
-                        parts.extensions.insert(PeerAddress(client));
-                    }
-                    router.call(Request::from_parts(parts, body)).await?
-                }
-                Err(problem) => problem.into_response(),
-            };
-            edge::protect(&mut response);
-            Ok(response.map(|body| Answer::new(body, active)))
-        })
-    }
-}
-
-/// Whether hyper has nothing more to do for a request once the head of its response is written.
-fn may_give_way(request: &Request<Incoming>) -> bool {
-    request.method() == Method::GET
-        && request.version() == Version::HTTP_11
-        && request.body().is_end_stream()
-}
-
-/// Whether the client says that the connection ends with this request.
-fn closes(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::CONNECTION).iter();
-    values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use tokio::time;
 use super::Http;
 use crate::server::ServerConfig;
 use crate::server::edge::Edge;
+use crate::server::peer::Peer;
 
 const LARGE: usize = 50_000;
 
@@ -38,9 +39,14 @@ fn serve(ours: DuplexStream) -> JoinHandle<()> {
         .write_timeout(9 * SECOND);
     tokio::spawn(async move {
         let (_drain, draining) = watch::channel(false);
-        let edge = Edge::new(&config, false, None);
+        let edge = Edge::new(&config, false, None, SECOND);
         let http = Arc::new(Http::new(router, Arc::new(config), edge, draining));
-        http.serve(ours, None, Arc::new(())).await;
+        let peer = Peer {
+            address: None,
+            is_busy: false,
+            hold: Arc::new(()),
+        };
+        http.serve(ours, peer).await;
     })
 }
 

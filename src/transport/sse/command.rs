@@ -26,6 +26,7 @@ use crate::session::fault::channel_named;
 use crate::session::request_cost;
 use crate::session::spend;
 use crate::transport::Problem;
+use crate::transport::encoding;
 use crate::transport::gateway::Gateway;
 use crate::transport::sse::SseBody;
 use crate::transport::sse::headers;
@@ -79,6 +80,7 @@ async fn stream(gateway: &Gateway, token: &str, request: &Parts) -> Result<Share
 }
 
 fn text(request: &Parts, body: Vec<u8>) -> Result<String, Problem> {
+    encoding::check(&request.headers)?;
     if !headers::is_json(&request.headers) {
         let why = "use application/json";
         return Err(Problem::new(ErrorCode::UnsupportedMediaType, why));
