@@ -36,7 +36,7 @@ fn the_api_has_a_listener_of_its_own_if_it_is_to() {
     let kind = [("content-type", "text/plain")];
     let path = "/api/v1/channels/news/publish";
     assert_eq!(request(stream, "POST", path, &kind, b"x").status, 200);
-    assert_eq!(client.expect("message")["data"], "x");
+    assert_eq!(client.expect("message")["channel_id"], "news");
     // Each names itself.
     let host = format!("GET /live HTTP/1.1\r\nhost: {api}\r\nconnection: close\r\n\r\n");
     assert!(raw(&throng, &host).starts_with("HTTP/1.1 200 "));
