@@ -12,6 +12,7 @@ use crate::id::ChannelName;
 use crate::layers::channels::ChannelsError;
 #[cfg(feature = "sse")]
 use crate::layers::is_reserved;
+use crate::layers::users::ConnectionLimit;
 use crate::layers::users::UserError;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
@@ -109,10 +110,16 @@ pub(crate) fn channel_code(error: &ChannelError) -> ErrorCode {
 pub(crate) fn refusal(error: &UserError) -> &'static Disconnect {
     const BAD_REQUEST: &Disconnect = &Disconnect::BAD_REQUEST;
     const GOING_AWAY: &Disconnect = &Disconnect::GOING_AWAY;
+    const BUSY: &Disconnect = &Disconnect::BUSY;
     const TOO_MANY: &Disconnect = &Disconnect::TOO_MANY_CONNECTIONS;
     match error {
+        // The user's own limit: another connection would be refused as well.
+        UserError::TooManyConnections {
+            scope: ConnectionLimit::PerUser,
+            ..
+        } => TOO_MANY,
         UserError::Connect(ConnectError::TooManyClients { .. })
-        | UserError::TooManyConnections { .. } => TOO_MANY,
+        | UserError::TooManyConnections { .. } => BUSY,
         UserError::InvalidUser(_) => BAD_REQUEST,
         _ => GOING_AWAY,
     }

@@ -27,6 +27,8 @@ pub use self::conn::Conn;
 pub use self::gateway::Gateway;
 pub use self::gateway::GatewayBuilder;
 pub use self::gateway::GatewayError;
+#[cfg(feature = "server")]
+pub(crate) use self::gateway::NoRoom;
 pub use self::gateway::PeerAddress;
 pub use self::gateway::TooManyDialects;
 pub use self::gateway::Unauthenticated;

@@ -287,7 +287,7 @@ fn too_many_connections_name_the_option_for_more() {
         let output = bench(&[arguments, &["--url", &url, "--clients", "1"]].concat());
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{errors}");
-        assert!(errors.contains("closed with 3504: "), "{errors}");
+        assert!(errors.contains("closed with 3023: "), "{errors}");
         assert!(errors.contains("--max-anonymous 0"), "{errors}");
     }
 }

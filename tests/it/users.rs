@@ -423,7 +423,7 @@ fn a_broadcast_reaches_everybody() {
 fn f25_of_those_that_are_nobodys_there_are_no_more_than_that() {
     let throng = Throng::start(&["--insecure-trust-query-user", "--max-anonymous", "2"]);
     let (one, _other) = (throng.ws(), throng.ws());
-    assert_eq!(refused(&throng, "/ws").0, 3504);
+    assert_eq!(refused(&throng, "/ws").0, 3023);
     let _ada = throng.ws_as("ada");
     one.close();
     counted(&throng, 2);

@@ -695,7 +695,7 @@ fn clients_beyond_the_limit_are_told_so() {
     let throng = Throng::start(&["--max-clients", "1"]);
     let first = throng.ws();
     let mut second = Ws::open(throng.address, "/ws");
-    assert_eq!(second.closed(), (3504, "too many connections".to_owned()));
+    assert_eq!(second.closed(), (3023, "busy".to_owned()));
     first.close();
     throng.stats_until(|stats| stats["clients"] == 0);
     throng.ws();

@@ -10,8 +10,6 @@ mod hosts;
 pub(super) mod preamble;
 mod proxies;
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -81,7 +79,7 @@ impl Edge {
 
     /// Returns the answer to a request for which there is no room.
     pub(super) fn busy(&self) -> Problem {
-        busy(self.window)
+        Problem::busy(self.window)
     }
 
     /// Returns whether connections from `peer` come from a trusted proxy.
@@ -110,16 +108,6 @@ impl Edge {
             None => Ok(()),
         }
     }
-}
-
-/// Returns the answer to a request for which there is no room: it may come again, each client at a
-/// moment of its own within `window`.
-fn busy(window: Duration) -> Problem {
-    let seconds = window.as_secs().max(1);
-    // The standard library seeds its hash keys from the operating system.
-    let after = RandomState::new().hash_one(0_u8) % seconds + 1;
-    let why = "there is no room for this connection now: come back later";
-    Problem::new(ErrorCode::Overloaded, why).retry_after(Duration::from_secs(after))
 }
 
 /// Returns whether a request is answered although there is no room: those that look after the

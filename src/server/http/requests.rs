@@ -32,6 +32,7 @@ use crate::server::inbound::Inbound;
 use crate::server::peer::Peer;
 use crate::server::permits::Permits;
 use crate::server::permits::Place;
+use crate::transport::NoRoom;
 use crate::transport::PeerAddress;
 use crate::transport::Problem;
 use crate::transport::sse;
@@ -92,16 +93,22 @@ impl Routes {
     /// trusted proxy forwarded it and addresses are counted.
     fn admit(&self, parts: &mut Parts, gives_way: bool) -> Result<Option<Arc<Place>>, Problem> {
         let address = self.edge.admit(parts, self.peer.address)?;
+        let is_upgrade = parts.headers.contains_key(header::UPGRADE);
         let is_forwarded = address != self.peer.address;
         let place = match self.permits.place(address.filter(|_| is_forwarded)) {
             Ok(place) if !self.peer.is_busy => place.map(Arc::new),
             _ if edge::is_health(parts.uri.path()) => None,
+            // A page cannot read the status of a handshake: it is told by a close.
+            _ if parts.uri.path() == "/ws" && is_upgrade => {
+                parts.extensions.insert(NoRoom);
+                None
+            }
             _ => return Err(self.edge.busy()),
         };
         if let Some(address) = address {
             parts.extensions.insert(PeerAddress(address));
         }
-        if parts.headers.contains_key(header::UPGRADE) {
+        if is_upgrade {
             let hold = match &place {
                 Some(place) => {
                     let both = (Arc::clone(place), Arc::clone(&self.peer.hold));

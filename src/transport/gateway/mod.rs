@@ -63,6 +63,7 @@ pub use self::builder::GatewayBuilder;
 pub use self::builder::GatewayError;
 pub use self::builder::TooManyDialects;
 pub use self::builder::Unauthenticated;
+pub(crate) use self::peer::NoRoom;
 pub use self::peer::PeerAddress;
 pub(crate) use self::registry::Probe;
 pub(crate) use self::registry::Registration;

@@ -15,6 +15,11 @@ use crate::layers::users::AGENT;
 #[expect(clippy::exhaustive_structs, reason = "an address, and nothing else")]
 pub struct PeerAddress(pub IpAddr);
 
+/// The server has no room for the connection of a request: an extension of it, which has the client
+/// told to come back later.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NoRoom;
+
 /// The options, with what is known of the peer as metadata of the client.
 pub(super) fn described(mut options: ConnectOptions, request: &Parts) -> ConnectOptions {
     if let Some(PeerAddress(address)) = request.extensions.get() {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::binary::PATIENCE;
 use crate::binary::Response;
 use crate::binary::Throng;
+use crate::binary::Ws;
 
 /// The answer of a server that has no room says when to come back, within its window.
 fn assert_busy(answer: &Response) {
@@ -30,6 +31,7 @@ fn t7_a_full_server_is_healthy_and_says_that_it_is_full() {
     assert_healthy(&throng);
     assert_busy(&throng.get("/api/v1/stats"));
     assert_busy(&throng.get("/sse?channels=news"));
+    assert_told_to_come_back(&throng);
     first.close();
     until_served(|| throng.get("/api/v1/stats"));
 }
@@ -40,8 +42,37 @@ fn t3_an_address_at_its_limit_is_told_so_and_no_other() {
     let (first, _second) = (throng.ws(), throng.ws());
     assert_healthy(&throng);
     assert_busy(&throng.get("/api/v1/stats"));
+    assert_told_to_come_back(&throng);
     first.close();
     until_served(|| throng.get("/api/v1/stats"));
+}
+
+/// The server's own caps are no reason to stay away.
+#[test]
+fn t3_clients_beyond_the_caps_of_the_server_are_told_to_come_back_spread() {
+    for cap in ["--max-clients", "--max-anonymous"] {
+        let throng = Throng::start(&[cap, "1"]);
+        let _first = throng.ws();
+        let waits: Vec<_> = (0..8).map(|_| assert_told_to_come_back(&throng)).collect();
+        let (least, most) = (waits.iter().min(), waits.iter().max());
+        assert!(least < most, "spread: {waits:?}");
+        let stream = throng.get("/sse?channels=news");
+        assert_eq!(stream.status, 503, "{cap}");
+        assert!(stream.header("retry-after").is_some(), "{stream:?}");
+    }
+}
+
+/// A client that is turned away; returns after how many milliseconds it is to come back.
+fn assert_told_to_come_back(throng: &Throng) -> u64 {
+    let mut client = Ws::open(throng.address, "/ws");
+    let disconnect = client.expect("disconnect");
+    let told = &disconnect["data"];
+    assert_eq!(
+        (&told["code"], &told["reconnect"]),
+        (&3023.into(), &true.into())
+    );
+    assert_eq!(client.closed().0, 3023);
+    told["retry_after_ms"].as_u64().unwrap()
 }
 
 #[test]

@@ -24,6 +24,7 @@ use crate::transport::auth;
 use crate::transport::gateway::Admission;
 use crate::transport::gateway::Entering;
 use crate::transport::gateway::Gateway;
+use crate::transport::gateway::NoRoom;
 use crate::transport::gateway::PeerAddress;
 use crate::transport::problem::Problem;
 use crate::transport::ws;
@@ -92,6 +93,9 @@ impl Gateway {
 
     /// Decides how a connection begins.
     async fn begin(&self, request: &Parts, accepted: &Negotiated) -> Result<Begin, Problem> {
+        if request.extensions.get::<NoRoom>().is_some() {
+            return Ok(Begin::Refused(Disconnect::BUSY));
+        }
         let is_page = request.headers.contains_key(header::ORIGIN);
         let (refusal, options) = match self.entering(request).await? {
             Entering::Admitted(admission) => return Ok(Begin::Admitted(admission)),

@@ -244,7 +244,7 @@ fn close_code(payload: &[u8]) -> u16 {
 
 /// Returns how to name a close of the server, with its remedy where it is known.
 pub(crate) fn closed_with(code: u16) -> String {
-    if code == Disconnect::TOO_MANY_CONNECTIONS.code() {
+    if code == Disconnect::BUSY.code() {
         return format!(
             "closed with {code}: the server takes no more connections of this user, or \
              without a user; `throng serve --max-anonymous 0` takes as many of these as come"
