@@ -14,6 +14,7 @@ use hyper::HeaderMap;
 use hyper::Method;
 use hyper::Request;
 use hyper::Response;
+use hyper::StatusCode;
 use hyper::Version;
 use hyper::body::Incoming;
 use hyper::header;
@@ -79,7 +80,7 @@ impl Service<Request<Incoming>> for Routes {
                 Err(problem) => (problem.into_response(), None),
             };
             edge::protect(&mut response);
-            if closes {
+            if closes && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
