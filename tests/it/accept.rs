@@ -346,3 +346,29 @@ fn whoever_is_refused_reads_why_though_the_body_comes_later() {
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 403");
 }
+
+/// The connection that waits for room is kept while others end.
+#[test]
+fn a_connection_that_waits_for_room_is_served_when_there_is_some() {
+    let throng = Throng::start(&[
+        "--max-connections",
+        "1",
+        "--spare-connections",
+        "0",
+        "--acceptors",
+        "1",
+    ]);
+    let ask = |connection: &str| {
+        let mut stream = throng.tcp();
+        let request = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{connection}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    };
+    for _ in 0..20 {
+        let mut first = ask("");
+        assert!(first.read(&mut [0; 1024]).unwrap() > 0, "it is served");
+        let waiting = ask("connection: close\r\n");
+        drop(first);
+        assert!(hung_up(waiting).ends_with(b"ok"));
+    }
+}

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
@@ -128,15 +129,18 @@ pub(super) async fn accept<L: Listener>(
 ) {
     let mut serving = JoinSet::new();
     let mut backoff = Backoff::new();
-    loop {
-        tokio::select! {
-            _ = draining.wait_for(|draining| *draining) => break,
-            _ = serving.join_next(), if !serving.is_empty() => {}
-            (io, address, permit) = next(&*listener, &connections, &mut backoff) => {
-                let connections = Arc::clone(&connections);
-                serving.spawn(async move { connections.serve(io, address, permit).await });
+    'accepting: loop {
+        // Kept while others end: it may have a connection that waits for room.
+        let mut accepted = pin!(next(&*listener, &connections, &mut backoff));
+        let (io, address, permit) = loop {
+            tokio::select! {
+                _ = draining.wait_for(|draining| *draining) => break 'accepting,
+                _ = serving.join_next(), if !serving.is_empty() => {}
+                accepted = &mut accepted => break accepted,
             }
-        }
+        };
+        let connections = Arc::clone(&connections);
+        serving.spawn(async move { connections.serve(io, address, permit).await });
     }
     drop(listener);
     while serving.join_next().await.is_some() {}
