@@ -46,3 +46,9 @@ pub use crate::session::Policy;
 pub use crate::session::Verdict;
 
 pub(crate) use self::limit::CustomLimiter;
+#[cfg(feature = "server")]
+pub(crate) use self::rate::Network;
+#[cfg(feature = "server")]
+pub(crate) use self::rate::Rate;
+#[cfg(feature = "server")]
+pub(crate) use self::rate::Store;

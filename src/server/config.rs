@@ -45,6 +45,14 @@ pub struct ServerConfig {
     /// [trusted proxy](Self::trusted_proxies) the clients are counted that it forwards, request by
     /// request; behind another one, all come from the proxy. Peers of Unix sockets are not counted.
     pub max_connections_per_ip: Option<usize>,
+    /// The most new connections in a second from one IPv4 address, or from one network of IPv6 with
+    /// 64 bits; as many at once. Default: no limit. Beyond it, as beyond
+    /// [`Self::max_connections_per_ip`]; of a [trusted proxy](Self::trusted_proxies) the WebSockets
+    /// and event streams are counted that it forwards, for each client.
+    pub max_connects_per_ip: Option<NonZeroU32>,
+    /// The most new connections in a second, as many at once. Default: no limit. Beyond it, as
+    /// beyond [`Self::max_connections_per_ip`].
+    pub max_connects_per_second: Option<NonZeroU32>,
     /// The largest head of a request, in bytes; at least 8 KiB. Default 16 KiB. A connection over
     /// HTTP/1.1 reads at most as much at a time.
     pub max_head: usize,
@@ -93,6 +101,8 @@ impl ServerConfig {
             max_body: (1 << 20) + (64 << 10),
             max_connections: 100_000,
             max_connections_per_ip: None,
+            max_connects_per_ip: None,
+            max_connects_per_second: None,
             max_head: 16 << 10,
             max_headers: 100,
             max_streams: 200,
@@ -166,6 +176,20 @@ impl ServerConfig {
     #[must_use]
     pub fn max_connections_per_ip(mut self, connections: Option<usize>) -> Self {
         self.max_connections_per_ip = connections;
+        self
+    }
+
+    /// Sets [`Self::max_connects_per_ip`].
+    #[must_use]
+    pub fn max_connects_per_ip(mut self, connects: Option<NonZeroU32>) -> Self {
+        self.max_connects_per_ip = connects;
+        self
+    }
+
+    /// Sets [`Self::max_connects_per_second`].
+    #[must_use]
+    pub fn max_connects_per_second(mut self, connects: Option<NonZeroU32>) -> Self {
+        self.max_connects_per_second = connects;
         self
     }
 

@@ -106,6 +106,7 @@ impl Connections {
                     Ok(None) => {}
                     Err(_) => peer.is_busy = true,
                 }
+                peer.is_busy |= !self.permits().admit_from(client);
                 peer.address = Some(client);
             }
         }

@@ -67,6 +67,7 @@ mod body;
 mod claim;
 mod config;
 mod connection;
+mod connects;
 mod deadline;
 mod edge;
 mod http;

@@ -6,6 +6,7 @@ use clap::Args;
 use clap::ValueEnum;
 use throng::GatewayBuilder;
 use throng::policy::Limit;
+use throng::server::ServerConfig;
 
 /// Rate limits of requests.
 #[derive(Clone, Debug, Args)]
@@ -36,6 +37,16 @@ pub(crate) struct LimitOptions {
     #[arg(long, value_name = "N", default_value = "100")]
     max_rate_limited: u32,
 
+    /// New connections in a second, as many at once; beyond it they are told to come back later.
+    /// No limit unless given.
+    #[arg(long, value_name = "N")]
+    max_connects_per_second: Option<NonZeroU32>,
+
+    /// New connections in a second from one IPv4 address, or from one /64 of IPv6, as many at once;
+    /// of a --trusted-proxy the clients are counted that it forwards. No limit unless given.
+    #[arg(long, value_name = "N")]
+    max_connects_per_ip: Option<NonZeroU32>,
+
     /// Leave the headers RateLimit and RateLimit-Policy out of responses.
     #[arg(long)]
     no_rate_limit_headers: bool,
@@ -51,6 +62,13 @@ enum Preset {
 }
 
 impl LimitOptions {
+    /// Sets the limits on new connections.
+    pub(crate) fn connects(&self, config: ServerConfig) -> ServerConfig {
+        config
+            .max_connects_per_ip(self.max_connects_per_ip)
+            .max_connects_per_second(self.max_connects_per_second)
+    }
+
     /// Sets the limits of a server that is reached from other machines, or not.
     pub(crate) fn configure(&self, builder: GatewayBuilder, is_public: bool) -> GatewayBuilder {
         let preset = match self.rate_limits {

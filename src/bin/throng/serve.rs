@@ -229,6 +229,7 @@ fn config(options: &ServeOptions) -> Result<ServerConfig, Box<dyn Error>> {
         .unsent_mark(NonZeroU32::new(options.unsent_mark))
         .write_timeout(options.write_timeout)
         .development(options.insecure_trust_query_user);
+    let config = options.limits.connects(config);
     let authenticates = edge::has_authentication(options);
     let is_local = edge::is_loopback(options.listen);
     options.edge.configure(config, authenticates, is_local)

@@ -110,6 +110,11 @@ impl Edge {
     }
 }
 
+/// Returns whether a request for this path begins a connection of a client.
+pub(super) fn is_connect(path: &str) -> bool {
+    matches!(path, "/ws" | "/sse")
+}
+
 /// Returns whether a request is answered although there is no room: those that look after the
 /// server must not take it for dead.
 pub(super) fn is_health(path: &str) -> bool {

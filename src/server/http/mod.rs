@@ -35,10 +35,12 @@ use tokio::time;
 
 use crate::server::ServerConfig;
 use crate::server::activity::Activity;
+use crate::server::connects::Connects;
 use crate::server::deadline::Deadline;
 use crate::server::edge::Edge;
 use crate::server::peer::Peer;
 use crate::server::permits::Permits;
+use crate::time::SystemClock;
 use crate::transport::sse;
 use crate::transport::sse::Terms;
 use crate::transport::ws::Handover;
@@ -72,6 +74,11 @@ impl Http {
             config.max_connections,
             config.spare_connections,
             config.max_connections_per_ip,
+            Connects::new(
+                Arc::new(SystemClock::new()),
+                config.max_connects_per_second,
+                config.max_connects_per_ip,
+            ),
         );
         let mut http1 = http1::Builder::new();
         http1

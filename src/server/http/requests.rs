@@ -96,8 +96,11 @@ impl Routes {
         let address = self.edge.admit(parts, self.peer.address)?;
         let is_upgrade = parts.headers.contains_key(header::UPGRADE);
         let is_forwarded = address != self.peer.address;
-        let place = match self.permits.place(address.filter(|_| is_forwarded)) {
-            Ok(place) if !self.peer.is_busy => place.map(Arc::new),
+        let forwarded = address.filter(|_| is_forwarded);
+        let comes = forwarded.filter(|_| edge::is_connect(parts.uri.path()));
+        let is_too_soon = comes.is_some_and(|client| !self.permits.admit_from(client));
+        let place = match self.permits.place(forwarded) {
+            Ok(place) if !self.peer.is_busy && !is_too_soon => place.map(Arc::new),
             _ if edge::is_health(parts.uri.path()) => None,
             // A page cannot read the status of a handshake: it is told by a close.
             _ if parts.uri.path() == "/ws" && is_upgrade => {

@@ -9,6 +9,9 @@ use ahash::RandomState;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
+use crate::policy::Network;
+use crate::server::connects::Connects;
+
 /// The permits of a listener, of which each connection needs one.
 #[derive(Debug)]
 pub(super) struct Permits {
@@ -20,10 +23,16 @@ pub(super) struct Permits {
     /// The most for one address.
     max_per_ip: Option<usize>,
     taken: Mutex<HashMap<Network, usize, RandomState>>,
+    connects: Connects,
 }
 
 impl Permits {
-    pub(super) fn new(max: usize, max_spare: usize, max_per_ip: Option<usize>) -> Arc<Self> {
+    pub(super) fn new(
+        max: usize,
+        max_spare: usize,
+        max_per_ip: Option<usize>,
+        connects: Connects,
+    ) -> Arc<Self> {
         let within = |n: usize| u32::try_from(n.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
         let (max, max_spare) = (within(max).max(1), within(max_spare));
         Arc::new(Self {
@@ -33,6 +42,7 @@ impl Permits {
             max_spare,
             max_per_ip,
             taken: Mutex::default(),
+            connects,
         })
     }
 
@@ -44,14 +54,16 @@ impl Permits {
     }
 
     /// Returns a permit for a connection from `ip`, where addresses are counted: a spare one if
-    /// there are as many connections as there may be, from there or in all. Waits where no spare
+    /// there are as many connections as there may be, from there or in all, or as many new ones in
+    /// this second. Waits where no spare
     /// one is left either, and returns `None` where none is left for an address at its limit.
     ///
     /// # Cancel safety
     ///
     /// Dropped early, nothing is taken.
     pub(super) async fn permit(self: &Arc<Self>, ip: Option<IpAddr>) -> Option<Permit> {
-        let Ok(place) = self.place(ip) else {
+        let is_too_soon = !self.connects.admit(ip);
+        let Some(place) = self.place(ip).ok().filter(|_| !is_too_soon) else {
             let spare = self.spare.try_acquire().ok()?;
             spare.forget();
             return Some(self.spare_permit());
@@ -77,6 +89,12 @@ impl Permits {
             permits: Arc::clone(self),
             counted: Counted::Spare,
         }
+    }
+
+    /// Counts a new connection that a proxy forwards from `ip`; returns whether there is room for
+    /// it in this second.
+    pub(super) fn admit_from(&self, ip: IpAddr) -> bool {
+        self.connects.admit_from(ip)
     }
 
     /// Counts one more for `ip`, until the place is dropped; `None` where addresses are not
@@ -165,29 +183,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         if let Some(network) = self.network {
             self.permits.leave(network);
-        }
-    }
-}
-
-/// The unit in which addresses are counted: an IPv4 address, or the upper 64 bits of an IPv6
-/// address, because the owner of one IPv6 address has all of those.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Network {
-    V4(u32),
-    V6(u64),
-}
-
-impl Network {
-    fn of(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            IpAddr::V4(ip) => Self::V4(ip.to_bits()),
-            IpAddr::V6(ip) => {
-                let [high @ .., _, _, _, _] = ip.segments();
-                Self::V6(
-                    high.iter()
-                        .fold(0, |bits, part| bits << 16 | u64::from(*part)),
-                )
-            }
         }
     }
 }

@@ -10,6 +10,13 @@ use futures_util::FutureExt;
 use super::Full;
 use super::Permit;
 use super::Permits;
+use crate::server::connects::Connects;
+use crate::time::SystemClock;
+
+fn permits(max: usize, max_spare: usize, max_per_ip: Option<usize>) -> Arc<Permits> {
+    let connects = Connects::new(Arc::new(SystemClock::new()), None, None);
+    Permits::new(max, max_spare, max_per_ip, connects)
+}
 
 /// A permit that is had at once.
 fn enter(permits: &Arc<Permits>, ip: &str) -> Option<Permit> {
@@ -19,7 +26,7 @@ fn enter(permits: &Arc<Permits>, ip: &str) -> Option<Permit> {
 
 #[test]
 fn beyond_the_total_one_waits() {
-    let permits = Permits::new(2, 0, None);
+    let permits = permits(2, 0, None);
     let first = enter(&permits, "10.0.0.1").unwrap();
     let _second = enter(&permits, "10.0.0.1").unwrap();
     assert!(enter(&permits, "10.0.0.2").is_none());
@@ -29,7 +36,7 @@ fn beyond_the_total_one_waits() {
 
 #[test]
 fn beyond_the_total_spare_permits_are_had_first() {
-    let permits = Permits::new(1, 1, None);
+    let permits = permits(1, 1, None);
     let first = enter(&permits, "10.0.0.1").unwrap();
     let spare = enter(&permits, "10.0.0.2").unwrap();
     assert!(!first.is_spare() && spare.is_spare());
@@ -42,7 +49,7 @@ fn beyond_the_total_spare_permits_are_had_first() {
 
 #[test]
 fn beyond_the_limit_of_an_address_one_is_refused() {
-    let permits = Permits::new(10, 1, Some(1));
+    let permits = permits(10, 1, Some(1));
     let first = enter(&permits, "10.0.0.1").unwrap();
     let spare = enter(&permits, "10.0.0.1").unwrap();
     assert!(spare.is_spare());
@@ -55,7 +62,7 @@ fn beyond_the_limit_of_an_address_one_is_refused() {
 
 #[test]
 fn places_are_counted_without_a_connection() {
-    let permits = Permits::new(10, 0, Some(1));
+    let permits = permits(10, 0, Some(1));
     let ip = Some("10.0.0.1".parse::<IpAddr>().unwrap());
     let place = permits.place(ip).unwrap().unwrap();
     assert_eq!(permits.place(ip).unwrap_err(), Full);
@@ -67,7 +74,7 @@ fn places_are_counted_without_a_connection() {
 
 #[test]
 fn a_connection_that_stops_waiting_is_not_counted() {
-    let permits = Permits::new(1, 0, Some(5));
+    let permits = permits(1, 0, Some(5));
     let _first = enter(&permits, "10.0.0.1").unwrap();
     assert!(enter(&permits, "10.0.0.2").is_none());
     assert_eq!(permits.taken.lock().len(), 1);
@@ -75,7 +82,7 @@ fn a_connection_that_stops_waiting_is_not_counted() {
 
 #[test]
 fn a_network_of_ipv6_counts_as_one_address() {
-    let permits = Permits::new(10, 0, Some(1));
+    let permits = permits(10, 0, Some(1));
     let _first = enter(&permits, "2001:db8::1").unwrap();
     assert!(enter(&permits, "2001:db8::ffff:1:2:3").is_none());
     assert!(enter(&permits, "2001:db8:0:1::1").is_some());
@@ -83,7 +90,7 @@ fn a_network_of_ipv6_counts_as_one_address() {
 
 #[test]
 fn all_are_returned_when_the_last_is() {
-    let permits = Permits::new(3, 1, Some(2));
+    let permits = permits(3, 1, Some(2));
     let permit = enter(&permits, "10.0.0.1");
     assert!(permits.returned().now_or_never().is_none());
     drop(permit);

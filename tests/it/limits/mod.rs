@@ -1,6 +1,7 @@
 //! Rate limits of the shipped binary, over real sockets.
 
 mod answers;
+mod connects;
 mod custom;
 mod flags;
 mod operations;
