@@ -212,8 +212,8 @@ impl<'a> Caller<'a> {
     }
 
     /// The id of the API key that the request shows.
-    pub(crate) const fn api_key(&self) -> Option<&str> {
-        None
+    pub(crate) fn api_key(&self) -> Option<&str> {
+        self.identity()?.api_key()
     }
 
     /// The same caller, for what outlives the request.

@@ -200,6 +200,12 @@ impl RateLimits {
         limits.iter().map(stats).collect()
     }
 
+    /// Returns whether any limit counts by this key.
+    pub(crate) fn count_by(&self, key: LimitKey) -> bool {
+        let limits = self.inner.limits.load();
+        limits.iter().any(|entry| entry.limit.keys.has(key))
+    }
+
     /// Returns what is left of a limit to a subject. Counts nothing.
     ///
     /// # Errors

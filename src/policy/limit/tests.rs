@@ -21,6 +21,7 @@ use crate::layers::UserId;
 use crate::protocol::Fault;
 use crate::protocol::Request;
 use crate::session::Caller;
+use crate::session::Identity;
 use crate::session::MeterCell;
 use crate::session::Origin;
 use crate::session::Policy;
@@ -297,6 +298,27 @@ fn the_servers_side_is_counted_only_where_that_is_asked_for() {
     limits.add(limit.including_server()).unwrap();
     assert_eq!(wait(&limits, &Caller::server(), ping()), None);
     assert_eq!(wait(&limits, &Caller::server(), ping()), Some(1000));
+}
+
+#[test]
+fn an_api_key_is_counted_although_it_is_of_the_servers_side() {
+    let limit = Limit::per_api_key(Actions::ALL, 1, SECOND).named("keys");
+    let limits = limits(&ManualClock::new(), [limit]);
+    let with = |id: &str| {
+        let identity = Identity::of_api_key(id);
+        Caller::server().identified(Some(Arc::new(identity)))
+    };
+    for id in ["ops", "billing"] {
+        assert_eq!(wait(&limits, &with(id), ping()), None);
+        assert_eq!(wait(&limits, &with(id), ping()), Some(1000));
+    }
+    assert_eq!(
+        wait(&limits, &Caller::server(), ping()),
+        None,
+        "without a key"
+    );
+    let status = limits.status("keys", &LimitSubject::new().api_key("ops"));
+    assert!(!status.unwrap().is_allowed());
 }
 
 #[test]

@@ -33,6 +33,7 @@ use crate::layers::Layers;
 use crate::layers::UserId;
 use crate::layers::users::UserError;
 use crate::limits::GapNotices;
+use crate::policy::LimitKey;
 use crate::policy::RateLimits;
 use crate::protocol::Spoken;
 use crate::session::Entrance;
@@ -190,6 +191,7 @@ impl Gateway {
         };
         Ok(match self.layers() {
             Some(_) => peer::described(options, request),
+            None if self.limits().count_by(LimitKey::Address) => peer::addressed(options, request),
             None => options,
         })
     }

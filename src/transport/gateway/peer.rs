@@ -20,11 +20,17 @@ pub struct PeerAddress(pub IpAddr);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NoRoom;
 
-/// The options, with what is known of the peer as metadata of the client.
-pub(super) fn described(mut options: ConnectOptions, request: &Parts) -> ConnectOptions {
-    if let Some(PeerAddress(address)) = request.extensions.get() {
-        options = options.metadata(ADDRESS, address.to_string());
+/// The options, with the address of the peer as metadata of the client.
+pub(super) fn addressed(options: ConnectOptions, request: &Parts) -> ConnectOptions {
+    match request.extensions.get() {
+        Some(PeerAddress(address)) => options.metadata(ADDRESS, address.to_string()),
+        None => options,
     }
+}
+
+/// The options, with what is known of the peer as metadata of the client.
+pub(super) fn described(options: ConnectOptions, request: &Parts) -> ConnectOptions {
+    let mut options = addressed(options, request);
     let agent = request.headers.get(header::USER_AGENT);
     if let Some(agent) = agent.and_then(|agent| agent.to_str().ok()) {
         options = options.metadata(AGENT, shortened(agent));

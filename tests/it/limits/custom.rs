@@ -119,3 +119,17 @@ fn a_flood_of_keys_takes_no_memory() {
     assert_eq!(stats.capacity, 1024);
     assert!(stats.evicted > 18_000, "{stats:?}");
 }
+
+#[test]
+fn addresses_are_counted_without_layers() {
+    let runtime = Runtime::new().unwrap();
+    let (listener, address) = listen(&runtime);
+    let limit = Limit::per_address(Actions::PING, 2, Duration::from_secs(3600));
+    let gateway = Gateway::builder(Hub::new()).limit(limit).build();
+    runtime.spawn(throng::serve(listener, gateway, future::pending()));
+    let ping = r#"{"type":"ping","id":1}"#;
+    for expected in ["pong", "pong", "error"] {
+        let mut ws = Ws::open(address, "/ws").greeted();
+        assert_eq!(ws.ask(ping)["type"], expected);
+    }
+}
