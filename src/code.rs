@@ -172,6 +172,8 @@ error_codes! {
     RoomLimitReached = "room_limit_reached", 409;
     /// The room lets nobody in who is not a member.
     RoomLocked = "room_locked", 409;
+    /// A method of the application refused the call.
+    RpcFailed = "rpc_failed", 422;
     /// The search took longer than it may; ask for rarer words, or fewer rooms.
     SearchTimedOut = "search_timed_out", 503;
     /// The user may not send to this room.
@@ -234,6 +236,8 @@ error_codes! {
     UnknownLimit = "unknown_limit", 404;
     /// The room has no message with this id.
     UnknownMessage = "unknown_message", 404;
+    /// The application has no method of this name.
+    UnknownMethod = "unknown_method", 404;
     /// Nothing is known about this user.
     UnknownPresence = "unknown_presence", 404;
     /// No room has this id.

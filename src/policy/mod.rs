@@ -8,8 +8,17 @@
 //! whoever has it is trusted.
 
 mod auth;
+mod content;
+mod filter;
 mod limit;
 mod rate;
+#[cfg_attr(
+    not(any(feature = "filter", feature = "schema")),
+    expect(dead_code, reason = "only schemas and built-in filters have a scope")
+)]
+mod scope;
+#[cfg(feature = "schema")]
+mod validate;
 
 pub use self::auth::Authenticated;
 pub use self::auth::Authenticator;
@@ -27,6 +36,20 @@ pub use self::auth::Tickets;
 pub use self::auth::TicketsConfig;
 #[cfg(feature = "jwt")]
 pub use self::auth::jwt;
+#[cfg(feature = "filter")]
+pub use self::filter::Action;
+#[cfg(feature = "filter")]
+pub use self::filter::BuiltIn;
+pub use self::filter::ContentFilter;
+#[cfg(feature = "filter")]
+pub use self::filter::FilterConfig;
+pub use self::filter::FilterInfo;
+#[cfg(feature = "filter")]
+pub use self::filter::FilterKind;
+pub use self::filter::Filtered;
+pub use self::filter::Filters;
+#[cfg(feature = "filter")]
+pub use self::filter::InvalidFilter;
 pub use self::limit::Allowance;
 pub use self::limit::InvalidLimit;
 pub use self::limit::InvalidLimitText;
@@ -39,12 +62,36 @@ pub use self::limit::LimitSubject;
 pub use self::limit::Limiter;
 pub use self::limit::RateLimits;
 pub use self::limit::UnknownLimit;
+pub use self::scope::InvalidScope;
+pub use self::scope::Scope;
+#[cfg(feature = "schema")]
+pub use self::validate::InvalidSchema;
+#[cfg(feature = "schema")]
+pub use self::validate::Schema;
+#[cfg(feature = "schema")]
+pub use self::validate::SchemaConfig;
+#[cfg(feature = "schema")]
+pub use self::validate::SchemaInfo;
+#[cfg(feature = "schema")]
+pub use self::validate::Schemas;
 pub use crate::session::Actions;
+pub use crate::session::Arrival;
+pub use crate::session::CallerInfo;
 pub use crate::session::Decision;
+pub use crate::session::Draft;
+pub use crate::session::Event;
+pub use crate::session::Hook;
+pub use crate::session::HookInfo;
+pub use crate::session::Hooks;
 pub use crate::session::Interest;
+pub use crate::session::Moments;
+pub use crate::session::NewRoom;
+pub use crate::session::Observer;
 pub use crate::session::Policy;
+pub use crate::session::Target;
 pub use crate::session::Verdict;
 
+pub(crate) use self::content::Moderation;
 pub(crate) use self::limit::CustomLimiter;
 #[cfg(feature = "server")]
 pub(crate) use self::rate::Network;

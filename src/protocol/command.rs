@@ -268,7 +268,7 @@ pub(super) const SUBSCRIBE: &[&str] = &[
 pub(super) const UNSUBSCRIBE: &[&str] = &["channel_id", "client_id", "user_id"];
 
 /// Operations whose names have no dot.
-const UNDOTTED: &[&str] = &["auth", "batch", "broadcast", "stats"];
+const UNDOTTED: &[&str] = &["auth", "batch", "broadcast", "rpc", "stats"];
 
 /// Whose subscription a command is about.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

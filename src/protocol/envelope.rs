@@ -39,6 +39,7 @@ use super::MAX_KEY;
 use super::RequestId;
 use super::SUBPROTOCOL;
 use super::Timestamp;
+use super::Violation;
 
 /// The shape of every push.
 #[derive(Debug, Serialize)]
@@ -338,6 +339,10 @@ pub(super) struct ErrorData<'a> {
     retry_after_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Violation],
 }
 
 impl<'a> ErrorData<'a> {
@@ -348,6 +353,8 @@ impl<'a> ErrorData<'a> {
             field: fault.at(),
             retry_after_ms: fault.wait().map(whole_millis),
             reset_at: fault.limit().map(|limit| limit.reset_at),
+            reason: fault.own_reason(),
+            errors: fault.errors(),
         }
     }
 }

@@ -5,6 +5,10 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(feature = "openapi")]
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::code::ErrorCode;
 
 use super::Quota;
@@ -19,6 +23,35 @@ pub struct Fault {
     retry_after: Option<Duration>,
     quota: Option<Box<Quota>>,
     reply_to: Option<RequestId>,
+    details: Option<Box<Details>>,
+}
+
+/// The parts of a fault that few faults have.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Details {
+    violations: Vec<Violation>,
+    reason: Option<Box<str>>,
+}
+
+/// A rule that a message breaks.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
+#[non_exhaustive]
+pub struct Violation {
+    /// The place in the message, as a JSON pointer; empty for the message itself.
+    pub path: Box<str>,
+    /// The rule: a keyword of JSON Schema, such as `maxLength`.
+    pub rule: Box<str>,
+}
+
+impl Violation {
+    /// Creates a violation of `rule` at `path`.
+    pub fn new(path: impl Into<Box<str>>, rule: impl Into<Box<str>>) -> Self {
+        Self {
+            path: path.into(),
+            rule: rule.into(),
+        }
+    }
 }
 
 impl Fault {
@@ -31,6 +64,7 @@ impl Fault {
             retry_after: None,
             quota: None,
             reply_to: None,
+            details: None,
         }
     }
 
@@ -70,6 +104,22 @@ impl Fault {
         self
     }
 
+    /// Lists the rules that the message breaks; those beyond 16 are left out.
+    #[must_use]
+    pub fn violations(mut self, violations: impl IntoIterator<Item = Violation>) -> Self {
+        let details = self.details.get_or_insert_default();
+        details.violations = violations.into_iter().take(MOST_VIOLATIONS).collect();
+        self
+    }
+
+    /// Sets a reason of the application's own, for programs: a stable word such as
+    /// `insufficient_funds`.
+    #[must_use]
+    pub fn reason(mut self, reason: impl Into<Box<str>>) -> Self {
+        self.details.get_or_insert_default().reason = Some(reason.into());
+        self
+    }
+
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
@@ -106,6 +156,24 @@ impl Fault {
         self.reply_to.as_ref()
     }
 }
+
+impl Fault {
+    /// Returns the rules that the message breaks.
+    #[must_use]
+    pub fn errors(&self) -> &[Violation] {
+        let details = self.details.as_deref();
+        details.map_or(&[], |details| &details.violations)
+    }
+
+    /// Returns the application's own reason, if it gave one.
+    #[must_use]
+    pub fn own_reason(&self) -> Option<&str> {
+        self.details.as_deref()?.reason.as_deref()
+    }
+}
+
+/// The most violations that a fault lists.
+const MOST_VIOLATIONS: usize = 16;
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -65,6 +65,7 @@ pub use self::envelope::DeliveryReport;
 pub use self::envelope::MemberView;
 pub(crate) use self::envelope::whole_millis;
 pub use self::fault::Fault;
+pub use self::fault::Violation;
 pub use self::payload::Payload;
 pub(crate) use self::problem::ProblemDetails;
 pub use self::push::Hello;

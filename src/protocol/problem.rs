@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::ErrorCode;
 use super::Timestamp;
+use super::Violation;
 use super::envelope::whole_millis;
 
 /// The body of a response that says what went wrong.
@@ -29,6 +30,12 @@ pub(crate) struct ProblemDetails<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schemars(with = "Option<String>"))]
     reset_at: Option<Timestamp>,
+    /// The application's own reason, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    /// The rules that the message breaks, at most 16.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Violation],
 }
 
 impl<'a> ProblemDetails<'a> {
@@ -52,6 +59,8 @@ impl<'a> ProblemDetails<'a> {
             field,
             retry_after_ms: retry_after.map(whole_millis),
             reset_at: None,
+            reason: None,
+            errors: &[],
         }
     }
 
@@ -59,6 +68,15 @@ impl<'a> ProblemDetails<'a> {
     pub(crate) fn reset_at(self, time: Option<Timestamp>) -> Self {
         Self {
             reset_at: time,
+            ..self
+        }
+    }
+
+    /// Adds the application's own reason and the rules that the message breaks.
+    pub(crate) fn because(self, reason: Option<&'a str>, errors: &'a [Violation]) -> Self {
+        Self {
+            reason,
+            errors,
             ..self
         }
     }

@@ -25,6 +25,7 @@ pub(super) async fn arguments(
     operation: &Operation,
     request: Request,
     max: usize,
+    raw: impl FnOnce(Bytes) -> Result<Bytes, Fault>,
 ) -> Result<(Arguments, usize), Problem> {
     encoding::check(request.headers())?;
     let kind = content_type(request.headers()).to_ascii_lowercase();
@@ -36,6 +37,7 @@ pub(super) async fn arguments(
     }
     let body = read(request, max).await?;
     let bytes = body.len();
+    let body = raw(body)?;
     let arguments = parse(operation, &kind, sends, is_raw, body)?;
     Ok((arguments, bytes))
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::Query;
 use axum::extract::RawPathParams;
 use axum::extract::Request;
@@ -33,6 +34,7 @@ use crate::server::routes::App;
 use crate::session;
 use crate::session::Caller;
 use crate::session::Identity;
+use crate::session::Moments;
 use crate::session::Origin;
 use crate::session::Reply;
 use crate::session::operations::Kind;
@@ -91,24 +93,36 @@ async fn answer(
     let identity = identity.map(|Identified(identity)| Arc::clone(identity));
     let query = pairs(request.uri())?;
     let in_query = matches!(operation.method, Method::Get | Method::Delete);
-    let (mut arguments, bytes) = body::arguments(operation, request, app.config.max_body).await?;
     let mut actor = own(identity.as_deref());
+    let mut given = Vec::new();
     for (name, value) in query {
         match &*name {
             "actor" => actor = on_behalf_of(&value, identity.as_deref())?,
-            _ if in_query => set(operation, &mut arguments, &name, value)?,
+            _ if in_query => given.push((name, value)),
             _ => {
                 let why = format!("`{name}` in the query: this takes its arguments in the body");
                 return Err(Fault::new(ErrorCode::InvalidField, why).field(name).into());
             }
         }
     }
+    let caller = Caller::acting(actor, Origin::Api).from_address(address);
+    let caller = caller.identified(identity);
+    let raw = |body: Bytes| {
+        let hooks = app.gateway.hooks();
+        match hooks.wants(Moments::RAW) {
+            true => hooks.raw(&caller, body),
+            false => Ok(body),
+        }
+    };
+    let (mut arguments, bytes) =
+        body::arguments(operation, request, app.config.max_body, raw).await?;
+    for (name, value) in given {
+        set(operation, &mut arguments, &name, value)?;
+    }
     for (name, value) in &path {
         arguments.set(name, value);
     }
     let request = session::Request::from(Command::named(operation.name, arguments)?);
-    let caller = Caller::acting(actor, Origin::Api).from_address(address);
-    let caller = caller.identified(identity);
     let watched = app.gateway.limits().watch(&caller, &request);
     let reply = app.gateway.execute_read(caller, request, bytes).await?;
     Ok((reply, watched.and_then(|limits| limits.quota())))

@@ -174,6 +174,11 @@ impl<'a> Caller<'a> {
         self.identity.as_deref()
     }
 
+    /// The identity, shared.
+    pub(crate) fn shared_identity(&self) -> Option<Arc<Identity>> {
+        self.identity.clone()
+    }
+
     /// The identity of the connection, to be replaced.
     pub(crate) const fn badge(&self) -> Option<&'a Arc<Badge>> {
         self.badge

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::disconnect::Disconnect;
 use crate::hub::Client;
 use crate::hub::StreamPosition;
@@ -27,6 +29,7 @@ use super::Deciding;
 use super::Effort;
 use super::Entrance;
 use super::MeterCell;
+use super::Moments;
 use super::Origin;
 use super::Outcome;
 
@@ -144,6 +147,21 @@ impl Session {
             .noting(&self.notes)
             .metered(&self.meter)
             .badged(self.badge.as_ref())
+    }
+
+    pub(super) fn wants_raw(&self) -> bool {
+        self.entrance.hooks().wants(Moments::RAW)
+    }
+
+    /// The bytes as the hooks have changed them.
+    pub(super) fn raw(&self, bytes: Bytes) -> Result<Bytes, Fault> {
+        let caller = self.caller(Origin::Client);
+        self.entrance.hooks().raw(&caller, bytes)
+    }
+
+    /// Notifies the observers that a request was refused after a while.
+    pub(super) fn refused(&self, origin: Origin, fault: &Fault) {
+        self.entrance.refused(&self.caller(origin), "", fault);
     }
 
     fn attach(&self, positions: &HashMap<RoomId, StreamPosition>) {

@@ -48,14 +48,20 @@ use super::Around;
 use super::Badge;
 use super::Badges;
 use super::Caller;
+use super::CallerInfo;
 use super::Deciding;
 use super::Gate;
+use super::Hooks;
 use super::Identity;
 use super::Limiting;
+use super::Moments;
 use super::Permit;
 use super::Right;
+use super::Rpc;
+use super::content::Moderator;
 use super::fault::reserved;
 use super::gate::Checked;
+use super::hooks::Vetted;
 use super::operations::batch;
 use super::operations::batch::BATCH;
 use super::operations::verbs::Roster;
@@ -75,6 +81,9 @@ pub(crate) struct Entrance {
     permit: Permit,
     /// The identities of connections, where anything is authenticated.
     badges: Option<Badges>,
+    pub(super) hooks: Hooks,
+    pub(crate) moderator: Option<Arc<dyn Moderator>>,
+    rpc: Rpc,
     /// The transports, once there are any.
     around: OnceLock<Weak<dyn Around>>,
     since: Instant,
@@ -181,6 +190,9 @@ impl Entrance {
         gate: Gate,
     ) -> Self {
         Self {
+            hooks: Hooks::new(layers.clone(), None),
+            moderator: None,
+            rpc: Rpc::default(),
             hub,
             layers,
             publishes,
@@ -191,6 +203,13 @@ impl Entrance {
             around: OnceLock::new(),
             since: SystemClock::new().now(),
         }
+    }
+
+    /// With schemas and filters. Hooks are added after it.
+    pub(crate) fn moderated_by(mut self, moderator: Arc<dyn Moderator>) -> Self {
+        self.hooks = Hooks::new(self.layers.clone(), Some(Arc::clone(&moderator)));
+        self.moderator = Some(moderator);
+        self
     }
 
     /// With rate limits that operations show and change.
@@ -295,6 +314,20 @@ impl Entrance {
         &self.hub
     }
 
+    /// With these methods of the application.
+    pub(crate) fn methods(mut self, rpc: Rpc) -> Self {
+        self.rpc = rpc;
+        self
+    }
+
+    pub(crate) fn rpc(&self) -> &Rpc {
+        &self.rpc
+    }
+
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+
     pub(crate) fn layers(&self) -> Option<&Layers> {
         self.layers.as_ref()
     }
@@ -328,12 +361,55 @@ impl Entrance {
             // Each of its requests is one of its own.
             return Ok(request.command);
         }
-        checked(self.gate.check(caller, request))
+        let name = self.named(&request.command);
+        let checked = checked(self.gate.check(caller, request));
+        self.vet(caller, checked, name)
     }
 
     /// Asks the policies that were not asked yet.
     pub(super) fn go_on(&self, caller: &Caller<'_>, decided: Deciding) -> Result<Command, Outcome> {
-        checked(self.gate.go_on(caller, decided))
+        match decided {
+            Deciding::Gate(decided) => {
+                let name = self.named(decided.command());
+                let checked = checked(self.gate.go_on(caller, decided));
+                self.vet(caller, checked, name)
+            }
+            Deciding::Hooks(decided) => decided.into_command().ok_or_else(|| {
+                // It has decided: that is why it is asked.
+                Outcome::Now(Err(unknown_type()))
+            }),
+        }
+    }
+
+    /// Asks the hooks, the schemas and the filters about a command that the policies let pass.
+    fn vet(
+        &self,
+        caller: &Caller<'_>,
+        checked: Result<Command, Outcome>,
+        name: Option<Box<str>>,
+    ) -> Result<Command, Outcome> {
+        let vetted = checked.and_then(|command| match self.hooks.vet(caller, command) {
+            Vetted::Passed(command) => Ok(command),
+            Vetted::Refused(fault) => Err(Outcome::Now(Err(fault))),
+            Vetted::Later(vetting) => Err(Outcome::Deciding(Deciding::Hooks(vetting))),
+        });
+        if let Err(Outcome::Now(Err(fault))) = &vetted {
+            self.refused(caller, &name.unwrap_or_default(), fault);
+        }
+        vetted
+    }
+
+    /// The name of a command, where an observer will be told of what becomes of it.
+    fn named(&self, command: &Command) -> Option<Box<str>> {
+        let is_wanted = self.hooks.wants(Moments::FAULTS);
+        is_wanted.then(|| command.name().into())
+    }
+
+    /// Notifies the observers that the gate has refused a command.
+    pub(super) fn refused(&self, caller: &Caller<'_>, command: &str, fault: &Fault) {
+        if self.hooks.wants(Moments::REFUSED) {
+            self.hooks.refused(&CallerInfo::of(caller), command, fault);
+        }
     }
 
     /// [`Self::execute`], and waits for what there is to wait for.
@@ -359,7 +435,8 @@ impl Entrance {
                 Outcome::Resumed { reply, .. } => return Ok(reply),
                 Outcome::Joining { future, .. } => return future.await.map(|()| Reply::Done),
                 Outcome::Deciding(mut deciding) => {
-                    poll_fn(|cx| deciding.poll(cx)).await?;
+                    let decided = poll_fn(|cx| deciding.poll(cx)).await;
+                    decided.inspect_err(|fault| self.refused(caller, "", fault))?;
                     outcome = match self.go_on(caller, deciding) {
                         Ok(command) => self.carry_out(caller, command, effort),
                         Err(outcome) => outcome,
@@ -371,6 +448,37 @@ impl Entrance {
 
     /// Carries out a command that has passed the gate.
     pub(super) fn carry_out(
+        self: &Arc<Self>,
+        caller: &Caller<'_>,
+        command: Command,
+        effort: &mut Effort,
+    ) -> Outcome {
+        if !self.hooks.wants(Moments::ERROR) {
+            return self.carry_out_unwatched(caller, command, effort);
+        }
+        let name: Box<str> = command.name().into();
+        let outcome = self.carry_out_unwatched(caller, command, effort);
+        self.watch(CallerInfo::of(caller), name, outcome)
+    }
+
+    /// Notifies the observers of the fault that comes of a command, now or later.
+    fn watch(&self, caller: CallerInfo, name: Box<str>, outcome: Outcome) -> Outcome {
+        let hooks = self.hooks.clone();
+        let failed = move |fault: &Fault| hooks.failed(&caller, &name, fault);
+        match outcome {
+            Outcome::Now(done) => Outcome::Now(done.inspect_err(failed)),
+            Outcome::Answering(future) => {
+                Outcome::Answering(Box::pin(async move { future.await.inspect_err(failed) }))
+            }
+            Outcome::Joining { channel, future } => Outcome::Joining {
+                channel,
+                future: Box::pin(async move { future.await.inspect_err(failed) }),
+            },
+            outcome => outcome,
+        }
+    }
+
+    fn carry_out_unwatched(
         self: &Arc<Self>,
         caller: &Caller<'_>,
         command: Command,
@@ -452,7 +560,7 @@ fn checked(checked: Checked) -> Result<Command, Outcome> {
     match checked {
         Checked::Passed(request) => Ok(request.command),
         Checked::Refused(fault) => Err(Outcome::Now(Err(fault))),
-        Checked::Later(deciding) => Err(Outcome::Deciding(deciding)),
+        Checked::Later(deciding) => Err(Outcome::Deciding(Deciding::Gate(deciding))),
     }
 }
 

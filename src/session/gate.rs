@@ -344,6 +344,11 @@ impl fmt::Debug for Gate {
 }
 
 impl Deciding {
+    /// The command that it is about.
+    pub(super) fn command(&self) -> &Command {
+        &self.request.command
+    }
+
     /// Ready when the policy has decided.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         let decision = self.decision.as_mut();

@@ -22,10 +22,12 @@ use crate::protocol::Heard;
 use crate::protocol::Push;
 use crate::protocol::SUBPROTOCOL;
 use crate::session::Dialogue;
+use crate::session::Moments;
 use crate::session::Replies;
 use crate::session::fault::refusal;
 use crate::transport::gateway::Gateway;
 use crate::transport::gateway::Registration;
+use crate::transport::gateway::arrival;
 use crate::transport::stats::Tally;
 use crate::transport::stats::Transport;
 use crate::transport::ws::framing;
@@ -110,7 +112,8 @@ impl Gateway {
     ///
     /// # Cancel safety
     ///
-    /// The client is connected when this returns. When the future is dropped early, so is `conn`,
+    /// The client is connected when this returns, or, where a hook decides about it, once that has
+    /// let it connect. When the future is dropped early, so is `conn`,
     /// and the client is disconnected from the hub.
     ///
     /// # Memory
@@ -124,24 +127,43 @@ impl Gateway {
         options: ConnectOptions,
     ) -> impl Future<Output = ()> + Send + use<C> {
         let write_timeout = self.ws_config().write_timeout;
-        let serving = self
-            .encoding(conn.subprotocol())
-            .ok_or(UNSUPPORTED)
-            .and_then(|encoding| {
-                let entered = self.enter(options, Transport::Other, true);
-                let entered = entered.map_err(|error| refusal(&error))?;
-                Ok(Serving::new(encoding, conn.query(), entered))
-            });
+        let mut vetted = None;
+        let mut serving = None;
+        if self.hooks().wants(Moments::CONNECT) {
+            vetted = Some((self.clone(), options));
+        } else {
+            serving = Some(self.greeted(&conn, options));
+        }
         async move {
             let mut line = Line {
                 conn,
                 write_timeout,
             };
+            if let Some((gateway, options)) = vetted {
+                let arrival = arrival(&options, Transport::Other);
+                if let Err(why) = gateway.hooks().admit(arrival).await {
+                    return line.close(&why).await;
+                }
+                serving = Some(gateway.greeted(&line.conn, options));
+            }
             match serving {
-                Ok(serving) => serving.run(&mut line).await,
-                Err(why) => line.close(why).await,
+                Some(Ok(serving)) => serving.run(&mut line).await,
+                Some(Err(why)) => line.close(why).await,
+                None => {}
             }
         }
+    }
+
+    /// Connects a peer that the hooks have let connect.
+    fn greeted(
+        &self,
+        conn: &impl Conn,
+        options: ConnectOptions,
+    ) -> Result<Serving, &'static Disconnect> {
+        let encoding = self.encoding(conn.subprotocol()).ok_or(UNSUPPORTED)?;
+        let entered = self.enter(options, Transport::Other, true);
+        let entered = entered.map_err(|error| refusal(&error))?;
+        Ok(Serving::new(encoding, conn.query(), entered))
     }
 
     /// Returns the encoding of the dialect with this name, `None` naming the native protocol.
@@ -333,6 +355,17 @@ impl Serving {
             return self.dialogue.client().close(Disconnect::TOO_LARGE);
         }
         self.registration.touch();
+        if !self.dialogue.wants_raw() {
+            return self.hear(message);
+        }
+        match self.dialogue.raw(message) {
+            Ok(message) => self.hear(&message),
+            Err(fault) => self.dialogue.request(Err(fault), bytes, &mut self.waiting),
+        }
+    }
+
+    fn hear(&mut self, message: &Message) {
+        let bytes = message.payload().len();
         let request = match self
             .waiting
             .encoding
@@ -416,7 +449,7 @@ impl Serving {
     }
 
     fn count(&self, tally: &Tally) {
-        self.registration.counters().add(tally);
+        self.registration.count(tally);
         self.registration.totals().add(tally);
     }
 }

@@ -20,6 +20,7 @@ use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::ProblemDetails;
 use crate::protocol::Quota;
+use crate::protocol::Violation;
 use crate::transport::gateway::Unauthenticated;
 use crate::transport::ws::UpgradeError;
 
@@ -33,6 +34,8 @@ pub struct Problem {
     retry_after: Option<Duration>,
     quota: Option<Box<Quota>>,
     header: Option<Box<(HeaderName, HeaderValue)>>,
+    reason: Option<Box<str>>,
+    errors: Box<[Violation]>,
 }
 
 impl Problem {
@@ -46,6 +49,8 @@ impl Problem {
             retry_after: None,
             quota: None,
             header: None,
+            reason: None,
+            errors: Box::default(),
         }
     }
 
@@ -126,6 +131,7 @@ impl Problem {
         );
         let reset_at = self.quota.as_ref().map(|quota| quota.reset_at);
         let details = details.reset_at(reset_at);
+        let details = details.because(self.reason.as_deref(), &self.errors);
         let mut response = Response::new(Bytes::from(details.to_json()).into());
         *response.status_mut() = status;
         let media_type = HeaderValue::from_static(ProblemDetails::MEDIA_TYPE);
@@ -158,6 +164,8 @@ impl From<Fault> for Problem {
             field: fault.at().map(Into::into),
             retry_after: fault.wait(),
             quota: fault.limit().cloned().map(Box::new),
+            reason: fault.own_reason().map(Into::into),
+            errors: fault.errors().into(),
             ..Self::new(fault.code(), fault.message())
         }
     }

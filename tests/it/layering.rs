@@ -72,17 +72,29 @@ const LAYERS: [(&str, &[&str]); 14] = [
 const ONLY: [(&str, &[&str]); 1] = [("raw", &["sync", "quiet"])];
 
 /// What comes from outside, and the modules that may name it.
-const OUTSIDERS: [(&str, &[&str]); 10] = [
+const OUTSIDERS: [(&str, &[&str]); 13] = [
     ("Instant::now", &["time", "bin"]),
     ("SystemTime::now", &["time", "bin"]),
+    ("aho_corasick", &["policy"]),
     ("flate2", &["transport"]),
+    ("jsonschema", &["policy"]),
     ("loom", &["sync"]),
+    ("regex", &["policy"]),
     ("rusqlite", &["layers"]),
     ("schemars", &["layers", "protocol", "session"]),
     (
         "serde",
         &[
-            "code", "json", "tune", "layers", "protocol", "session", "policy", "server", "bin",
+            "code",
+            "json",
+            "tune",
+            "layers",
+            "protocol",
+            "session",
+            "policy",
+            "transport",
+            "server",
+            "bin",
         ],
     ),
     (

@@ -57,6 +57,15 @@ impl ConnectOptions {
         self.identity.as_ref()?.user.as_deref()
     }
 
+    /// The first value that is noted under `key`.
+    #[cfg(feature = "ws")]
+    pub(crate) fn metadata_of(&self, key: &str) -> Option<&str> {
+        let mut metadata = self.identity.as_ref()?.metadata.iter();
+        metadata
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| value)
+    }
+
     /// Credentials for the [`Authorizer`](crate::Authorizer); the hub does not look into them.
     pub fn auth(mut self, auth: impl Into<Bytes>) -> Self {
         self.rare().auth = Quiet::new(auth.into());

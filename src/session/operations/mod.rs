@@ -26,6 +26,7 @@ pub(crate) mod batch;
 mod call;
 mod channels;
 mod clients;
+mod content;
 #[cfg(feature = "openapi")]
 mod documents;
 mod history;
@@ -34,6 +35,7 @@ mod messages;
 mod page;
 mod presence;
 mod rooms;
+mod rpc;
 pub(crate) mod session;
 mod typing;
 mod users;
@@ -176,6 +178,7 @@ const TABLES: &[&[Operation]] = &[
     batch::TABLE,
     channels::TABLE,
     clients::TABLE,
+    content::TABLE,
     history::TABLE,
     limits::TABLE,
     messages::CHANGES,
@@ -186,6 +189,7 @@ const TABLES: &[&[Operation]] = &[
     rooms::members::TABLE,
     rooms::messages::TABLE,
     rooms::moderation::TABLE,
+    rpc::TABLE,
     session::TABLE,
     typing::TABLE,
     users::TABLE,

@@ -19,9 +19,11 @@ use crate::layers::rooms::Rooms;
 use crate::layers::sessions::Sessions;
 use crate::protocol::Fault;
 use crate::protocol::MemberView;
+use crate::protocol::Violation;
 use crate::protocol::whole_millis;
 use crate::session::ConnectionView;
 use crate::session::Entrance;
+use crate::session::HookInfo;
 use crate::session::ListenerView;
 use crate::session::TransportView;
 use crate::time::millis;
@@ -58,6 +60,38 @@ pub(super) struct StatsView {
     #[serde(skip_serializing_if = "Option::is_none")]
     listener: Option<ListenerView>,
     transports: BTreeMap<&'static str, TransportView>,
+    /// The hooks, in the order in which they are called.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hooks: Vec<HookView>,
+}
+
+/// A hook.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(JsonSchema))]
+struct HookView {
+    name: String,
+    /// The moments at which it is called.
+    moments: Vec<&'static str>,
+    calls: u64,
+    /// Calls that panicked.
+    failed: u64,
+    /// Calls that took too long.
+    timed_out: u64,
+    /// Events that it was too slow to take.
+    dropped: u64,
+}
+
+impl HookView {
+    fn of(info: &HookInfo) -> Self {
+        Self {
+            name: info.name.to_string(),
+            moments: info.moments.names().collect(),
+            calls: info.calls,
+            failed: info.failed,
+            timed_out: info.timed_out,
+            dropped: info.dropped,
+        }
+    }
 }
 
 /// The sessions of clients.
@@ -82,6 +116,7 @@ impl StatsView {
             rooms: layers.and_then(Layers::rooms).map_or(0, Rooms::count),
             listener: around.as_ref().and_then(|around| around.listener()),
             transports: around.map_or_else(BTreeMap::new, |around| around.transports()),
+            hooks: entrance.hooks().list().iter().map(HookView::of).collect(),
             clients: stats.clients,
             channels: stats.channels,
             subscriptions: stats.subscriptions,
@@ -315,6 +350,12 @@ pub(crate) struct Refusal {
     /// The time at which nothing of the rate limit is used that refused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_at: Option<String>,
+    /// The application's own reason, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// The rules that the message breaks, at most 16.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Violation>,
 }
 
 impl Refusal {
@@ -325,6 +366,8 @@ impl Refusal {
             field: fault.at().map(str::to_owned),
             retry_after_ms: fault.wait().map(whole_millis),
             reset_at: fault.limit().map(|limit| limit.reset_at.to_string()),
+            reason: fault.own_reason().map(str::to_owned),
+            errors: fault.errors().to_vec(),
         }
     }
 }

@@ -15,7 +15,8 @@ use super::Permit;
 use super::need::Need;
 
 /// Operations that a token without any right may call, of other users where a user is named: they
-/// are about the connection itself, end something, or are made of others.
+/// are about the connection itself, end something, or are made of others. A method of the
+/// application decides itself what its caller may do.
 const FREE: &[&str] = &[
     "auth",
     "auth.refresh",
@@ -28,6 +29,7 @@ const FREE: &[&str] = &[
     "pattern.list",
     "pattern.unsubscribe",
     "ping",
+    "rpc",
     "session.resume",
     "typing.clear",
     "unsubscribe",

@@ -40,6 +40,8 @@ use crate::hub::Client;
 use crate::hub::Event;
 use crate::hub::Frame;
 use crate::layers::sessions;
+use crate::message::Format;
+use crate::message::Message;
 use crate::protocol::ErrorCode;
 use crate::protocol::Fault;
 use crate::protocol::Hello;
@@ -270,6 +272,37 @@ impl Dialogue {
             && self.waiting_bytes < MOST_WAITING_BYTES
     }
 
+    /// Returns `true` if a hook is called with the bytes of each message.
+    #[inline]
+    pub(crate) fn wants_raw(&self) -> bool {
+        self.session.wants_raw()
+    }
+
+    /// Returns the message as the hooks have changed it.
+    ///
+    /// # Errors
+    ///
+    /// The fault that the client receives in the place of an answer.
+    pub(crate) fn raw(&self, message: &Message) -> Result<Message, Fault> {
+        let bytes = self.session.raw(message.payload().clone());
+        let is_text = message.format() == Format::Text;
+        let changed = bytes.and_then(|bytes| match is_text {
+            true => match String::from_utf8(bytes.into()) {
+                Ok(text) => Ok(Message::text(text)),
+                Err(_) => {
+                    let why = "a hook of this server made something else than UTF-8 of the message";
+                    Err(Fault::new(ErrorCode::HookFailed, why))
+                }
+            },
+            false => Ok(Message::binary(bytes)),
+        });
+        changed.map_err(|fault| {
+            let text = message.as_text().unwrap_or_default();
+            let request = Request::parse(text);
+            fault.reply_to(request.map_or_else(|it| it.request().cloned(), |it| it.id))
+        })
+    }
+
     /// Takes a command, which is carried out as soon as those before it are.
     pub(crate) fn command(&mut self, text: &str, replies: &mut dyn Replies) {
         if self.is_holding() {
@@ -391,6 +424,9 @@ impl Dialogue {
             Some(Stop::Holding { about, .. }) => (about, None),
             Some(Stop::Joining(_)) | None => return,
         };
+        if let (Err(fault), Some(_)) = (&ready, &deciding) {
+            self.session.refused(about.origin(), fault);
+        }
         let outcome = match (ready, deciding) {
             (Ok(None), Some(deciding)) => {
                 let mut effort = Effort::default();

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::Future;
 use std::mem;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 use hyper::http::request::Parts;
 use parking_lot::Mutex;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::hub::ConnectOptions;
 use crate::hub::EncodingSlot;
@@ -18,24 +21,32 @@ use crate::layers::Layers;
 use crate::layers::channels::AllPrivate;
 use crate::layers::channels::PrivateChannels;
 use crate::policy::Authenticator;
+use crate::policy::ContentFilter;
 use crate::policy::CustomLimiter;
 use crate::policy::InvalidLimit;
 use crate::policy::Limit;
 use crate::policy::Limiter;
+use crate::policy::Moderation;
 use crate::policy::RateLimits;
+#[cfg(feature = "schema")]
+use crate::policy::Schema;
 use crate::protocol::DIALECTS;
 use crate::protocol::Dialect;
 use crate::protocol::Spoken;
 use crate::session::Actions;
 use crate::session::Badges;
+use crate::session::CallerInfo;
 use crate::session::ClientPublish;
 use crate::session::Door;
 use crate::session::Entrance;
+use crate::session::Fault;
 use crate::session::Gate;
+use crate::session::Hook;
 use crate::session::Notice;
 use crate::session::Permissions;
 use crate::session::Permit;
 use crate::session::Policy;
+use crate::session::Rpc;
 use crate::time::SystemClock;
 use crate::transport::auth::AuthSettings;
 use crate::transport::auth::Authority;
@@ -81,6 +92,9 @@ pub struct GatewayBuilder {
     notice: Notice,
     private: Vec<PrivateChannels>,
     validates: bool,
+    hooks: Vec<Hook>,
+    moderation: Arc<Moderation>,
+    rpc: Rpc,
 }
 
 impl GatewayBuilder {
@@ -110,6 +124,9 @@ impl GatewayBuilder {
             },
             private: Vec::new(),
             validates: false,
+            hooks: Vec::new(),
+            moderation: Arc::new(Moderation::new()),
+            rpc: Rpc::default(),
         }
     }
 
@@ -289,6 +306,80 @@ impl GatewayBuilder {
         self
     }
 
+    /// Adds a hook, as [`Hooks::add`](crate::policy::Hooks::add). Default: none.
+    pub fn hook(mut self, hook: Hook) -> Self {
+        self.hooks.push(hook);
+        self
+    }
+
+    /// Adds a content filter, as [`Filters::add`](crate::policy::Filters::add). Default: none.
+    pub fn filter(self, filter: impl ContentFilter) -> Self {
+        self.moderation.filters.add(filter);
+        self
+    }
+
+    /// Adds a schema, as [`Schemas::add`](crate::policy::Schemas::add). Default: none.
+    #[cfg(feature = "schema")]
+    pub fn schema(self, schema: Schema) -> Self {
+        self.moderation.schemas.add(schema);
+        self
+    }
+
+    /// Adds a method that clients call with `{"type":"rpc","method":"quote","args":...}`, and
+    /// programs with `POST /api/v1/rpc/quote`. A call is a request: policies are asked first, and
+    /// its answer keeps its place among the replies. The method itself decides what its caller may
+    /// do: the permissions of a token are in [`CallerInfo::identity`]. Default: none.
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use throng::policy::CallerInfo;
+    /// use throng::protocol::{ErrorCode, Fault};
+    /// use throng::{Gateway, Hub};
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Quote {
+    ///     symbol: String,
+    /// }
+    ///
+    /// #[derive(Serialize)]
+    /// struct Price {
+    ///     cents: u64,
+    /// }
+    ///
+    /// let gateway = Gateway::builder(Hub::new())
+    ///     .rpc("quote", async |_: CallerInfo, quote: Quote| match quote.symbol.as_str() {
+    ///         "XY" => Ok(Price { cents: 1015 }),
+    ///         _ => {
+    ///             let fault = Fault::new(ErrorCode::RpcFailed, "there is no such symbol");
+    ///             Err(fault.reason("unknown_symbol"))
+    ///         }
+    ///     })
+    ///     .build();
+    /// # let _ = gateway;
+    /// ```
+    ///
+    /// # Isolation
+    ///
+    /// A handler that panics refuses its call with [`HookFailed`](crate::ErrorCode::HookFailed);
+    /// a call that takes longer than [`rpc_timeout`](Self::rpc_timeout) is dropped, and answered
+    /// with [`HookTimeout`](crate::ErrorCode::HookTimeout).
+    pub fn rpc<A, R, F, D>(mut self, method: impl Into<Box<str>>, handler: F) -> Self
+    where
+        A: DeserializeOwned,
+        R: Serialize,
+        F: Fn(CallerInfo, A) -> D + Send + Sync + 'static,
+        D: Future<Output = Result<R, Fault>> + Send + 'static,
+    {
+        self.rpc.add(method.into(), handler);
+        self
+    }
+
+    /// Sets the time that a call of [`Self::rpc`] may take. Default 10 s.
+    pub fn rpc_timeout(mut self, timeout: Duration) -> Self {
+        self.rpc.set_timeout(timeout);
+        self
+    }
+
     /// How many keys a `gap` lists at most, to every client: those of which it lacks the present
     /// value ([`GapNotices::with_keys`](crate::GapNotices::with_keys)). Default 0; more than 64
     /// count as 64. [`ConnectOptions`] may ask for more for one client.
@@ -412,6 +503,7 @@ impl GatewayBuilder {
             inner: Arc::new(Inner {
                 entrance,
                 limits,
+                moderation: self.moderation,
                 listener: Mutex::default(),
                 #[cfg(feature = "sse")]
                 sse: self.sse,
@@ -479,8 +571,16 @@ impl GatewayBuilder {
         policies.append(&mut self.policies);
         let (hub, layers) = (self.hub.clone(), self.layers.clone());
         let entrance = Entrance::new(hub, layers, self.client_publish, Gate::new(policies));
-        let entrance = entrance.guarded(permit, badges);
-        Arc::new(entrance.limited_by(Arc::new(limits.clone())))
+        let moderation = Arc::<Moderation>::clone(&self.moderation);
+        let entrance = entrance
+            .guarded(permit, badges)
+            .limited_by(Arc::new(limits.clone()))
+            .moderated_by(moderation)
+            .methods(mem::take(&mut self.rpc));
+        for hook in mem::take(&mut self.hooks) {
+            entrance.hooks().add(hook);
+        }
+        Arc::new(entrance)
     }
 }
 

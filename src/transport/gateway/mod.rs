@@ -33,10 +33,15 @@ use crate::layers::Layers;
 use crate::layers::UserId;
 use crate::layers::users::UserError;
 use crate::limits::GapNotices;
+use crate::policy::Filters;
 use crate::policy::LimitKey;
+use crate::policy::Moderation;
 use crate::policy::RateLimits;
+#[cfg(feature = "schema")]
+use crate::policy::Schemas;
 use crate::protocol::Spoken;
 use crate::session::Entrance;
+use crate::session::Hooks;
 use crate::session::Identity;
 use crate::transport::auth::Authority;
 use crate::transport::flusher::Flushers;
@@ -66,6 +71,7 @@ pub use self::builder::TooManyDialects;
 pub use self::builder::Unauthenticated;
 pub(crate) use self::peer::NoRoom;
 pub use self::peer::PeerAddress;
+pub(crate) use self::peer::arrival;
 pub(crate) use self::registry::Probe;
 pub(crate) use self::registry::Registration;
 
@@ -108,6 +114,7 @@ pub struct Gateway {
 pub(super) struct Inner {
     entrance: Arc<Entrance>,
     limits: RateLimits,
+    moderation: Arc<Moderation>,
     /// What the listener of the last server that serves it says of itself.
     listener: Mutex<Option<Listener>>,
     #[cfg(feature = "sse")]
@@ -157,6 +164,25 @@ impl Gateway {
     #[must_use]
     pub fn limits(&self) -> &RateLimits {
         &self.inner.limits
+    }
+
+    /// Returns the hooks, which may be added and removed while the gateway serves.
+    #[must_use]
+    pub fn hooks(&self) -> &Hooks {
+        self.inner.entrance.hooks()
+    }
+
+    /// Returns the content filters, which may be added and removed while the gateway serves.
+    #[must_use]
+    pub fn filters(&self) -> &Filters {
+        &self.inner.moderation.filters
+    }
+
+    /// Returns the schemas, which may be added and removed while the gateway serves.
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn schemas(&self) -> &Schemas {
+        &self.inner.moderation.schemas
     }
 
     /// How streams of server-sent events are kept.

@@ -8,12 +8,21 @@ use hyper::http::request::Parts;
 use crate::hub::ConnectOptions;
 use crate::layers::users::ADDRESS;
 use crate::layers::users::AGENT;
+use crate::session::Arrival;
+use crate::transport::stats::Transport;
 
 /// The address that a request comes from: an extension of it, put there by whoever accepted the
 /// connection. `throng serve` does; behind a proxy, it is up to the embedder to tell better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "an address, and nothing else")]
 pub struct PeerAddress(pub IpAddr);
+
+/// The client that asks to connect, as hooks see it.
+pub(crate) fn arrival(options: &ConnectOptions, transport: Transport) -> Arrival {
+    let address = options.metadata_of(ADDRESS);
+    let address = address.and_then(|address| address.parse().ok());
+    Arrival::new(options.user_id(), transport.as_str()).from(address)
+}
 
 /// The server has no room for the connection of a request: an extension of it, which has the client
 /// told to come back later.

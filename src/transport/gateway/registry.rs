@@ -17,9 +17,12 @@ use crate::hub::Client;
 use crate::id::ClientId;
 use crate::layers::ConnectionGuard;
 use crate::layers::sessions::Session;
+use crate::session::Event;
+use crate::session::Moments;
 use crate::transport::gateway::Gateway;
 use crate::transport::stats::ConnectionStats;
 use crate::transport::stats::Counters;
+use crate::transport::stats::Tally;
 use crate::transport::stats::Totals;
 use crate::transport::stats::Transport;
 
@@ -171,6 +174,12 @@ impl Registration {
             // Who drains may have looked into the registry too early.
             client.close(Disconnect::GOING_AWAY);
         }
+        let connected = || Event::Connected {
+            client: client.id(),
+            user: client.user().map(Into::into),
+            transport: transport.as_str(),
+        };
+        gateway.hooks().notify(Moments::CONNECTED, connected);
         Self {
             gateway: gateway.clone(),
             entry,
@@ -182,12 +191,21 @@ impl Registration {
         &self.gateway
     }
 
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.entry.counters
-    }
-
     pub(crate) fn totals(&self) -> &Totals {
         self.gateway.totals(self.entry.transport)
+    }
+
+    /// Adds to the figures of the connection, and notifies the hooks of a flush.
+    pub(crate) fn count(&self, tally: &Tally) {
+        self.entry.counters.add(tally);
+        if tally.frames_out > 0 {
+            let delivered = || Event::Delivered {
+                client: self.entry.client.id(),
+                frames: tally.frames_out,
+                bytes: tally.bytes_out,
+            };
+            self.gateway.hooks().notify(Moments::DELIVERED, delivered);
+        }
     }
 
     /// The client has asked for something.
@@ -213,6 +231,16 @@ impl Drop for Registration {
         if let Some(badges) = self.gateway.entrance().badges() {
             badges.remove(self.entry.client.id());
         }
-        self.gateway.inner.registry.remove(self.entry.client.id());
+        let client = &self.entry.client;
+        self.gateway.inner.registry.remove(client.id());
+        let disconnected = || Event::Disconnected {
+            client: client.id(),
+            user: client.user().map(Into::into),
+            transport: self.entry.transport.as_str(),
+            why: client.close_reason().cloned().unwrap_or(Disconnect::CLOSED),
+        };
+        self.gateway
+            .hooks()
+            .notify(Moments::DISCONNECTED, disconnected);
     }
 }

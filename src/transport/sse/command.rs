@@ -21,6 +21,7 @@ use crate::protocol::Request;
 use crate::protocol::StreamRequest;
 use crate::protocol::Whose;
 use crate::session::Effort;
+use crate::session::Moments;
 use crate::session::Origin;
 use crate::session::fault::channel_named;
 use crate::session::request_cost;
@@ -51,8 +52,15 @@ pub(super) async fn run(
     body: Result<Vec<u8>, Problem>,
 ) -> Result<Response<SseBody>, Problem> {
     let stream = stream(gateway, token, request).await?;
-    let body = text(request, body?)?;
+    let mut body = body?;
     stream.heard(body.len());
+    let hooks = gateway.hooks();
+    if hooks.wants(Moments::RAW) {
+        body = hooks
+            .raw(&stream.caller(Origin::Client), body.into())?
+            .into();
+    }
+    let body = text(request, body)?;
     spend(request_cost(body.len())).await;
     let selection = StreamRequest::parse(&body, gateway.sse_config().max_channels)?;
     let mut errors = Vec::new();

@@ -12,6 +12,7 @@ use hyper::header::HeaderName;
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 
+use crate::disconnect::Disconnect;
 use crate::hub::StreamPosition;
 use crate::id::ChannelName;
 use crate::layers::Layers;
@@ -22,12 +23,14 @@ use crate::protocol::Missed;
 use crate::protocol::StreamHello;
 use crate::protocol::StreamPush;
 use crate::session::Identity;
+use crate::session::Moments;
 use crate::session::Origin;
 use crate::session::fault::channel_named;
 use crate::session::fault::channels_fault;
 use crate::time::millis;
 use crate::transport::Problem;
 use crate::transport::gateway::Gateway;
+use crate::transport::gateway::arrival;
 use crate::transport::sse::SseBody;
 use crate::transport::sse::carrier::Carrier;
 use crate::transport::sse::cursor::Cursor;
@@ -73,6 +76,12 @@ pub(super) async fn open(gateway: &Gateway, request: &Parts) -> Result<Response<
     let identity = admission.identity.clone();
     if request.method == Method::HEAD {
         return Ok(response(SseBody::whole("")));
+    }
+    let hooks = gateway.hooks();
+    if hooks.wants(Moments::CONNECT) {
+        let arrival = arrival(&admission.options, Transport::Sse);
+        let refused = |why: Disconnect| Problem::new(ErrorCode::Forbidden, why.reason());
+        hooks.admit(arrival).await.map_err(refused)?;
     }
     let Some(id) = StreamToken::random() else {
         let why = "no random numbers can be had";

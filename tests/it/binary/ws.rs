@@ -97,6 +97,27 @@ impl Ws {
         self.push()
     }
 
+    /// Sends a command and returns the next push that is a reply.
+    pub(crate) fn reply(&mut self, command: &str) -> Value {
+        self.say(command);
+        loop {
+            let push = self.push();
+            if push["reply_to"] != Value::Null {
+                return push;
+            }
+        }
+    }
+
+    /// The next push of this type; others before it are skipped.
+    pub(crate) fn wait_for(&mut self, kind: &str) -> Value {
+        loop {
+            let push = self.push();
+            if push["type"] == kind {
+                return push;
+            }
+        }
+    }
+
     /// Subscribes, and returns the `joined`.
     pub(crate) fn join(&mut self, channel: &str) -> Value {
         self.say(&format!(

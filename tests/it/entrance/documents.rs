@@ -335,6 +335,8 @@ fn the_examples_are_what_comes() {
         town.read();
         town.server(r#"{"type":"channel.create","channel_id":"announced","description":"News of the house"}"#);
         town.server(CHAT);
+        town.server(r#"{"type":"filter.add","filter":{"name":"profanity","kind":"words","words":["spam"]}}"#);
+        town.server(r#"{"type":"schema.add","schema":{"name":"profanity","channels":["orders.*"],"schema":true}}"#);
         let hub = town.world.gateway.hub();
         eventually("all outboxes are empty", || hub.slow_clients(1).is_empty());
         let (arguments, answer) = match town.example(&row) {

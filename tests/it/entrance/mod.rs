@@ -2,7 +2,10 @@
 
 mod described;
 mod documents;
+mod filters;
+mod hooks;
 mod policies;
 mod rows;
+mod rpc;
 mod table;
 mod world;

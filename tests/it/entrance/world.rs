@@ -41,10 +41,12 @@ impl World {
             .build()
             .unwrap();
         let layers = Layers::builder(&hub).build();
+        let quote = async |_, _: Value| Ok(serde_json::json!({ "cents": 1015 }));
         let builder = Gateway::builder(hub)
             .client_publish(ClientPublish::Allow)
             .layers(layers)
-            .authenticate(named);
+            .authenticate(named)
+            .rpc("quote", quote);
         let gateway = set_up(builder).build();
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -123,6 +125,12 @@ impl Line {
     pub(super) fn ask(&mut self, command: &str) -> Value {
         self.say(command);
         self.push()
+    }
+
+    /// Sends a command and returns the next push that is a reply.
+    pub(super) fn reply(&mut self, command: &str) -> Value {
+        self.say(command);
+        until_reply(|| self.push())
     }
 
     pub(super) fn say(&mut self, command: &str) {

@@ -37,6 +37,15 @@ impl Rooms {
         })
     }
 
+    /// Returns the category of a room; `None` if it has none, or there is no such room.
+    #[must_use]
+    pub fn category(&self, room: &RoomId) -> Option<String> {
+        let category = self.with(room, |_, state, _| {
+            Ok(state.room.category.as_ref().map(ToString::to_string))
+        });
+        category.ok().flatten()
+    }
+
     /// The rooms that a user is in: those that are direct last.
     #[must_use]
     pub fn rooms_of(&self, user: &UserId) -> Vec<RoomId> {

@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use ahash::RandomState;
 use parking_lot::Mutex;
+use parking_lot::RwLock;
 use serde_json::json;
 
 use crate::hub::Hub;
@@ -72,7 +73,11 @@ struct Shared {
     hasher: RandomState,
     shards: [Mutex<Shard>; SHARDS],
     permit: OnceLock<Box<Permit>>,
+    observers: RwLock<Vec<Arc<Observer>>>,
 }
+
+/// Called with the room, the user and whether the user types.
+type Observer = dyn Fn(&RoomId, &UserId, bool) + Send + Sync;
 
 /// Whether a user may type in a room.
 type Permit = dyn Fn(&UserId, &RoomId) -> Result<(), TypingError> + Send + Sync;
@@ -106,6 +111,7 @@ impl Typing {
             clock,
             hasher: RandomState::new(),
             permit: OnceLock::new(),
+            observers: RwLock::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -119,6 +125,12 @@ impl Typing {
         permit: impl Fn(&UserId, &RoomId) -> Result<(), TypingError> + Send + Sync + 'static,
     ) -> bool {
         self.shared.permit.set(Box::new(permit)).is_ok()
+    }
+
+    /// Adds an observer that is called with the room, the user and whether the user types, at each
+    /// change. It must be quick: the thread that changes something calls it.
+    pub fn observe(&self, observer: impl Fn(&RoomId, &UserId, bool) + Send + Sync + 'static) {
+        self.shared.observers.write().push(Arc::new(observer));
     }
 
     /// A user types in a room, from now on or still. The room is told, but for `from`.
@@ -254,6 +266,10 @@ impl Typing {
             user,
             is_typing,
         } = change;
+        let observers = self.shared.observers.read().clone();
+        for observer in observers {
+            let _called = catch_unwind(AssertUnwindSafe(|| observer(&room, &user, is_typing)));
+        }
         let channel = room.channel();
         let json = json!({ "user_id": user, "typing": is_typing });
         let event = Message::text(json.to_string()).key(format!("typing:{user}"));

@@ -28,6 +28,7 @@ use crate::session::operations::messages::later;
 use crate::session::operations::page;
 use crate::session::operations::verbs::BASE64;
 use crate::session::operations::verbs::DATA;
+use crate::session::operations::verbs::METADATA;
 use crate::session::operations::verbs::TEXT;
 
 use super::ROLE;
@@ -77,7 +78,7 @@ pub(in crate::session::operations) const TABLE: &[Operation] = &[
         path: "/rooms/{room_id}/messages/to_role",
         summary: "Sends a message to those members of a room that have a role.",
         who: Who::Anyone,
-        arguments: &[ROOM, ROLE, DATA, TEXT, BASE64, EVENT],
+        arguments: &[ROOM, ROLE, DATA, TEXT, BASE64, EVENT, METADATA],
         run: &send_to_role,
     },
     Operation {

@@ -25,13 +25,14 @@ fn names_and_routes_are_unique() {
 }
 
 /// What is asked of the hub itself.
-const VERBS: [&str; 9] = [
+const VERBS: [&str; 10] = [
     "auth",
     "batch",
     "broadcast",
     "ping",
     "presence",
     "publish",
+    "rpc",
     "stats",
     "subscribe",
     "unsubscribe",

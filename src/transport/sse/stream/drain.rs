@@ -54,7 +54,7 @@ impl Stream {
         };
         let drained = pump.drain(output, scratch);
         let tally = output.take_tally();
-        pump.registration.counters().add(&tally);
+        pump.registration.count(&tally);
         scratch.sse.tally.merge(&tally);
         (drained, tally.writes > 0)
     }

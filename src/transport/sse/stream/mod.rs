@@ -171,7 +171,7 @@ impl Stream {
     /// Adds to the figures of the connection.
     pub(super) fn count(&self, tally: &Tally) {
         if let Some(pump) = &*self.pump.lock() {
-            pump.registration.counters().add(tally);
+            pump.registration.count(tally);
         }
     }
 
@@ -315,7 +315,7 @@ impl Pump {
     }
 
     fn count(&self, tally: &Tally) {
-        self.registration.counters().add(tally);
+        self.registration.count(tally);
         self.registration.totals().add(tally);
     }
 

@@ -20,11 +20,13 @@ use tokio::time::Sleep;
 use crate::disconnect::Disconnect;
 use crate::hub::ConnectOptions;
 use crate::session::Dialogue;
+use crate::session::Moments;
 use crate::session::fault::refusal;
 use crate::time::Clock;
 use crate::time::SystemClock;
 use crate::transport::gateway::Admission;
 use crate::transport::gateway::Gateway;
+use crate::transport::gateway::arrival;
 use crate::transport::stats::Transport;
 use crate::transport::ws::Negotiated;
 use crate::transport::ws::WsConfig;
@@ -80,6 +82,42 @@ impl Gateway {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let admission = admission.into();
+        if !self.hooks().wants(Moments::CONNECT) {
+            return self.serve_admitted(io, buffered, accepted, admission, hold);
+        }
+        let gateway = self.clone();
+        let (buffered, accepted) = (Box::<[u8]>::from(buffered), accepted.clone());
+        Serving::Refused {
+            refused: Box::pin(async move {
+                let arrival = arrival(&admission.options, Transport::Ws);
+                match gateway.hooks().admit(arrival).await {
+                    Ok(()) => {
+                        let serving =
+                            gateway.serve_admitted(io, &buffered, &accepted, admission, hold);
+                        drop(buffered);
+                        serving.await;
+                    }
+                    Err(why) => {
+                        gateway.turn_away(io, &accepted, &why).await;
+                        drop(hold);
+                    }
+                }
+            }),
+        }
+    }
+
+    /// Serves a client that the hooks have let connect.
+    fn serve_admitted<IO>(
+        &self,
+        io: IO,
+        buffered: &[u8],
+        accepted: &Negotiated,
+        admission: Admission,
+        hold: Hold,
+    ) -> Serving<IO>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let config = self.ws_config();
         if let Some(session) = accepted.session() {
             self.give_way(session, &admission.options);

@@ -390,6 +390,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
                 }
             };
             match received {
+                Received::Text(text) if self.dialogue.wants_raw() => {
+                    self.hear();
+                    self.take_raw(&Message::text(String::from(&*text)));
+                }
+                Received::Binary(bytes) if self.dialogue.wants_raw() => {
+                    self.hear();
+                    self.take_raw(&Message::binary(Vec::from(&*bytes)));
+                }
                 Received::Text(text) => {
                     self.hear();
                     match self.output.encoding().dialect() {
@@ -422,6 +430,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
             }
         }
         self.unread = (&*bytes).into();
+    }
+
+    /// Takes a message of which hooks see the bytes.
+    fn take_raw(&mut self, message: &Message) {
+        let bytes = message.payload().len();
+        let message = match self.dialogue.raw(message) {
+            Ok(message) => message,
+            Err(fault) => return self.dialogue.request(Err(fault), bytes, &mut self.output),
+        };
+        match (self.output.encoding().dialect(), message.as_text()) {
+            (Some(dialect), _) => self.translate(dialect, message),
+            (None, Some(text)) => self.dialogue.command(text, &mut self.output),
+            (None, None) => self.dialogue.binary(&mut self.output),
+        }
     }
 
     /// Does what a message of the client means in its dialect.
@@ -523,7 +545,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + 'static> State<IO> {
     /// Folds what was counted into the connection's counters, and into the tally.
     fn count(&mut self, scratch: &mut Scratch) {
         let tally = self.output.take_tally();
-        self.registration.counters().add(&tally);
+        self.registration.count(&tally);
         scratch.ws.tally.merge(&tally);
     }
 }
