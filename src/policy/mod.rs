@@ -20,10 +20,24 @@ mod scope;
 #[cfg(feature = "schema")]
 mod validate;
 
+#[cfg(feature = "jwt")]
+pub use self::auth::ApiKey;
+#[cfg(feature = "jwt")]
+pub use self::auth::ApiKeyError;
+#[cfg(feature = "jwt")]
+pub use self::auth::ApiKeyFile;
+#[cfg(feature = "jwt")]
+pub use self::auth::ApiKeys;
 pub use self::auth::Authenticated;
 pub use self::auth::Authenticator;
 pub use self::auth::Carrier;
 pub use self::auth::Credentials;
+#[cfg(feature = "jwt")]
+pub use self::auth::InvalidApiKeys;
+#[cfg(feature = "jwt")]
+pub use self::auth::LineError;
+#[cfg(feature = "jwt")]
+pub use self::auth::NewApiKey;
 pub use self::auth::Refusal;
 pub use self::auth::RevocationError;
 pub use self::auth::Revocations;

@@ -1,6 +1,8 @@
 //! Authentication: from the credentials that a request shows to the [`Identity`] of its caller.
 
 #[cfg(feature = "jwt")]
+mod api_keys;
+#[cfg(feature = "jwt")]
 pub mod jwt;
 mod revocations;
 #[cfg(feature = "jwt")]
@@ -20,6 +22,20 @@ use crate::code::ErrorCode;
 use crate::disconnect::Disconnect;
 use crate::session::Identity;
 
+#[cfg(feature = "jwt")]
+pub use self::api_keys::ApiKey;
+#[cfg(feature = "jwt")]
+pub use self::api_keys::ApiKeyError;
+#[cfg(feature = "jwt")]
+pub use self::api_keys::ApiKeyFile;
+#[cfg(feature = "jwt")]
+pub use self::api_keys::ApiKeys;
+#[cfg(feature = "jwt")]
+pub use self::api_keys::InvalidApiKeys;
+#[cfg(feature = "jwt")]
+pub use self::api_keys::LineError;
+#[cfg(feature = "jwt")]
+pub use self::api_keys::NewApiKey;
 pub use self::revocations::RevocationError;
 pub use self::revocations::Revocations;
 pub use self::revocations::RevocationsConfig;
