@@ -75,6 +75,8 @@ mod connections;
 #[cfg(feature = "server")]
 mod crash;
 #[cfg(feature = "server")]
+mod credentials;
+#[cfg(feature = "server")]
 mod defaults;
 #[cfg(feature = "server")]
 mod dialects;

@@ -14,10 +14,12 @@ use throng::SlowConsumer;
 use crate::bench;
 use crate::edge::EdgeOptions;
 use crate::history::HistoryFlags;
+use crate::key;
 use crate::layers::LayerOptions;
 use crate::limits::LimitOptions;
 use crate::record;
 use crate::tls::TlsOptions;
+use crate::token;
 use crate::tune;
 
 /// An embeddable, sharded realtime hub, and the server built from it.
@@ -53,11 +55,17 @@ pub(crate) enum Command {
     /// Measure how fast messages reach their clients.
     #[command(subcommand)]
     Bench(bench::Command),
+    /// Make, list, rotate and revoke API keys.
+    #[command(subcommand)]
+    Key(key::Command),
     /// Record what a live server publishes and how fast its slow clients take it, for `throng
     /// tune`.
     Record(record::Options),
     /// Serve HTTP, WebSocket and the page (the default).
     Serve(Box<ServeOptions>),
+    /// Make signed tokens, and show what is in them.
+    #[command(subcommand)]
+    Token(token::Command),
     /// Find the outbox and the policy that fit a feed and its clients.
     Tune(Box<tune::Options>),
 }

@@ -5,10 +5,13 @@ mod cli;
 mod edge;
 mod history;
 mod keeping;
+mod key;
 mod layers;
 mod limits;
 mod record;
 mod serve;
+mod span;
+mod token;
 mod tune;
 
 #[cfg(feature = "tls")]
@@ -28,8 +31,10 @@ use crate::cli::Command;
 fn main() -> ExitCode {
     match Cli::parse().command() {
         Command::Bench(command) => command.run(),
+        Command::Key(command) => command.run(),
         Command::Record(options) => record::run(&options),
         Command::Serve(options) => serve::run(*options),
+        Command::Token(command) => command.run(),
         Command::Tune(options) => tune::run(&options),
     }
 }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::code::ErrorCode;
+use crate::session::Identity;
 use crate::time::Clock;
 
 use super::Authenticated;
@@ -115,26 +116,31 @@ impl ApiKeys {
         self.len() == 0
     }
 
-    fn of(keys: Table, file: Option<PathBuf>) -> Self {
-        Self {
-            keys: Arc::new(RwLock::new(keys)),
-            file: file.map(Arc::new),
-            time: TimeOfDay::default(),
-        }
-    }
-
-    fn decide(&self, secret: &str) -> Result<Authenticated, Refusal> {
+    /// Checks a key, as an embedder may that has one in hand.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], with the reason.
+    pub fn check(&self, secret: &str) -> Result<Identity, Refusal> {
         let unknown = || Refusal::new(ErrorCode::TokenInvalid, "no API key is like this one");
         let id = key::id_of(secret).ok_or_else(unknown)?;
         let found = self.keys.read().get(id).cloned();
         let key = found.ok_or_else(unknown)?;
         match key.matches(secret, self.time.now()) {
-            Matched::Yes => Ok(Authenticated::Is(Box::new(key.identity()))),
+            Matched::Yes => Ok(key.identity()),
             Matched::Expired => {
                 let why = "the API key has expired";
                 Err(Refusal::new(ErrorCode::TokenExpired, why))
             }
             Matched::No => Err(unknown()),
+        }
+    }
+
+    fn of(keys: Table, file: Option<PathBuf>) -> Self {
+        Self {
+            keys: Arc::new(RwLock::new(keys)),
+            file: file.map(Arc::new),
+            time: TimeOfDay::default(),
         }
     }
 }
@@ -146,9 +152,10 @@ impl Authenticator for ApiKeys {
 
     fn authenticate(&self, credentials: &Credentials<'_>) -> Authenticated {
         match credentials.secret {
-            Some(secret) if secret.starts_with(key::PREFIX) => {
-                self.decide(secret).unwrap_or_else(Authenticated::Refused)
-            }
+            Some(secret) if secret.starts_with(key::PREFIX) => match self.check(secret) {
+                Ok(identity) => Authenticated::Is(Box::new(identity)),
+                Err(refusal) => Authenticated::Refused(refusal),
+            },
             _ => Authenticated::Unknown,
         }
     }

@@ -53,13 +53,18 @@ mod token;
 #[cfg(test)]
 mod tests;
 
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde_json::Value;
 
 #[cfg(feature = "jwks")]
 use crate::code::ErrorCode;
 use crate::layers::Timestamp;
 use crate::layers::UserId;
+use crate::session::Identity;
 use crate::time::Clock;
 
 use super::Authenticated;
@@ -188,6 +193,21 @@ impl Jwt {
         self
     }
 
+    /// Checks a token, as an embedder may that has one in hand. Keys from a URL must have been
+    /// fetched before.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], with the reason.
+    pub fn check(&self, token: &str) -> Result<Identity, Refusal> {
+        let parsed = self.parse(token)?;
+        match self.keys.find(parsed.key_id()) {
+            Asked::Now(found) => self.claims(&parsed, found)?.identity(),
+            #[cfg(feature = "jwks")]
+            Asked::Later(_) => Err(unavailable()),
+        }
+    }
+
     /// Checks a token for one subscription.
     pub(super) fn check_subscription(
         &self,
@@ -246,6 +266,29 @@ impl Jwt {
         }
     }
 }
+
+/// Returns the header and the claims of a token, of which nothing is verified: to look at, never to
+/// decide by.
+///
+/// # Errors
+///
+/// [`Malformed`]: it does not have the form of a token.
+pub fn unverified(token: &str) -> Result<(Value, Value), Malformed> {
+    token::unverified(token).ok_or(Malformed)
+}
+
+/// The error of a text that does not have the form of a token.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Malformed;
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a token: expected three parts in base64url, the first two JSON objects")
+    }
+}
+
+impl Error for Malformed {}
 
 #[cfg(feature = "jwks")]
 fn unavailable() -> Refusal {
