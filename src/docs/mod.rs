@@ -40,3 +40,7 @@ pub mod operations {}
 #[cfg(feature = "ws")]
 #[doc = include_str!("features.md")]
 pub mod features {}
+
+#[cfg(feature = "jwt")]
+#[doc = include_str!("authentication.md")]
+pub mod authentication {}

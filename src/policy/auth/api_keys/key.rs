@@ -25,6 +25,7 @@ pub struct ApiKey {
 }
 
 /// An API key that was just made, and what its holder needs.
+#[non_exhaustive]
 pub struct NewApiKey {
     /// The key as the server has it.
     pub key: ApiKey,
