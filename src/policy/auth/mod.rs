@@ -11,6 +11,7 @@ mod tickets;
 mod time;
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
@@ -200,3 +201,5 @@ impl fmt::Display for Refusal {
         write!(f, "{}: {}", self.code, self.reason)
     }
 }
+
+impl Error for Refusal {}
