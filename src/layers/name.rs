@@ -29,13 +29,25 @@ macro_rules! shared_name {
             /// The most bytes in it.
             pub const MAX_LEN: usize = MAX_LEN;
 
-            /// Checks a name: not empty, at most [`Self::MAX_LEN`] bytes, no control characters.
+            /// Checks a name: not empty, at most [`Self::MAX_LEN`] bytes, and no characters that
+            /// cannot be seen or change how others are read: no control characters, no spaces at
+            /// either end, nothing of zero width, nothing that changes the direction of a text.
             ///
             /// # Errors
             ///
             /// [`InvalidName`] says which of these it is not.
             pub fn parse(id: &str) -> Result<Self, InvalidName> {
                 ChannelName::check(id, MAX_LEN).map(|()| Self(id.into()))
+            }
+
+            /// Takes a name that was stored: the rule about characters is younger.
+            pub(crate) fn stored(id: &str) -> Result<Self, InvalidName> {
+                match Self::parse(id) {
+                    Err(InvalidName::EdgeSpace { .. } | InvalidName::Misleading { .. }) => {
+                        Ok(Self(id.into()))
+                    }
+                    parsed => parsed,
+                }
             }
 
             /// The text.
@@ -88,7 +100,7 @@ macro_rules! shared_name {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let id = String::deserialize(deserializer)?;
-                Self::parse(&id).map_err(D::Error::custom)
+                Self::stored(&id).map_err(D::Error::custom)
             }
         }
     };

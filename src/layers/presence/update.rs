@@ -10,6 +10,7 @@ use serde_json::Map;
 use serde_json::Value;
 
 use crate::hub::Client;
+use crate::id::check_characters;
 use crate::layers::presence::error::PresenceError;
 use crate::layers::presence::status::Status;
 
@@ -326,7 +327,12 @@ fn named(field: &'static str, name: &str) -> Result<Box<str>, PresenceError> {
         let allowed = "a word of 1 to 32 characters";
         return Err(PresenceError::InvalidField { field, allowed });
     }
-    Ok(checked(field, name, MAX_NAME)?.as_ref().into())
+    let name = checked(field, name, MAX_NAME)?;
+    if check_characters(&name).is_err() {
+        let allowed = "without spaces at its ends and characters that cannot be seen";
+        return Err(PresenceError::InvalidField { field, allowed });
+    }
+    Ok(name.as_ref().into())
 }
 
 fn checked(field: &'static str, text: &str, limit: usize) -> Result<Arc<str>, PresenceError> {

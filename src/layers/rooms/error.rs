@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::code::ErrorCode;
 use crate::hub::ChannelError;
 use crate::hub::PublishError;
+use crate::id::InvalidName;
 use crate::layers::name::RoomId;
 use crate::layers::rooms::role::Permission;
 
@@ -42,6 +43,13 @@ pub enum RoomError {
         field: &'static str,
         /// What is allowed.
         allowed: &'static str,
+    },
+    /// A field names something, and has a character that misleads.
+    InvalidName {
+        /// The field.
+        field: &'static str,
+        /// The character.
+        error: InvalidName,
     },
     /// No permission has this name.
     InvalidPermission,
@@ -138,7 +146,7 @@ impl RoomError {
             Self::Exists => ErrorCode::RoomExists,
             Self::Full { .. } => ErrorCode::RoomFull,
             Self::InsufficientRole => ErrorCode::InsufficientRole,
-            Self::InvalidField { .. } => ErrorCode::InvalidField,
+            Self::InvalidField { .. } | Self::InvalidName { .. } => ErrorCode::InvalidField,
             Self::InvalidPermission => ErrorCode::InvalidPermission,
             Self::InvalidRoom(_) => ErrorCode::InvalidRoom,
             Self::InvalidRole(_) => ErrorCode::InvalidRole,
@@ -171,7 +179,9 @@ impl RoomError {
     #[must_use]
     pub fn field(&self) -> Option<&'static str> {
         match self {
-            Self::InvalidField { field, .. } | Self::TooLarge { field, .. } => Some(field),
+            Self::InvalidField { field, .. }
+            | Self::InvalidName { field, .. }
+            | Self::TooLarge { field, .. } => Some(field),
             Self::InvalidPermission => Some("permission"),
             Self::InvalidRole(_) => Some("role"),
             Self::InviteExhausted | Self::InviteExpired | Self::UnknownInvite => Some("invite"),
@@ -213,6 +223,7 @@ impl fmt::Display for RoomError {
                 f.write_str("the role of the user is too low, or not above that of the other")
             }
             Self::InvalidField { field, allowed } => write!(f, "`{field}` must be {allowed}"),
+            Self::InvalidName { field, error } => write!(f, "`{field}`: {error}"),
             Self::InvalidPermission => f.write_str("no permission has this name"),
             Self::InvalidRoom(why) | Self::InvalidRole(why) => f.write_str(why),
             Self::InviteExhausted => f.write_str("the invite was used as often as it may be"),

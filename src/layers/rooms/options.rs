@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::id;
+use crate::id::InvalidName;
 use crate::layers::metadata::is_deeper;
 use crate::layers::name::RoomId;
 use crate::layers::rooms::config::RoomsConfig;
@@ -171,6 +173,7 @@ impl RoomPatch {
         }
         if let Some(description) = &self.description {
             check_len("description", description, MAX_DESCRIPTION)?;
+            check_prose("description", description)?;
         }
         if let Some(Category(category)) = &self.category {
             check_category(category.as_deref())?;
@@ -219,13 +222,31 @@ const MAX_TAG: usize = 64;
 const MAX_DEPTH: usize = 100;
 
 fn check_name(name: &str) -> Result<(), RoomError> {
-    if name.trim().is_empty() || name.chars().any(char::is_control) {
+    if name.is_empty() {
         return Err(RoomError::InvalidField {
             field: "name",
-            allowed: "a text without control characters, and not empty",
+            allowed: "a text that is not empty",
         });
     }
-    check_len("name", name, MAX_NAME)
+    check_len("name", name, MAX_NAME)?;
+    check_characters("name", name)
+}
+
+/// A text that names something must not look like another.
+fn check_characters(field: &'static str, text: &str) -> Result<(), RoomError> {
+    id::check_characters(text).map_err(|error| RoomError::InvalidName { field, error })
+}
+
+/// A text that is only read has no control characters but ends of lines and tabs.
+fn check_prose(field: &'static str, text: &str) -> Result<(), RoomError> {
+    let mut characters = text.char_indices();
+    match characters.find(|(_, c)| c.is_control() && !matches!(c, '\n' | '\t')) {
+        Some((at, character)) => Err(RoomError::InvalidName {
+            field,
+            error: InvalidName::ControlCharacter { at, character },
+        }),
+        None => Ok(()),
+    }
 }
 
 fn check_category(category: Option<&str>) -> Result<(), RoomError> {
@@ -234,7 +255,10 @@ fn check_category(category: Option<&str>) -> Result<(), RoomError> {
             field: "category",
             allowed: "null or not empty",
         }),
-        Some(category) => check_len("category", category, MAX_CATEGORY),
+        Some(category) => {
+            check_len("category", category, MAX_CATEGORY)?;
+            check_characters("category", category)
+        }
         None => Ok(()),
     }
 }
@@ -252,8 +276,10 @@ fn check_tags(tags: &[String]) -> Result<(), RoomError> {
             allowed: "texts that are not empty",
         });
     }
-    tags.iter()
-        .try_for_each(|tag| check_len("tags", tag, MAX_TAG))
+    tags.iter().try_for_each(|tag| {
+        check_len("tags", tag, MAX_TAG)?;
+        check_characters("tags", tag)
+    })
 }
 
 fn check_metadata(metadata: &Map<String, Value>, config: &RoomsConfig) -> Result<(), RoomError> {

@@ -13,6 +13,7 @@ use crate::layers::Layers;
 use crate::layers::MessageHeader;
 use crate::layers::RoomId;
 use crate::layers::UserId;
+use crate::layers::rooms::RoomError;
 use crate::message::Message;
 use crate::protocol::Arguments;
 use crate::protocol::Fault;
@@ -192,9 +193,31 @@ impl<'a> Call<'a> {
         event_of(self.arguments.text(EVENT.name, usize::MAX)?)
     }
 
-    /// The room that `room_id` names.
+    /// The room that `room_id` names, if the actor may know of it.
     pub(crate) fn room(&self) -> Result<RoomId, Fault> {
-        self.optional_room()?.ok_or_else(|| missing("room_id"))
+        self.known_room()?.ok_or_else(|| missing("room_id"))
+    }
+
+    /// The room that `room_id` names, if it is there, and if the actor may know of it.
+    pub(crate) fn known_room(&self) -> Result<Option<RoomId>, Fault> {
+        let room = self.optional_room()?;
+        room.iter().try_for_each(|room| self.check_known(room))?;
+        Ok(room)
+    }
+
+    /// Refuses a room that the user may not know of in the words for one that does not exist. An
+    /// invite is checked with the room.
+    pub(crate) fn check_known(&self, room: &RoomId) -> Result<(), Fault> {
+        let rooms = self.entrance.layers().and_then(Layers::rooms);
+        let is_known = match (rooms, self.actor()) {
+            (Some(rooms), Ok(actor @ Actor::User(_))) => rooms.is_known_to(&actor, room),
+            _ => true,
+        };
+        if is_known || self.arguments.has("invite") {
+            return Ok(());
+        }
+        let error = RoomError::UnknownRoom;
+        Err(super::fault(error.code(), error.field(), &error))
     }
 
     /// The room that `room_id` names, if it is there.

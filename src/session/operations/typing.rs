@@ -103,6 +103,7 @@ fn list_many(call: &Call<'_>) -> Result<Answer<TypingRooms>, Fault> {
     for id in ids.ok_or_else(|| missing("room_ids"))? {
         let room = RoomId::parse(&id);
         let room = room.map_err(|error| invalid("room_ids", "ids of rooms").because(&error))?;
+        call.check_known(&room)?;
         let typing = seen(call, &room)?;
         rooms.insert(id, typing);
     }

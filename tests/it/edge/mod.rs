@@ -5,6 +5,7 @@
 //! - A request through a proxy that was not named is refused where there is no authentication; of
 //!   one that was, the client is the one that it forwards.
 //! - Pages of listed origins may use the API as they may use streams, and no page else.
+//! - Names that look alike are equal, and private rooms are nobody else's business.
 //! - A server without room says when to come back, and that it is healthy.
 //! - A body that is not taken is answered so that its sender sees it.
 //! - Without authentication the server starts on loopback only, with a warning.
@@ -14,6 +15,7 @@ mod bodies;
 mod cors;
 mod full;
 mod hosts;
+mod names;
 mod preamble;
 mod proxies;
 mod starting;

@@ -5,6 +5,9 @@ mod index;
 use std::error::Error;
 use std::fmt;
 
+use crate::id::InvalidName;
+use crate::id::check_characters;
+
 pub(super) use self::index::Index;
 
 /// Many channels by one name.
@@ -48,7 +51,7 @@ impl Pattern {
     /// # Errors
     ///
     /// [`InvalidPattern`] when it is empty, too long, has too many segments, an empty one, a `>`
-    /// that is not the last, or a control character.
+    /// that is not the last, or a character that no name has.
     pub fn parse(text: &str) -> Result<Self, InvalidPattern> {
         check(text)?;
         let mut segments = text.split('.').peekable();
@@ -233,18 +236,15 @@ fn check(text: &str) -> Result<(), InvalidPattern> {
     if text.len() > Pattern::MAX_LEN {
         return Err(InvalidPattern::TooLong);
     }
-    if text.chars().any(char::is_control) {
-        return Err(InvalidPattern::ControlCharacter);
-    }
-    Ok(())
+    check_characters(text).map_err(InvalidPattern::Character)
 }
 
 /// Why a text is no pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidPattern {
-    /// It has a control character.
-    ControlCharacter,
+    /// It has a character that no name has.
+    Character(InvalidName),
     /// It is empty.
     Empty,
     /// There is nothing between two dots, or before the first or after the last.
@@ -260,7 +260,7 @@ pub enum InvalidPattern {
 impl fmt::Display for InvalidPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ControlCharacter => f.write_str("a pattern has no control characters"),
+            Self::Character(error) => write!(f, "as that of a channel, {error}"),
             Self::Empty => f.write_str("a pattern is not empty"),
             Self::EmptySegment => f.write_str("a pattern has no empty segments"),
             Self::RestNotLast => f.write_str("`>` is the last segment of a pattern"),

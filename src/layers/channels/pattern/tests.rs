@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::Index;
+use super::InvalidName;
 use super::InvalidPattern;
 use super::Pattern;
 
@@ -14,7 +15,13 @@ fn what_is_no_pattern_says_why() {
         (".a", InvalidPattern::EmptySegment),
         ("a.", InvalidPattern::EmptySegment),
         (">.a", InvalidPattern::RestNotLast),
-        ("a\nb", InvalidPattern::ControlCharacter),
+        (
+            "a\nb",
+            InvalidPattern::Character(InvalidName::ControlCharacter {
+                at: 1,
+                character: '\n',
+            }),
+        ),
     ] {
         assert_eq!(Pattern::parse(text), Err(why), "{text:?}");
     }

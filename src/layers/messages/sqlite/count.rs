@@ -35,7 +35,7 @@ pub(super) fn last_sequence(db: &Connection, room: &RoomId) -> rusqlite::Result<
 pub(super) fn rooms(db: &Connection) -> rusqlite::Result<Vec<(RoomId, Bytes)>> {
     let mut statement = db.prepare_cached(SNAPSHOTS)?;
     let rooms = statement.query_map([], |row| {
-        let room = row::parsed(row, 0, RoomId::parse)?;
+        let room = row::parsed(row, 0, RoomId::stored)?;
         Ok((room, Bytes::from(row.get::<_, Vec<u8>>(1)?)))
     })?;
     rooms.collect()

@@ -89,7 +89,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
     let deleted_by = user(row, 9)?;
     Ok(StoredMessage {
         id: nat(row.get(0)?),
-        room: parsed(row, 1, RoomId::parse)?,
+        room: parsed(row, 1, RoomId::stored)?,
         sequence: nat(row.get(2)?),
         user: user(row, 3)?,
         thread: row.get::<_, Option<_>>(4)?.map(nat),
@@ -134,7 +134,7 @@ pub(super) fn reactors(
 ) -> rusqlite::Result<Vec<UserId>> {
     let mut statement = db.prepare_cached(REACTORS)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let users = statement.query_map((tally, after, limit), |row| parsed(row, 0, UserId::parse))?;
+    let users = statement.query_map((tally, after, limit), |row| parsed(row, 0, UserId::stored))?;
     users.collect()
 }
 
@@ -169,13 +169,13 @@ pub(super) fn revisions(
 
 fn user(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<UserId>> {
     let name: Option<String> = row.get(column)?;
-    name.map(|name| UserId::parse(&name).map_err(|error| invalid(column, error)))
+    name.map(|name| UserId::stored(&name).map_err(|error| invalid(column, error)))
         .transpose()
 }
 
 fn event(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<EventName>> {
     let name: Option<String> = row.get(column)?;
-    name.map(|name| EventName::parse(&name).map_err(|error| invalid(column, error)))
+    name.map(|name| EventName::stored(&name).map_err(|error| invalid(column, error)))
         .transpose()
 }
 

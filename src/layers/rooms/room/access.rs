@@ -36,12 +36,14 @@ impl Room {
         invite: Option<&str>,
         now: u64,
     ) -> Result<Option<Admission>, RoomError> {
+        let invite = invite.map(|code| self.check_invite(code, now));
+        let is_invited = !matches!(invite, None | Some(Err(RoomError::UnknownInvite)));
+        if self.is_hidden() && !is_invited && !self.is_member(user) {
+            return Err(RoomError::UnknownRoom);
+        }
         self.check_not_banned(user, now)?;
         if self.is_member(user) {
             return Ok(None);
-        }
-        if self.direct {
-            return Err(RoomError::AccessDenied);
         }
         if self.archived {
             return Err(RoomError::Archived);
@@ -49,11 +51,7 @@ impl Room {
         if self.locked {
             return Err(RoomError::Locked);
         }
-        let invite = match invite {
-            Some(code) => Some(self.check_invite(code, now)?),
-            None if self.private => return Err(RoomError::AccessDenied),
-            None => None,
-        };
+        let invite = invite.transpose()?;
         self.check_full()?;
         Ok(Some(Admission {
             role: Role::Member,

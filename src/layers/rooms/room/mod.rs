@@ -194,18 +194,23 @@ impl Room {
         match actor {
             Actor::Server => Ok(()),
             Actor::User(user) if self.is_member(user) => Ok(()),
-            Actor::User(_) if self.private => Err(RoomError::AccessDenied),
+            Actor::User(_) if self.is_hidden() => Err(RoomError::UnknownRoom),
             Actor::User(_) => Err(RoomError::NotMember),
         }
     }
 
     /// Whether the actor may know of the room.
     pub(super) fn check_visible(&self, actor: &Actor) -> Result<(), RoomError> {
-        if self.private {
+        if self.is_hidden() {
             self.check_reader(actor)
         } else {
             Ok(())
         }
+    }
+
+    /// Whether only members may know that the room exists.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.private || self.direct
     }
 
     pub(super) fn check_permission(

@@ -132,7 +132,7 @@ impl Model {
 
     fn outsider(&self) -> ErrorCode {
         if self.private {
-            ErrorCode::RoomAccessDenied
+            ErrorCode::UnknownRoom
         } else {
             ErrorCode::NotMember
         }
@@ -177,6 +177,10 @@ impl Model {
     }
 
     fn join(&mut self, user: u8, invite: Option<u8>) -> Expected {
+        let invited = invite.is_some_and(|at| self.invites.len() > usize::from(at));
+        if self.private && !invited && self.role(user).is_none() {
+            return Err(ErrorCode::UnknownRoom);
+        }
         if self.banned(user) {
             return Err(ErrorCode::Banned);
         }
@@ -198,7 +202,6 @@ impl Model {
             Some(Some((max, uses, _))) if *max > 0 && uses >= max => {
                 return Err(ErrorCode::InviteExhausted);
             }
-            None if self.private => return Err(ErrorCode::RoomAccessDenied),
             _ => {}
         }
         self.room_for_one()?;

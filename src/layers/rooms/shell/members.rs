@@ -35,7 +35,7 @@ impl Rooms {
     ///
     /// # Errors
     ///
-    /// [`RoomError`] says what is in the way: `Banned`, `Archived`, `Locked`, `AccessDenied` or a
+    /// [`RoomError`] says what is in the way: `Banned`, `Archived`, `Locked`, `UnknownRoom` or a
     /// bad invite, `Full`, `RoomLimitReached`, `Refused`, in this order.
     pub fn join(
         &self,

@@ -29,7 +29,7 @@ impl Rooms {
     ///
     /// # Errors
     ///
-    /// [`RoomError::UnknownRoom`], [`RoomError::AccessDenied`].
+    /// [`RoomError::UnknownRoom`].
     pub fn get(&self, actor: &Actor, room: &RoomId) -> Result<RoomView, RoomError> {
         self.with(room, |_, state, _| {
             state.room.check_visible(actor)?;
@@ -68,6 +68,14 @@ impl Rooms {
         is_member.unwrap_or(false)
     }
 
+    /// Returns whether the actor may know that a room exists: of private and direct rooms, members
+    /// may.
+    #[must_use]
+    pub fn is_known_to(&self, actor: &Actor, room: &RoomId) -> bool {
+        self.with(room, |_, state, _| state.room.check_visible(actor))
+            .is_ok()
+    }
+
     /// What a user may do in a room; nothing if it is no member.
     ///
     /// # Errors
@@ -101,7 +109,7 @@ impl Rooms {
     ///
     /// # Errors
     ///
-    /// [`RoomError::AccessDenied`] for a private room, unless the actor is in it.
+    /// [`RoomError::UnknownRoom`], also for a private room, unless the actor is in it.
     pub fn members(
         &self,
         actor: &Actor,
@@ -221,7 +229,7 @@ impl Rooms {
     ///
     /// # Errors
     ///
-    /// [`RoomError::AccessDenied`], [`RoomError::NotMember`].
+    /// [`RoomError::UnknownRoom`], [`RoomError::NotMember`].
     pub fn pins(&self, actor: &Actor, room: &RoomId) -> Result<Vec<PinView>, RoomError> {
         self.with(room, |_, state, _| {
             state.room.check_reader(actor)?;
@@ -233,7 +241,7 @@ impl Rooms {
     ///
     /// # Errors
     ///
-    /// [`RoomError::AccessDenied`], [`RoomError::NotMember`].
+    /// [`RoomError::UnknownRoom`], [`RoomError::NotMember`].
     pub fn reads(
         &self,
         actor: &Actor,
@@ -260,7 +268,7 @@ impl Rooms {
     ///
     /// # Errors
     ///
-    /// [`RoomError::AccessDenied`] for a private room, unless the actor is in it.
+    /// [`RoomError::UnknownRoom`], also for a private room, unless the actor is in it.
     pub fn stats(&self, actor: &Actor, room: &RoomId) -> Result<RoomStats, RoomError> {
         self.with(room, |cell, state, now| {
             state.room.check_visible(actor)?;

@@ -181,7 +181,7 @@ pub(in crate::session::operations) const TABLE: &[Operation] = &[
             "In which room; in all rooms of the user if not given.",
         )],
         run: &|call: &Call<'_>| {
-            let rooms = call.optional_room()?.into_iter().collect();
+            let rooms = call.known_room()?.into_iter().collect();
             let pending = messages(call)?.unread(&call.user()?, rooms);
             Ok(later(pending, |unread: Vec<Unread>| UnreadRooms {
                 rooms: unread.into_iter().map(UnreadView::of).collect(),
@@ -231,7 +231,7 @@ fn search(call: &Call<'_>) -> Result<Answer<PageView>, Fault> {
         let wanted = "words, \"a phrase\", beginni* or -without";
         invalid("query", wanted).because(&error)
     })?;
-    let rooms: Vec<RoomId> = call.optional_room()?.into_iter().collect();
+    let rooms: Vec<RoomId> = call.known_room()?.into_iter().collect();
     let actor = call.actor()?;
     if rooms.is_empty() && actor.user().is_none() {
         return Err(invalid("room_id", "the id of a room, where no user asks"));

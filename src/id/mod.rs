@@ -46,7 +46,8 @@ impl FromStr for ClientId {
 pub struct ChannelName(Arc<str>);
 
 impl ChannelName {
-    /// Checks a name: not empty, at most `max_len` bytes, no control characters.
+    /// Checks a name: not empty, at most `max_len` bytes, and no characters that
+    /// [mislead](check_characters).
     pub(crate) fn parse(name: &str, max_len: usize) -> Result<Self, InvalidName> {
         Self::check(name, max_len).map(|()| Self(name.into()))
     }
@@ -61,10 +62,7 @@ impl ChannelName {
                 max: max_len,
             });
         }
-        match name.char_indices().find(|(_, c)| c.is_control()) {
-            Some((at, character)) => Err(InvalidName::ControlCharacter { at, character }),
-            None => Ok(()),
-        }
+        check_characters(name)
     }
 
     /// The name.
@@ -149,6 +147,61 @@ impl fmt::Display for ChannelKind {
     }
 }
 
+/// Checks the characters of a text that identifies somebody or something: two that look alike must
+/// be equal, and a text must read as it is written.
+///
+/// Refused are control characters; spaces at either end, and other spaces than U+0020 and U+3000
+/// anywhere; characters that cannot be seen, such as U+200B; and those that reorder the text
+/// around them, such as U+202E. Variation selectors and joiners are allowed where they are part of
+/// an emoji. Letters of different scripts may still look alike.
+pub(crate) fn check_characters(text: &str) -> Result<(), InvalidName> {
+    let edges = [text.chars().next(), text.chars().next_back()];
+    let space = edges.into_iter().flatten().find(|c| c.is_whitespace());
+    if let Some(character) = space.filter(|c| !c.is_control()) {
+        return Err(InvalidName::EdgeSpace { character });
+    }
+    let mut before = None;
+    let mut characters = text.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
+        if character.is_control() {
+            return Err(InvalidName::ControlCharacter { at, character });
+        }
+        if !character.is_ascii() {
+            let after = characters.peek().map(|(_, after)| *after);
+            if misleads(before, character, after) {
+                return Err(InvalidName::Misleading { at, character });
+            }
+        }
+        before = Some(character);
+    }
+    Ok(())
+}
+
+fn misleads(before: Option<char>, character: char, after: Option<char>) -> bool {
+    let is_symbol = |c: Option<char>| {
+        c.is_some_and(|c| !c.is_ascii() && !c.is_alphanumeric() && !c.is_whitespace())
+    };
+    match character {
+        // Variation selectors.
+        '\u{FE00}'..='\u{FE0F}' => !is_symbol(before),
+        // The joiner.
+        '\u{200D}' => !is_symbol(before) || !is_symbol(after),
+        '\u{3000}' => false,
+        // Soft hyphen, grapheme joiner, Arabic letter mark, Hangul and Khmer fillers.
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' => {
+            true
+        }
+        // Mongolian selectors, zero-width characters, marks and overrides of direction.
+        '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' => true,
+        // Invisible operators, isolates, deprecated format characters, fillers.
+        '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' => true,
+        // Annotations, shorthand and musical format characters, tags and further selectors.
+        '\u{FFF0}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' => true,
+        '\u{E0000}'..='\u{E0FFF}' => true,
+        character => character.is_whitespace(),
+    }
+}
+
 /// Why a text is not the name of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -160,8 +213,20 @@ pub enum InvalidName {
         /// The character.
         character: char,
     },
+    /// It begins or ends with a space.
+    EdgeSpace {
+        /// The space.
+        character: char,
+    },
     /// It has no characters.
     Empty,
+    /// It has a character that cannot be seen, or that changes how those around it are read.
+    Misleading {
+        /// The byte at which it stands, counted from 0.
+        at: usize,
+        /// The character.
+        character: char,
+    },
     /// It has too many bytes.
     TooLong {
         /// Its length in bytes.
@@ -179,7 +244,18 @@ impl fmt::Display for InvalidName {
                 "the name has the control character U+{:04X} at byte {at}, none is allowed",
                 u32::from(*character)
             ),
+            Self::EdgeSpace { character } => write!(
+                f,
+                "the name begins or ends with the space U+{:04X}, none is allowed there",
+                u32::from(*character)
+            ),
             Self::Empty => f.write_str("the name is empty, at least 1 byte is required"),
+            Self::Misleading { at, character } => write!(
+                f,
+                "the name has the character U+{:04X} at byte {at}, which cannot be seen or changes \
+                 how others are read",
+                u32::from(*character)
+            ),
             Self::TooLong { len, max } => {
                 write!(f, "the name has {len} bytes, at most {max} are allowed")
             }
@@ -188,3 +264,6 @@ impl fmt::Display for InvalidName {
 }
 
 impl std::error::Error for InvalidName {}
+
+#[cfg(test)]
+mod tests;
