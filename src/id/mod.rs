@@ -20,7 +20,7 @@ impl ClientId {
         Self(number)
     }
 
-    /// The number.
+    /// Returns the number of the client.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
@@ -65,13 +65,13 @@ impl ChannelName {
         check_characters(name)
     }
 
-    /// The name.
+    /// Returns the name of the channel.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What the name's prefix says about the channel.
+    /// Returns the kind that the name's prefix gives the channel.
     #[must_use]
     pub fn kind(&self) -> ChannelKind {
         ChannelKind::of(&self.0)
@@ -104,8 +104,8 @@ impl Borrow<str> for ChannelName {
     }
 }
 
-/// Who may join a channel and whether it keeps a roster; read off the name's prefix, as Laravel
-/// Echo and Pusher do.
+/// The kind of a channel: who may join it, and whether it keeps a roster. Read off the name's
+/// prefix, as Laravel Echo and Pusher do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChannelKind {
@@ -147,8 +147,8 @@ impl fmt::Display for ChannelKind {
     }
 }
 
-/// Checks the characters of a text that identifies somebody or something: two that look alike must
-/// be equal, and a text must read as it is written.
+/// Checks the characters of a text that identifies a user or a thing: two that look alike must be
+/// equal, and a text must read as it is written.
 ///
 /// Refused are control characters; spaces at either end, and other spaces than U+0020 and U+3000
 /// anywhere; characters that cannot be seen, such as U+200B; and those that reorder the text
@@ -202,7 +202,7 @@ fn misleads(before: Option<char>, character: char, after: Option<char>) -> bool 
     }
 }
 
-/// Why a text is not the name of a channel.
+/// The error returned for a text that is not a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidName {

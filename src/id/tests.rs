@@ -1,4 +1,4 @@
-//! - What misleads is refused, with the character and its place.
+//! - Misleading characters are refused, with their place.
 //! - Every script, and emoji, are names.
 
 use super::InvalidName;

@@ -132,11 +132,11 @@ fn f10_a_private_room_lets_nobody_in_without_an_invite_and_shows_nothing() {
     let throng = start();
     let mut ada = room(&throng, json!({"private": true}));
     let mut bob = Member::of(&throng, "bob");
-    assert_eq!(bob.refused(join()).0, "room_access_denied");
+    assert_eq!(bob.refused(join()).0, "unknown_room");
     let get = json!({"type": "room.get", "room_id": "den"});
-    assert_eq!(bob.refused(get).0, "room_access_denied");
+    assert_eq!(bob.refused(get).0, "unknown_room");
     let members = json!({"type": "room.members", "room_id": "den"});
-    assert_eq!(bob.refused(members).0, "room_access_denied");
+    assert_eq!(bob.refused(members).0, "unknown_room");
     let invite = ada.invite(json!({"max_uses": 1, "user_id": "bob"}));
     let told = bob.next("room.invited");
     assert_eq!(
@@ -367,7 +367,7 @@ fn f11_owners_are_in_their_private_rooms_and_direct_rooms_are_of_two() {
     assert_eq!(same["room"]["id"], json!(id), "there is one");
     let mut eve = Member::of(&throng, "eve");
     let join = json!({"type": "room.join", "room_id": id});
-    assert_eq!(eve.refused(join).0, "room_access_denied");
+    assert_eq!(eve.refused(join).0, "unknown_room");
     let foreign = json!({"type": "room.direct", "user_id": "ada", "other_id": "bob"});
     assert_eq!(eve.refused(foreign).0, "insufficient_role");
     let add = json!({"type": "room.add_member", "room_id": id, "user_id": "eve"});

@@ -96,6 +96,7 @@ impl RoomOptions {
     pub(super) fn check(&self, config: &RoomsConfig) -> Result<(), RoomError> {
         check_name(&self.name)?;
         check_len("description", &self.description, MAX_DESCRIPTION)?;
+        check_prose("description", &self.description)?;
         check_category(self.category.as_deref())?;
         check_tags(&self.tags)?;
         check_metadata(&self.metadata, config)

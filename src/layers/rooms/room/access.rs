@@ -39,7 +39,11 @@ impl Room {
         let invite = invite.map(|code| self.check_invite(code, now));
         let is_invited = !matches!(invite, None | Some(Err(RoomError::UnknownInvite)));
         if self.is_hidden() && !is_invited && !self.is_member(user) {
-            return Err(RoomError::UnknownRoom);
+            // The same as of a room that does not exist.
+            return Err(match invite {
+                Some(_) => RoomError::UnknownInvite,
+                None => RoomError::UnknownRoom,
+            });
         }
         self.check_not_banned(user, now)?;
         if self.is_member(user) {

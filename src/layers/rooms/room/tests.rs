@@ -179,7 +179,10 @@ impl Model {
     fn join(&mut self, user: u8, invite: Option<u8>) -> Expected {
         let invited = invite.is_some_and(|at| self.invites.len() > usize::from(at));
         if self.private && !invited && self.role(user).is_none() {
-            return Err(ErrorCode::UnknownRoom);
+            return Err(match invite {
+                Some(_) => ErrorCode::UnknownInvite,
+                None => ErrorCode::UnknownRoom,
+            });
         }
         if self.banned(user) {
             return Err(ErrorCode::Banned);

@@ -44,7 +44,7 @@ impl Rooms {
         invite: Option<&str>,
     ) -> Result<RoomView, RoomError> {
         let code = invite.map(|invite| code_in(invite, room)).transpose()?;
-        self.with(room, |cell, state, now| {
+        let joined = self.with(room, |cell, state, now| {
             if let Some(admission) = state.room.check_join(user, code, now)? {
                 self.ask(&JoinRequest::Join {
                     user,
@@ -54,7 +54,11 @@ impl Rooms {
                 self.admit(cell, state, user, admission, now)?;
             }
             Ok(RoomView::of(&state.room))
-        })
+        });
+        match joined {
+            Err(RoomError::UnknownRoom) if invite.is_some() => Err(RoomError::UnknownInvite),
+            joined => joined,
+        }
     }
 
     /// Brings a user in. Needs [`Permission::InviteMembers`], and for another role than member
