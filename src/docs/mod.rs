@@ -44,3 +44,7 @@ pub mod features {}
 #[cfg(feature = "jwt")]
 #[doc = include_str!("authentication.md")]
 pub mod authentication {}
+
+#[cfg(feature = "server")]
+#[doc = include_str!("security.md")]
+pub mod security {}

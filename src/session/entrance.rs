@@ -91,10 +91,18 @@ pub(crate) struct Entrance {
 
 /// Whether clients may publish.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "they may or they may not")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "they may, or by permission, or they may not"
+)]
 pub enum ClientPublish {
     /// To public channels, and to private and presence channels that they are subscribed to.
     Allow,
+    /// To channels that the [`Permissions`](super::Permissions) of the caller allow to publish to,
+    /// and no others: not without permissions of its own, which is what [`Permissions::all`] is.
+    ///
+    /// [`Permissions::all`]: super::Permissions::all
+    Permitted,
     /// Never: only the server's side publishes.
     #[default]
     Refuse,

@@ -27,7 +27,9 @@ use super::Effort;
 use super::Entrance;
 use super::Origin;
 use super::Outcome;
+use super::Permissions;
 use super::Reply;
+use super::Right;
 use super::fault::channels_fault;
 use super::fault::no_layers;
 use super::fault::not_subscribed;
@@ -234,7 +236,15 @@ impl Verb<'_> {
 
     /// Whether this connection, or this user, may publish to the channel.
     fn may_publish(&self, channel: &str) -> Result<(), Fault> {
-        if self.entrance.publishes == ClientPublish::Refuse {
+        let may = match self.entrance.publishes {
+            ClientPublish::Allow => true,
+            ClientPublish::Permitted => self.caller.identity().is_some_and(|identity| {
+                let permissions = identity.all_permissions();
+                *permissions != Permissions::all() && identity.may(Right::Publish, channel)
+            }),
+            ClientPublish::Refuse => false,
+        };
+        if !may {
             let why = "clients may not publish on this server";
             return Err(Fault::new(ErrorCode::Forbidden, why).field("type"));
         }

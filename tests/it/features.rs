@@ -1,4 +1,4 @@
-//! The page of features names tests that are there.
+//! The pages of features and of security name tests that are there.
 
 use std::fs;
 use std::path::Path;
@@ -9,11 +9,11 @@ use throng::ErrorCode;
 
 #[test]
 fn every_feature_names_tests_that_exist() {
-    let page = fs::read_to_string(file("src/docs/features.md")).unwrap();
-    let named: Vec<_> = page
-        .split('`')
-        .skip(1)
-        .step_by(2)
+    let pages = ["src/docs/features.md", "src/docs/security.md"];
+    let pages = pages.map(|page| fs::read_to_string(file(page)).unwrap());
+    let named: Vec<_> = pages
+        .iter()
+        .flat_map(|page| page.split('`').skip(1).step_by(2))
         .filter_map(test)
         .collect();
     assert!(named.len() > 50, "{}", named.len());

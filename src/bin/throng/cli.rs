@@ -162,7 +162,7 @@ pub(crate) struct ServeOptions {
     pub(crate) insecure_trust_query_user: bool,
 
     /// Publishing by clients. Unless given, they may where the server listens on loopback only, and
-    /// may not elsewhere.
+    /// elsewhere by permission.
     #[arg(long, value_name = "WHETHER")]
     pub(crate) client_publish: Option<Publishes>,
 
@@ -297,6 +297,8 @@ pub(crate) struct SseOptions {
 pub(crate) enum Publishes {
     /// They may, to public channels and to those they are subscribed to.
     Allow,
+    /// They may to the channels that their tokens name: the claim `perms.pub`.
+    Permitted,
     /// Only the API publishes.
     Refuse,
 }

@@ -174,9 +174,10 @@ fn gateway(options: &ServeOptions, hub: Hub, layers: Layers, origins: Origins) -
         .ws(ws)
         .client_publish(match options.client_publish {
             Some(Publishes::Allow) => ClientPublish::Allow,
+            Some(Publishes::Permitted) => ClientPublish::Permitted,
             Some(Publishes::Refuse) => ClientPublish::Refuse,
             None if edge::is_loopback(options.listen) => ClientPublish::Allow,
-            None => ClientPublish::Refuse,
+            None => ClientPublish::Permitted,
         })
         .origins(origins)
         .gap_keys(options.gap_keys.into())

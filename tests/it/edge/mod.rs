@@ -18,6 +18,7 @@ mod hosts;
 mod names;
 mod preamble;
 mod proxies;
+mod publishing;
 mod starting;
 
 use std::io::Write;
