@@ -179,6 +179,16 @@ impl<'a> Caller<'a> {
         self.identity.clone()
     }
 
+    /// Whether the caller has the rights of the server's side, as far as the scopes of its
+    /// credentials go: an API key, or a token that acts for another user.
+    pub(crate) fn acts_for_server(&self) -> bool {
+        let Some(identity) = &self.identity else {
+            return false;
+        };
+        let own = identity.user().map(|user| &**user);
+        self.origin == Origin::Api && (own.is_none() || self.user() != own)
+    }
+
     /// The identity of the connection, to be replaced.
     pub(crate) const fn badge(&self) -> Option<&'a Arc<Badge>> {
         self.badge

@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::time::Duration;
 
+use crate::layers::Timestamp;
+use crate::layers::UserId;
 use crate::protocol::Fault;
 
 use super::Identity;
@@ -23,6 +26,32 @@ pub(crate) trait Door: Send + Sync {
         user: Option<&str>,
         channel: &str,
     ) -> Option<Result<Allowance, Fault>>;
+
+    /// Revokes credentials. Blocks while the entry is stored, where it is.
+    fn revoke(&self, revoke: &Revoke) -> Result<(), Fault>;
+
+    /// Issues a ticket for an identity: a secret that is good once, and for how long.
+    fn ticket(&self, identity: Identity) -> Result<(String, Duration), Fault>;
+}
+
+/// Credentials to be revoked.
+#[derive(Clone, Debug)]
+pub(crate) struct Revoke {
+    pub(crate) what: Revoking,
+    /// When they expire anyway.
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// The credentials that a revocation is about.
+#[derive(Clone, Debug)]
+pub(crate) enum Revoking {
+    /// The token with this id.
+    Token(String),
+    /// All tokens of a user that were issued before a time.
+    User {
+        user: UserId,
+        issued_before: Timestamp,
+    },
 }
 
 /// The decision about a token that came as a message.

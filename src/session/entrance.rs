@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use serde_json::value::RawValue;
 
+use crate::disconnect::Disconnect;
 use crate::hub::Channel;
 use crate::hub::Client;
 use crate::hub::Delivery;
@@ -291,6 +292,23 @@ impl Entrance {
                 let why = "the token does not allow to subscribe to this channel any more";
                 Err(Fault::new(ErrorCode::InsufficientScope, why).field("channel_id"))
             }
+        }
+    }
+
+    /// Makes the badge of a connection that has begun.
+    pub(crate) fn admit(&self, client: &Client, identity: Option<Arc<Identity>>) {
+        if let Some((badges, identity)) = self.badges.as_ref().zip(identity) {
+            let badge = badges.issue(client, identity);
+            self.close_if_revoked(&badge);
+        }
+    }
+
+    /// Closes a connection whose credentials were revoked while it was let in: before it had a
+    /// badge, the revocation could not find it.
+    pub(crate) fn close_if_revoked(&self, badge: &Badge) {
+        let door = self.permit.door();
+        if door.is_some_and(|door| door.is_revoked(&badge.identity())) {
+            badge.client().close(Disconnect::TOKEN_REVOKED);
         }
     }
 

@@ -98,6 +98,8 @@ pub(crate) use self::deciding::Deciding;
 pub(crate) use self::door::Admitting;
 pub(crate) use self::door::Allowance;
 pub(crate) use self::door::Door;
+pub(crate) use self::door::Revoke;
+pub(crate) use self::door::Revoking;
 pub(crate) use self::entrance::Effort;
 pub(crate) use self::entrance::Entrance;
 pub(crate) use self::entrance::Outcome;

@@ -5,10 +5,20 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task;
 
 use crate::code::ErrorCode;
+use crate::layers::InvalidTimestamp;
+use crate::layers::Timestamp;
 use crate::protocol::Fault;
+use crate::protocol::invalid;
+use crate::protocol::missing;
 use crate::session::Identity;
+use crate::session::Revoke;
+use crate::session::Revoking;
+use crate::time::millis;
 
 use super::Answer;
 use super::Argument;
@@ -53,6 +63,46 @@ pub(super) const TABLE: &[Operation] = &[
         arguments: &[TOKEN],
         run: &refresh,
     },
+    Operation {
+        name: "auth.revoke",
+        method: Method::Post,
+        path: "/auth/revoke",
+        summary: "Revokes a token by its id, or the tokens of a user: connections that were opened with \
+                  them are closed. One of `token_id` and `user_id`.",
+        who: Who::Server,
+        arguments: &[
+            Argument::optional(
+                "token_id",
+                Kind::Text,
+                "The id of the token, its claim `jti`; at most 256 bytes.",
+            ),
+            Argument::optional("user_id", Kind::Text, "The user."),
+            Argument::optional(
+                "issued_before",
+                Kind::Text,
+                "With `user_id`: only tokens that were issued before this time, and those that do not \
+                 say when they were; default now.",
+            ),
+            Argument::optional(
+                "expires_at",
+                Kind::Text,
+                "When the token, or the last of the user's, expires anyway: the revocation is not kept \
+                 longer. Default: it is kept for ever.",
+            ),
+        ],
+        run: &revoke,
+    },
+    Operation {
+        name: "ticket.create",
+        method: Method::Post,
+        path: "/tickets",
+        summary: "Issues a ticket, with which one connection may be opened within 30 s unless set: \
+                  `/ws?ticket=...`. It stands for the credentials of the request, or for the user that \
+                  it is on behalf of.",
+        who: Who::Anyone,
+        arguments: &[],
+        run: &ticket,
+    },
 ];
 
 answers! {
@@ -61,6 +111,14 @@ answers! {
         /// When the new credentials expire, in milliseconds from now, if they do.
         #[serde(skip_serializing_if = "Option::is_none")]
         expires_in_ms: Option<u64>,
+    }
+
+    /// A ticket.
+    struct TicketView {
+        /// The ticket: a secret, good for one connection.
+        ticket: String,
+        /// How long it may be used, in milliseconds from now.
+        expires_in_ms: u64,
     }
 }
 
@@ -84,9 +142,68 @@ fn refresh(call: &Call<'_>) -> Result<Answer<RefreshedView>, Fault> {
         }
         let expires_in_ms = expires_in(&identity, entrance.now());
         entrance.refreshed(&badge, *identity);
+        entrance.close_if_revoked(&badge);
         Ok(RefreshedView { expires_in_ms })
     }))
 }
+
+fn revoke(call: &Call<'_>) -> Result<Answer<()>, Fault> {
+    let door = call.entrance.permit().door();
+    let door = Arc::clone(door.ok_or_else(|| disabled("authentication"))?);
+    let token = call.arguments.text("token_id", MAX_ID)?;
+    let user = call.optional_user("user_id")?;
+    let issued_before = time(call, "issued_before")?;
+    let what = match (token, user) {
+        (Some(token), None) if issued_before.is_none() => Revoking::Token(token),
+        (None, Some(user)) => Revoking::User {
+            user,
+            issued_before: issued_before.unwrap_or_else(|| {
+                let now = Duration::from_millis(call.entrance.now());
+                // In whole seconds, as tokens have it: this one is over when the next begins.
+                Timestamp::since_unix_epoch(Duration::from_secs(now.as_secs() + 1))
+            }),
+        },
+        (None, None) => return Err(missing("token_id")),
+        _ => {
+            let why = "give either `token_id`, or `user_id` with or without `issued_before`";
+            return Err(Fault::new(ErrorCode::InvalidField, why).field("token_id"));
+        }
+    };
+    let expires_at = time(call, "expires_at")?;
+    let revoke = Revoke { what, expires_at };
+    Ok(Answer::later(async move {
+        // It may wait for a disk.
+        let revoked = task::spawn_blocking(move || door.revoke(&revoke)).await;
+        revoked.unwrap_or_else(|_| {
+            let why = "the revocation failed";
+            Err(Fault::new(ErrorCode::StoreFailed, why))
+        })
+    }))
+}
+
+fn time(call: &Call<'_>, name: &'static str) -> Result<Option<Timestamp>, Fault> {
+    let text = call.arguments.text(name, usize::MAX)?;
+    let time = text.map(|text| text.parse()).transpose();
+    time.map_err(|error: InvalidTimestamp| invalid(name, "a time").because(&error))
+}
+
+fn ticket(call: &Call<'_>) -> Result<Answer<TicketView>, Fault> {
+    let door = call.entrance.permit().door();
+    let door = door.ok_or_else(|| disabled("authentication"))?;
+    let own = call.caller.identity().filter(|_| !call.caller.acts_for_server());
+    let identity = match own {
+        Some(own) => own.clone(),
+        None => Identity::of(call.user()?),
+    };
+    let (ticket, time) = door.ticket(identity)?;
+    Ok(Answer::of(TicketView {
+        ticket,
+        expires_in_ms: millis(time),
+    }))
+}
+
+/// The longest id of a token.
+const MAX_ID: usize = 256;
 
 fn expires_in(identity: &Identity, now: u64) -> Option<u64> {
     let expiry = identity.expiry()?;

@@ -89,7 +89,7 @@ impl Permit {
         if self.validates && !is_exempt {
             self.validate(identity, now())?;
         }
-        if is_for_server(caller, identity) {
+        if caller.acts_for_server() {
             return scope(identity, command.name());
         }
         let Some(need) = Need::of(caller, command)? else {
@@ -276,13 +276,6 @@ impl Granted {
         };
         Some(Bytes::from(info.unwrap_or_default()))
     }
-}
-
-/// Whether the caller has the rights of the server's side, as far as its scopes go: an API key, or
-/// a token that acts for another user.
-fn is_for_server(caller: &Caller<'_>, identity: &Identity) -> bool {
-    let own = identity.user().map(|user| &**user);
-    caller.origin() == Origin::Api && (own.is_none() || caller.user() != own)
 }
 
 /// Whether the scopes of a key allow an operation.

@@ -31,6 +31,7 @@ const FREE: &[&str] = &[
     "ping",
     "rpc",
     "session.resume",
+    "ticket.create",
     "typing.clear",
     "unsubscribe",
 ];

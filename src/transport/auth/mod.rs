@@ -35,11 +35,19 @@ use hyper::http::request::Parts;
 use tokio::time;
 
 use crate::code::ErrorCode;
+#[cfg(feature = "jwt")]
+use crate::layers::Timestamp;
+#[cfg(feature = "jwt")]
+use crate::layers::UserId;
 use crate::policy::Authenticated;
 use crate::policy::Authenticator;
 use crate::policy::Carrier;
 use crate::policy::Credentials;
 use crate::policy::Refusal;
+use crate::policy::Revocations;
+#[cfg(feature = "jwt")]
+use crate::policy::SubscriptionTokens;
+use crate::policy::Tickets;
 use crate::protocol::Fault;
 use crate::quiet::quietly;
 use crate::session::Admitting;
@@ -47,6 +55,8 @@ use crate::session::Allowance;
 use crate::session::Door;
 use crate::session::Identity;
 use crate::session::Permissions;
+use crate::session::Revoke;
+use crate::session::Revoking;
 use crate::transport::gateway::PeerAddress;
 use crate::transport::problem::Problem;
 
@@ -63,6 +73,10 @@ pub(crate) struct AuthSettings {
     pub(crate) query: bool,
     pub(crate) cookie: Option<Box<str>>,
     pub(crate) lobby: Lobby,
+    pub(crate) revocations: Revocations,
+    pub(crate) tickets: Tickets,
+    #[cfg(feature = "jwt")]
+    pub(crate) subscriptions: Option<SubscriptionTokens>,
 }
 
 impl Default for AuthSettings {
@@ -74,6 +88,10 @@ impl Default for AuthSettings {
             query: false,
             cookie: None,
             lobby: Lobby::new(),
+            revocations: Revocations::default(),
+            tickets: Tickets::default(),
+            #[cfg(feature = "jwt")]
+            subscriptions: None,
         }
     }
 }
@@ -91,6 +109,10 @@ struct Inner {
     query: bool,
     cookie: Option<Box<str>>,
     places: Places,
+    revocations: Revocations,
+    tickets: Tickets,
+    #[cfg(feature = "jwt")]
+    subscriptions: Option<SubscriptionTokens>,
 }
 
 /// The decision about a request.
@@ -118,6 +140,10 @@ impl Authority {
                 query: settings.query,
                 cookie: settings.cookie,
                 places: Places::new(settings.lobby),
+                revocations: settings.revocations,
+                tickets: settings.tickets,
+                #[cfg(feature = "jwt")]
+                subscriptions: settings.subscriptions,
             }),
         }
     }
@@ -125,6 +151,10 @@ impl Authority {
     /// Returns the identity of callers without credentials, if they are let in.
     pub(crate) fn guest(&self) -> Option<Arc<Identity>> {
         self.inner.guest.clone()
+    }
+
+    pub(crate) fn revocations(&self) -> &Revocations {
+        &self.inner.revocations
     }
 
     pub(crate) fn places(&self) -> &Places {
@@ -184,7 +214,9 @@ impl Authority {
 impl Inner {
     /// Asks the authenticators in their order; `None` if none of them knows the credentials.
     async fn ask(&self, credentials: &Credentials<'_>) -> Result<Option<Box<Identity>>, Refusal> {
-        for authenticator in &self.authenticators {
+        let tickets: &dyn Authenticator = &self.tickets;
+        let authenticators = self.authenticators.iter().map(|it| &**it);
+        for authenticator in [tickets].into_iter().chain(authenticators) {
             let answer = quietly(|| authenticator.authenticate(credentials));
             let answer = match answer {
                 Some(Authenticated::Later(decision)) => {
@@ -196,6 +228,10 @@ impl Inner {
             };
             match answer {
                 Some(Authenticated::Unknown) => {}
+                Some(Authenticated::Is(identity)) if self.revocations.is_revoked(&identity) => {
+                    let why = "the token was revoked";
+                    return Err(Refusal::new(ErrorCode::TokenRevoked, why));
+                }
                 Some(Authenticated::Is(identity)) => return Ok(Some(identity)),
                 Some(Authenticated::Refused(refusal)) => return Err(refusal),
                 // It has panicked, took too long, or does not keep to its contract.
@@ -255,12 +291,64 @@ impl Door for Authority {
         })
     }
 
-    fn is_revoked(&self, _: &Identity) -> bool {
-        false
+    fn is_revoked(&self, identity: &Identity) -> bool {
+        self.inner.revocations.is_revoked(identity)
     }
 
-    fn subscription(&self, _: &str, _: Option<&str>, _: &str) -> Option<Result<Allowance, Fault>> {
+    #[cfg(feature = "jwt")]
+    fn subscription(
+        &self,
+        token: &str,
+        user: Option<&str>,
+        channel: &str,
+    ) -> Option<Result<Allowance, Fault>> {
+        let tokens = self.inner.subscriptions.as_ref()?;
+        if token.bytes().filter(|byte| *byte == b'.').count() != 2 {
+            return None;
+        }
+        let user = user.and_then(|user| UserId::parse(user).ok());
+        let checked = tokens.check(token, user.as_ref(), channel);
+        Some(match checked {
+            Ok(until) => Ok(Allowance {
+                until: until.map(Timestamp::millis),
+                info: None,
+            }),
+            Err(refusal) => Err(fault(&refusal).field("auth")),
+        })
+    }
+
+    #[cfg(not(feature = "jwt"))]
+    fn subscription(
+        &self,
+        _: &str,
+        _: Option<&str>,
+        _: &str,
+    ) -> Option<Result<Allowance, Fault>> {
         None
+    }
+
+    fn revoke(&self, revoke: &Revoke) -> Result<(), Fault> {
+        let Revoke { what, expires_at } = revoke;
+        let revocations = &self.inner.revocations;
+        let revoked = match what {
+            Revoking::Token(id) => revocations.revoke_token(id, *expires_at),
+            Revoking::User {
+                user,
+                issued_before,
+            } => revocations.revoke_user(user, *issued_before, *expires_at),
+        };
+        revoked.map_err(|error| Fault::new(error.code(), error.to_string()))
+    }
+
+    fn ticket(&self, identity: Identity) -> Result<(String, Duration), Fault> {
+        let tickets = &self.inner.tickets;
+        match tickets.issue(identity) {
+            Ok(ticket) => Ok((ticket, tickets.ttl())),
+            Err(error) => {
+                let fault = Fault::new(error.code(), error.to_string());
+                Err(fault.retry_after(Duration::from_secs(1)))
+            }
+        }
     }
 }
 

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use hyper::http::request::Parts;
 
+use crate::disconnect::Disconnect;
 use crate::hub::ConnectOptions;
 use crate::policy::Refusal;
+use crate::policy::Revocations;
 use crate::session::Identity;
 #[cfg(feature = "sse")]
 use crate::transport::auth;
@@ -59,6 +61,28 @@ pub(crate) enum Entering {
 impl Gateway {
     pub(crate) fn authority(&self) -> Option<&Authority> {
         self.inner.authority.as_ref()
+    }
+
+    /// The revoked credentials, to add to; `None` where nothing is authenticated. Connections whose
+    /// credentials are revoked are closed with
+    /// [`Disconnect::TOKEN_REVOKED`](crate::Disconnect::TOKEN_REVOKED).
+    #[must_use]
+    pub fn revocations(&self) -> Option<&Revocations> {
+        self.authority().map(Authority::revocations)
+    }
+
+    /// Sees to it that connections end whose credentials are revoked.
+    pub(super) fn heed_revocations(&self) {
+        let Some(revocations) = self.revocations() else {
+            return;
+        };
+        let inner = Arc::downgrade(&self.inner);
+        revocations.on_revoked(move |revoked| {
+            if let Some(inner) = inner.upgrade() {
+                let why = &Disconnect::TOKEN_REVOKED;
+                Self { inner }.disconnect_where(why, |identity| revoked.matches(identity));
+            }
+        });
     }
 
     /// Decides about a request that opens a connection, or changes one, whose origin was checked.

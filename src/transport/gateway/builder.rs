@@ -28,8 +28,12 @@ use crate::policy::Limit;
 use crate::policy::Limiter;
 use crate::policy::Moderation;
 use crate::policy::RateLimits;
+use crate::policy::Revocations;
 #[cfg(feature = "schema")]
 use crate::policy::Schema;
+#[cfg(feature = "jwt")]
+use crate::policy::SubscriptionTokens;
+use crate::policy::Tickets;
 use crate::protocol::DIALECTS;
 use crate::protocol::Dialect;
 use crate::protocol::Spoken;
@@ -198,6 +202,26 @@ impl GatewayBuilder {
     /// or those of a [named origin](Self::origins). Default: from none.
     pub fn auth_cookie(mut self, name: impl Into<Box<str>>) -> Self {
         self.auth.cookie = Some(name.into());
+        self
+    }
+
+    /// Sets the table of revoked credentials. Default: an empty one, in memory.
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.auth.revocations = revocations;
+        self
+    }
+
+    /// Sets the tickets that `POST /api/v1/tickets` issues. Default: at most 10,000, for 30 s each.
+    pub fn tickets(mut self, tickets: Tickets) -> Self {
+        self.auth.tickets = tickets;
+        self
+    }
+
+    /// Sets which tokens allow a subscription, in the `auth` of a subscribe. The subscription ends
+    /// when the token expires. Default: none; the hub's authorizer is asked about every `auth`.
+    #[cfg(feature = "jwt")]
+    pub fn subscription_tokens(mut self, tokens: SubscriptionTokens) -> Self {
+        self.auth.subscriptions = Some(tokens);
         self
     }
 
@@ -525,6 +549,7 @@ impl GatewayBuilder {
             }),
         };
         gateway.surround();
+        gateway.heed_revocations();
         Ok(gateway)
     }
 }

@@ -309,9 +309,7 @@ impl Gateway {
             }
         };
         let registration = Registration::new(self, &client, transport, attendance);
-        if let Some((badges, identity)) = self.entrance().badges().zip(identity) {
-            badges.issue(&client, identity);
-        }
+        self.entrance().admit(&client, identity);
         if attach {
             self.entrance().attach(&client, &HashMap::new());
         }
