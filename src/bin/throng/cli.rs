@@ -11,6 +11,7 @@ use clap::Subcommand;
 use clap::ValueEnum;
 use throng::SlowConsumer;
 
+use crate::auth::AuthOptions;
 use crate::bench;
 use crate::edge::EdgeOptions;
 use crate::history::HistoryFlags;
@@ -249,6 +250,9 @@ pub(crate) struct ServeOptions {
     /// own.
     #[arg(long, value_name = "MS", default_value = "5000", value_parser = millis)]
     pub(crate) reconnect_window: Duration,
+
+    #[command(flatten)]
+    pub(crate) auth: AuthOptions,
 
     #[command(flatten)]
     pub(crate) history: HistoryFlags,

@@ -82,8 +82,8 @@ impl EdgeOptions {
 const PER_IP: usize = 20;
 
 /// Returns whether clients and callers of the API have to show credentials.
-pub(crate) fn has_authentication(_: &ServeOptions) -> bool {
-    false
+pub(crate) fn has_authentication(options: &ServeOptions) -> bool {
+    options.auth.is_on()
 }
 
 /// Warns of a server that asks for no credentials, or refuses to start it where it would be open to
@@ -114,7 +114,8 @@ pub(crate) fn is_public(options: &ServeOptions) -> bool {
 }
 
 /// The flags that turn on authentication.
-const AUTHENTICATION: &str = "--jwt-secret-file, --jwks-file, --jwks-url, --api-key-file";
+const AUTHENTICATION: &str =
+    "--jwt-secret-file, --jwt-key-file, --jwks-file, --jwks-url, --api-key-file";
 
 /// An address that a server without authentication is not started on.
 #[derive(Debug)]

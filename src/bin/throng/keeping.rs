@@ -1,6 +1,7 @@
 //! What is kept of messages, where, and for how long.
 
 use std::error::Error;
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -94,6 +95,11 @@ pub(crate) enum Survives {
 }
 
 impl KeepOptions {
+    /// The folder in which things are kept, if there is one.
+    pub(crate) fn data(&self) -> Option<&Path> {
+        self.data.as_deref()
+    }
+
     /// The layers, with messages kept as was said.
     pub(crate) fn build(&self, builder: LayersBuilder) -> Result<Layers, Box<dyn Error>> {
         let retention = Retention::new()

@@ -1,6 +1,7 @@
 //! What is served on top of the hub.
 
 use std::error::Error;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -129,6 +130,11 @@ pub(crate) enum Sees {
 }
 
 impl LayerOptions {
+    /// The folder in which things are kept, if there is one.
+    pub(crate) fn data(&self) -> Option<&Path> {
+        self.keep.data()
+    }
+
     pub(crate) fn layers(&self, hub: &Hub) -> Result<Layers, Box<dyn Error>> {
         let users = UsersConfig::new()
             .max_per_user(limit(self.max_connections_per_user))

@@ -1,5 +1,6 @@
 //! The `throng` binary: arguments to a configuration, and run it.
 
+mod auth;
 mod bench;
 mod cli;
 mod edge;

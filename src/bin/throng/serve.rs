@@ -31,6 +31,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::auth::Auth;
 use crate::cli::Publishes;
 use crate::cli::ServeOptions;
 use crate::cli::SseOptions;
@@ -72,6 +73,8 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
     let origins = Origins::list(options.allow_origin.iter().map(String::as_str))?;
     let mut certificate = options.tls.certificate()?;
     let layers = options.layers.layers(&hub)?;
+    let mut auth = options.auth.read(options.layers.data())?;
+    auth.fetch().await;
     let listener = server::listen(options.listen, options.listen_backlog.get())
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     let backlog = options.listen_backlog.get();
@@ -102,7 +105,7 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopping = async { drop(stopped.await) };
     let config = certificate.configure(config(&options)?);
-    let gateway = gateway(&options, hub.clone(), layers.clone(), origins);
+    let gateway = gateway(&options, hub.clone(), layers.clone(), origins, &auth);
     let serving = async {
         match api {
             Some(api) => server::serve_apart(listener, api, gateway, config, stopping).await,
@@ -117,6 +120,7 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
     let code = tokio::select! {
         () = serving => ExitCode::SUCCESS,
         () = insisted => ExitCode::FAILURE,
+        never = auth.reload_when_told() => match never {},
         never = certificate.reload_when_told() => match never {},
     };
     hub.close(Disconnect::SHUTDOWN);
@@ -157,7 +161,13 @@ fn hub(options: &ServeOptions) -> Result<Hub, Box<dyn Error>> {
     Ok(builder.build()?)
 }
 
-fn gateway(options: &ServeOptions, hub: Hub, layers: Layers, origins: Origins) -> Gateway {
+fn gateway(
+    options: &ServeOptions,
+    hub: Hub,
+    layers: Layers,
+    origins: Origins,
+    auth: &Auth,
+) -> Gateway {
     let ws = WsConfig::new()
         .deflate(options.deflate.map(|level| Deflate::new().level(level)))
         .max_frame(options.max_frame.unwrap_or(options.max_message).get())
@@ -185,6 +195,7 @@ fn gateway(options: &ServeOptions, hub: Hub, layers: Layers, origins: Origins) -
         .reconnect_window(options.reconnect_window);
     let is_public = edge::is_public(options);
     let builder = options.limits.configure(builder, is_public);
+    let builder = options.auth.configure(builder, auth);
     if options.insecure_trust_query_user {
         builder.authenticate(server::trust_query_user).build()
     } else {

@@ -190,7 +190,10 @@ fn time(call: &Call<'_>, name: &'static str) -> Result<Option<Timestamp>, Fault>
 fn ticket(call: &Call<'_>) -> Result<Answer<TicketView>, Fault> {
     let door = call.entrance.permit().door();
     let door = door.ok_or_else(|| disabled("authentication"))?;
-    let own = call.caller.identity().filter(|_| !call.caller.acts_for_server());
+    let own = call
+        .caller
+        .identity()
+        .filter(|_| !call.caller.acts_for_server());
     let identity = match own {
         Some(own) => own.clone(),
         None => Identity::of(call.user()?),

@@ -21,7 +21,7 @@ const FREE: &[&str] = &[
     "auth",
     "auth.refresh",
     "batch",
-    "channel.mine",
+    "channel.subscriptions",
     "client.get",
     "client.kick",
     "client.list",

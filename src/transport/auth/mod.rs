@@ -318,12 +318,7 @@ impl Door for Authority {
     }
 
     #[cfg(not(feature = "jwt"))]
-    fn subscription(
-        &self,
-        _: &str,
-        _: Option<&str>,
-        _: &str,
-    ) -> Option<Result<Allowance, Fault>> {
+    fn subscription(&self, _: &str, _: Option<&str>, _: &str) -> Option<Result<Allowance, Fault>> {
         None
     }
 

@@ -5,7 +5,7 @@ mod documents;
 mod filters;
 mod hooks;
 mod policies;
-mod rows;
+pub(crate) mod rows;
 mod rpc;
 mod table;
 mod world;

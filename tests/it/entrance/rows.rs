@@ -16,16 +16,16 @@ pub(super) struct Ids {
 
 /// One row.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Row {
-    pub(super) name: String,
+pub(crate) struct Row {
+    pub(crate) name: String,
     /// The method and the path over HTTP, where there are any.
-    pub(super) route: Option<(String, String)>,
+    pub(crate) route: Option<(String, String)>,
     needed: Vec<String>,
     optional: Vec<String>,
 }
 
 /// All rows.
-pub(super) fn all() -> Vec<Row> {
+pub(crate) fn all() -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for line in PAGE.lines() {
         if let Some(line) = line.strip_prefix("**`") {
