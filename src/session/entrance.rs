@@ -298,6 +298,11 @@ impl Entrance {
     /// Makes the badge of a connection that has begun.
     pub(crate) fn admit(&self, client: &Client, identity: Option<Arc<Identity>>) {
         if let Some((badges, identity)) = self.badges.as_ref().zip(identity) {
+            let channels = self.layers().and_then(Layers::channels);
+            for pattern in channels.iter().flat_map(|_| identity.patterns()) {
+                // An error: it has as many as it may have.
+                let _most = channels.map(|it| it.subscribe(client, pattern, None));
+            }
             let badge = badges.issue(client, identity);
             self.close_if_revoked(&badge);
         }

@@ -89,8 +89,8 @@ pub(crate) struct AuthOptions {
     validate_on_message: bool,
 
     /// Channels that belong to one user each: a pattern in which {user} stands for the user, such
-    /// as user.{user}.>; may be given several times. No other user can join them, publish to them or
-    /// read about them.
+    /// as user.{user}.>; may be given several times. No other user can join them, publish to them
+    /// or read about them.
     #[arg(long, value_name = "PATTERN", value_parser = PrivateChannels::parse)]
     private_channel: Vec<PrivateChannels>,
 
@@ -106,7 +106,7 @@ pub(crate) struct AuthOptions {
     #[arg(long, value_name = "N", default_value = "1024")]
     max_lobby: NonZeroUsize,
 
-    /// Those of one IPv4 address, or of one /64 of IPv6.
+    /// Connections there from one IPv4 address, or from one /64 of IPv6.
     #[arg(long, value_name = "N", default_value = "16")]
     max_lobby_per_ip: NonZeroUsize,
 

@@ -5,7 +5,7 @@ mod isolation;
 mod lobby;
 mod permissions;
 mod revocation;
-mod served;
+pub(crate) mod served;
 mod subscriptions;
 mod tickets;
 mod time;

@@ -216,8 +216,9 @@ fn what_a_session_resumes_is_authorized_anew() {
 #[test]
 fn the_server_subscribes_to_what_a_token_claims() {
     let world = World::new(|builder| builder);
-    let token = "ada~sub=~claim=presence-lobby~claim=news";
+    let token = "ada~sub=~claim=presence-lobby~claim=news~claim=a.*";
     let mut ws = world.ws(token);
+    assert_eq!(ws.expect("joined")["pattern"], "s:a.*");
     for channel in ["presence-lobby", "news"] {
         let joined = ws.expect("joined");
         assert_eq!(joined["channel_id"], channel, "{joined}");
@@ -225,6 +226,7 @@ fn the_server_subscribes_to_what_a_token_claims() {
         assert_eq!(is_member, channel == "presence-lobby", "{joined}");
     }
     let (mut stream, _) = world.sse("/sse", token);
+    assert_eq!(stream.expect("joined")["pattern"], "s:a.*");
     assert_eq!(stream.expect("joined")["channel_id"], "presence-lobby");
     let told = ws.ask(r#"{"id":1,"type":"subscribe","channel_id":"more"}"#);
     assert_eq!(code(&told), "insufficient_scope", "{told}");

@@ -15,6 +15,7 @@ use throng::policy::ApiKeyFile;
 use throng::policy::jwt::Algorithm;
 use throng::policy::jwt::SigningKey;
 
+use crate::binary::Response;
 use crate::binary::Throng;
 use crate::binary::Ws;
 use crate::entrance::rows;
@@ -22,13 +23,13 @@ use crate::entrance::rows;
 const SECRET: &[u8] = b"at least thirty-two bytes of secret";
 
 /// A folder with the secret and an API key, removed in the end.
-struct Keys {
+pub(crate) struct Keys {
     folder: PathBuf,
     api_key: String,
 }
 
 impl Keys {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("throng-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("secret"), SECRET).unwrap();
@@ -47,12 +48,23 @@ impl Keys {
         }
     }
 
-    fn serve(&self, more: &[&str]) -> Throng {
+    pub(crate) fn serve(&self, more: &[&str]) -> Throng {
         let path = |name: &str| self.folder.join(name).to_str().unwrap().to_owned();
         let (secret, keys) = (path("secret"), path("keys"));
         let mut arguments = vec!["--jwt-secret-file", &*secret, "--api-key-file", &*keys];
         arguments.extend(more);
         Throng::start(&arguments)
+    }
+}
+
+impl Keys {
+    /// Posts to the API with the key.
+    pub(crate) fn api(&self, throng: &Throng, path: &str, body: &Value) -> Response {
+        let headers = [
+            ("x-api-key", &*self.api_key),
+            ("content-type", "application/json"),
+        ];
+        throng.request("POST", path, &headers, body.to_string().as_bytes())
     }
 }
 
@@ -62,7 +74,7 @@ impl Drop for Keys {
     }
 }
 
-fn sign(mut claims: Value) -> String {
+pub(crate) fn sign(mut claims: Value) -> String {
     let now = UNIX_EPOCH.elapsed().unwrap().as_secs();
     let expires = claims["exp"].as_u64().unwrap_or(3600);
     claims["exp"] = json!(now + expires);
@@ -106,7 +118,7 @@ fn every_route_is_401_without_credentials() {
             "{method} {path}"
         );
     }
-    for path in ["/", "/healthz"] {
+    for path in ["/", "/healthz", "/live", "/ready"] {
         assert_eq!(throng.get(path).status, 200, "{path}");
     }
 }

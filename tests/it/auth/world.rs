@@ -17,6 +17,7 @@ use throng::Layers;
 use throng::ManualClock;
 use throng::Timestamp;
 use throng::UserId;
+use throng::channels::Pattern;
 use throng::policy::Authenticated;
 use throng::policy::Authenticator;
 use throng::policy::Carrier;
@@ -82,6 +83,7 @@ impl Tokens {
                     identity.expires_at(Timestamp::since_unix_epoch(at))
                 }
                 "id" => identity.token_id(value),
+                "claim" if value.contains('*') => identity.pattern(Pattern::parse(value).ok()?),
                 "claim" => identity.subscription(value),
                 _ => return None,
             };

@@ -1,5 +1,6 @@
 //! The page, in a real browser: two tabs and an HTTP client talk to each other.
 
+mod auth;
 mod devtools;
 mod event_source;
 mod messages;

@@ -302,6 +302,19 @@ bob {"type":"typing.start","room_id":"den"}
 bob {"type":"presence.set","status":"away"}
 "#;
 
+/// Examples of what needs credentials.
+const SIGNED_IN: &[(&str, &str)] = &[
+    (
+        "auth.refresh",
+        r#"{"arguments":{"token":"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"},"answer":{"expires_in_ms":3600000}}"#,
+    ),
+    ("auth.revoke", r#"{"arguments":{"user_id":"bob"}}"#),
+    (
+        "ticket.create",
+        r#"{"arguments":{},"answer":{"ticket":"Gy0hVfTCkO3dZpWb1sQ7xJmL8uRaEn5K","expires_in_ms":30000}}"#,
+    ),
+];
+
 /// A rate limit.
 const CHAT: &str = r#"{"type":"limit.add","name":"chat","per":["user"],"actions":["publish"],"requests":100,"period_ms":1000}"#;
 
@@ -354,6 +367,10 @@ fn the_examples_are_what_comes() {
         examples.insert(row.name.clone(), example);
     }
     assert!(failed.is_empty(), "{failed:#?}");
+    for (name, example) in SIGNED_IN {
+        let example = serde_json::from_str(example).unwrap();
+        examples.insert((*name).to_owned(), example);
+    }
     let came = Value::Object(examples);
     let kept = fs::read_to_string(EXAMPLES).unwrap();
     let mut kept: Map<String, Value> = serde_json::from_str(&kept).unwrap();

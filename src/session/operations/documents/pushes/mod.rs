@@ -51,8 +51,17 @@ fn of_connections(generator: &mut SchemaGenerator) -> Vec<Pushed> {
                     ("pong_timeout_ms", number.clone()),
                     ("limits", json!({ "type": "object" })),
                 ],
-                &[("user", text.clone()), ("session_id", text.clone())],
+                &[
+                    ("user", text.clone()),
+                    ("session_id", text.clone()),
+                    ("expires_in_ms", number.clone()),
+                ],
             )),
+        },
+        Pushed {
+            kind: "expiring",
+            about: "The token of the connection is about to expire: refresh it.",
+            data: Some(object(&[("expires_in_ms", number.clone())], &[])),
         },
         Pushed {
             kind: "disconnect",
