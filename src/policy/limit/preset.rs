@@ -9,8 +9,9 @@ use super::Limit;
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Sending a message, wherever to.
+/// Sending a message, wherever to. An edit of one is one, too.
 const MESSAGES: Actions = Actions::PUBLISH.or(Actions::SEND);
+const EDIT: &str = "message.edit";
 
 impl Limit {
     /// Returns the limits that `throng serve` sets on an address other than loopback: 100 commands
@@ -19,7 +20,7 @@ impl Limit {
     #[must_use]
     pub fn defaults() -> Vec<Self> {
         let commands = Self::per_connection(Actions::ALL, 100, SECOND);
-        let messages = Self::per_user(MESSAGES, 100, SECOND);
+        let messages = Self::per_user(MESSAGES, 100, SECOND).operation(EDIT);
         vec![
             commands.burst(200).named("commands"),
             messages.burst(20).named("messages"),
@@ -35,12 +36,16 @@ impl Limit {
         let presence = Self::per_user(Actions::NONE, 60, MINUTE).operation("presence.set");
         vec![
             Self::per_user(MESSAGES, 10, SECOND)
+                .operation(EDIT)
                 .burst(20)
                 .named("message.send"),
             Self::per_user(MESSAGES, 100, MINUTE)
+                .operation(EDIT)
                 .sliding_window()
                 .named("message.minute"),
-            Self::per_room(MESSAGES, 100, SECOND).named("room.messages"),
+            Self::per_room(MESSAGES, 100, SECOND)
+                .operation(EDIT)
+                .named("room.messages"),
             join.burst(10).named("room.join"),
             presence.burst(10).named("presence.update"),
         ]

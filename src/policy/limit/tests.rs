@@ -434,9 +434,9 @@ fn presets_are_valid() {
     assert_eq!(
         names,
         [
-            "message.send=per-user:publish,send:10/s:burst=20",
-            "message.minute=per-user:publish,send:100/min:sliding-window",
-            "room.messages=per-room:publish,send:100/s",
+            "message.send=per-user:publish,send,message.edit:10/s:burst=20",
+            "message.minute=per-user:publish,send,message.edit:100/min:sliding-window",
+            "room.messages=per-room:publish,send,message.edit:100/s",
             "room.join=per-user:join,invite.accept:5/min:burst=10",
             "presence.update=per-user:presence.set:60/min:burst=10",
         ]
