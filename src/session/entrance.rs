@@ -392,6 +392,12 @@ impl Entrance {
             // Each of its requests is one of its own.
             return Ok(request.command);
         }
+        let identity = caller.identity();
+        if let Some(limits) = &self.limits
+            && identity.is_some_and(|identity| identity.max_rate().is_some())
+        {
+            limits.count_own_rates();
+        }
         let name = self.named(&request.command);
         let checked = checked(self.gate.check(caller, request));
         self.vet(caller, checked, name)

@@ -12,6 +12,9 @@ use crate::protocol::Fault;
 
 /// Rate limits that are shown and changed at run time.
 pub(crate) trait Limiting: Send + Sync + fmt::Debug {
+    /// Counts the requests of API keys that have a rate of their own, from now on.
+    fn count_own_rates(&self);
+
     /// Returns all limits.
     fn list(&self) -> Vec<LimitView>;
 

@@ -4,7 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::num::NonZeroU64;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,6 +20,8 @@ use smallvec::SmallVec;
 use crate::code::ErrorCode;
 use crate::disconnect::Disconnect;
 use crate::layers::Timestamp;
+use crate::policy::rate::OwnRates;
+use crate::policy::rate::Rate;
 use crate::policy::rate::Store;
 use crate::policy::rate::Usage;
 use crate::protocol::Fault;
@@ -73,6 +77,8 @@ struct Inner {
     limits: ArcSwap<Vec<Arc<Entry>>>,
     /// Held while the limits are changed.
     changing: Mutex<()>,
+    /// The rates that API keys have of their own, from the first request of one on.
+    own: OnceLock<OwnRates>,
     /// The actions that any limit counts.
     interest: Arc<Interest>,
     max_refused: Option<NonZeroU32>,
@@ -88,6 +94,22 @@ struct Entry {
     store: Store,
     refused: AtomicU64,
 }
+
+/// The rate that an API key has of its own, and where it is counted.
+struct Own<'a> {
+    rates: &'a OwnRates,
+    key: NonZeroU64,
+    rate: Rate,
+    requests: NonZeroU32,
+}
+
+/// The API keys with rates of their own that there is room for, 17 bytes each.
+const MAX_API_KEYS: NonZeroUsize = NonZeroUsize::MIN.saturating_add((1 << 13) - 1);
+
+/// The name of the rate of an API key in headers.
+const OWN: &str = "api-key";
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Requests that were taken, until it is known whether all limits let them pass.
 type Taken = SmallVec<[(Arc<Entry>, NonZeroU64); 4]>;
@@ -138,6 +160,7 @@ impl RateLimits {
                 hasher: RandomState::new(),
                 limits: ArcSwap::default(),
                 changing: Mutex::new(()),
+                own: OnceLock::new(),
                 interest: Arc::default(),
                 max_refused,
                 headers,
@@ -180,10 +203,71 @@ impl RateLimits {
     }
 
     fn set(&self, limits: Vec<Arc<Entry>>) {
-        let of = |all: Actions, entry: &Arc<Entry>| all.or(entry.actions);
-        let actions = limits.iter().fold(Actions::NONE, of);
         self.inner.limits.store(Arc::new(limits));
-        self.inner.interest.set(actions);
+        self.update_interest();
+    }
+
+    fn update_interest(&self) {
+        let limits = self.inner.limits.load();
+        let of = |all: Actions, entry: &Arc<Entry>| all.or(entry.actions);
+        let begin = match self.inner.own.get() {
+            Some(_) => Actions::ALL,
+            None => Actions::NONE,
+        };
+        self.inner.interest.set(limits.iter().fold(begin, of));
+    }
+
+    /// Counts the requests of API keys that have a rate of their own, from now on.
+    pub(super) fn count_own_rates(&self) {
+        if self.inner.own.get().is_some() {
+            return;
+        }
+        let _changing = self.inner.changing.lock();
+        self.inner.own.get_or_init(|| OwnRates::new(MAX_API_KEYS));
+        self.update_interest();
+    }
+
+    /// The rate that the API key of a caller has of its own.
+    fn own_of<'a>(&'a self, caller: &Caller<'_>) -> Option<Own<'a>> {
+        let rates = self.inner.own.get()?;
+        let requests = caller.identity()?.max_rate()?;
+        let key = LimitSubject::new().api_key(caller.api_key()?);
+        Some(Own {
+            rates,
+            key: key.hash(Keys::NONE.with(LimitKey::ApiKey), &self.inner.hasher)?,
+            rate: Rate::bucket(requests, SECOND, requests),
+            requests,
+        })
+    }
+
+    /// Takes one request of the rate that the API key of a caller has of its own.
+    fn take_own(&self, caller: &Caller<'_>, now: u64) -> Result<(), Fault> {
+        let Some(own) = self.own_of(caller) else {
+            return Ok(());
+        };
+        let taken = own.rates.take(own.key, &own.rate, now);
+        taken.map_err(|wait| {
+            let millis = wait.as_nanos().div_ceil(1_000_000);
+            let rate = own.requests;
+            let why =
+                format!("the rate of this API key, {rate}/s, is reached; try again in {millis} ms");
+            Fault::new(ErrorCode::RateLimited, why)
+                .retry_after(wait)
+                .quota(self.own_quota(&own, now))
+        })
+    }
+
+    fn own_quota(&self, own: &Own<'_>, now: u64) -> Quota {
+        let usage = own.rates.usage(own.key, &own.rate, now);
+        Quota {
+            name: OWN.into(),
+            requests: own.requests.get(),
+            window: SECOND,
+            remaining: usage.remaining,
+            reset: usage.reset,
+            reset_at: self.time_after(usage.reset),
+            is_announced: self.inner.headers,
+        }
     }
 
     /// Returns the limits in the order in which they were added.
@@ -261,15 +345,20 @@ impl RateLimits {
         if !self.inner.headers {
             return None;
         }
+        if caller.identity().is_some_and(|it| it.max_rate().is_some()) {
+            self.count_own_rates();
+        }
         let mut watched = Taken::new();
         self.each(caller, request, |entry, key| {
             watched.push((Arc::clone(entry), key));
             Ok::<(), ()>(())
         })
         .ok();
-        (!watched.is_empty()).then(|| Watched {
+        let own = self.own_of(caller).map(|own| (own.key, own.requests));
+        (!watched.is_empty() || own.is_some()).then(|| Watched {
             limits: self.clone(),
             watched,
+            own,
         })
     }
 
@@ -382,9 +471,11 @@ impl Policy for RateLimits {
                 Err(wait) => Err(self.fault(entry, key, wait)),
             }
         });
+        let is_counted = !taken.is_empty() || self.inner.own.get().is_some();
+        let checked = checked.and_then(|()| self.take_own(caller, now));
         match checked {
             Ok(()) => {
-                if let Some(meter) = caller.used_meter().filter(|_| !taken.is_empty()) {
+                if let Some(meter) = caller.used_meter().filter(|_| is_counted) {
                     // Relaxed: as in `refused`.
                     meter.refused.store(0, Ordering::Relaxed);
                 }
@@ -413,6 +504,7 @@ impl fmt::Debug for RateLimits {
 pub(crate) struct Watched {
     limits: RateLimits,
     watched: Taken,
+    own: Option<(NonZeroU64, NonZeroU32)>,
 }
 
 impl Watched {
@@ -423,7 +515,18 @@ impl Watched {
             let usage = entry.store.usage(*key, now);
             self.limits.quota(&entry.limit, usage)
         });
-        quotas.min_by_key(|quota| quota.remaining)
+        let rates = self.limits.inner.own.get();
+        let own = self.own.zip(rates).map(|((key, requests), rates)| {
+            let rate = Rate::bucket(requests, SECOND, requests);
+            let own = Own {
+                rates,
+                key,
+                rate,
+                requests,
+            };
+            self.limits.own_quota(&own, now)
+        });
+        quotas.chain(own).min_by_key(|quota| quota.remaining)
     }
 }
 

@@ -29,6 +29,10 @@ const TOKEN_BUCKET: &str = "token_bucket";
 const SLIDING_WINDOW: &str = "sliding_window";
 
 impl Limiting for RateLimits {
+    fn count_own_rates(&self) {
+        self.count_own_rates();
+    }
+
     fn list(&self) -> Vec<LimitView> {
         self.list().iter().map(view).collect()
     }

@@ -322,6 +322,39 @@ fn an_api_key_is_counted_although_it_is_of_the_servers_side() {
 }
 
 #[test]
+fn an_api_key_has_a_rate_of_its_own() {
+    let clock = ManualClock::new();
+    let all = Limit::per_api_key(Actions::PING, 10, SECOND).named("all");
+    let limits = limits(&clock, [all]);
+    let with = |id: &str, rate: u32| {
+        let identity = Identity::of_api_key(id).rate(NonZeroU32::new(rate).unwrap());
+        Caller::server().identified(Some(Arc::new(identity)))
+    };
+    let (slow, fast) = (with("slow", 2), with("fast", 5));
+    assert_eq!(limits.interest().unwrap().get(), Actions::PING);
+    limits.count_own_rates();
+    assert_eq!(limits.interest().unwrap().get(), Actions::ALL);
+    for _ in 0..2 {
+        assert_eq!(wait(&limits, &slow, publish("c")), None);
+    }
+    let fault = refusal(&limits, &slow, ping()).unwrap();
+    assert_eq!(fault.wait(), Some(Duration::from_millis(500)));
+    assert_eq!(&*fault.limit().unwrap().name, "api-key");
+    let subject = LimitSubject::new().api_key("slow");
+    let left = limits.status("all", &subject).unwrap().remaining();
+    assert_eq!(left, 10, "what is refused is not counted");
+    for _ in 0..5 {
+        assert_eq!(wait(&limits, &fast, ping()), None);
+    }
+    assert_eq!(wait(&limits, &fast, ping()), Some(200));
+    clock.advance(SECOND);
+    assert_eq!(wait(&limits, &slow, ping()), None);
+    let changed = limits.add(Limit::overall(Actions::PING, 10, SECOND));
+    assert_eq!(changed, Ok(None));
+    assert_eq!(limits.interest().unwrap().get(), Actions::ALL);
+}
+
+#[test]
 fn limits_change_at_run_time() {
     let limits = limits(&ManualClock::new(), []);
     let interest = limits.interest().unwrap();

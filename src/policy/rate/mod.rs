@@ -110,6 +110,28 @@ impl Rate {
     }
 }
 
+/// The states of keys that have a rate each.
+#[derive(Debug)]
+pub(crate) struct OwnRates(Table);
+
+impl OwnRates {
+    /// Creates states for about `keys` keys.
+    pub(crate) fn new(keys: NonZeroUsize) -> Self {
+        Self(Table::new(keys))
+    }
+
+    /// Takes one request of `key`, which has this rate; otherwise returns how long to wait.
+    pub(crate) fn take(&self, key: NonZeroU64, rate: &Rate, now: u64) -> Result<(), Duration> {
+        let taken = self.0.take(key, rate, now);
+        taken.map_err(Duration::from_nanos)
+    }
+
+    /// Returns the use that a key has made of its rate. Counts nothing.
+    pub(crate) fn usage(&self, key: NonZeroU64, rate: &Rate, now: u64) -> Usage {
+        rate.usage(self.0.state(key), now)
+    }
+}
+
 /// The states of a rate.
 #[derive(Debug)]
 pub(crate) struct Store {

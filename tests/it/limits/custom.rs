@@ -1,5 +1,6 @@
 //! - The example of a limiter with penalties holds over a real socket.
 //! - A limiter may take its time, and its refusals count as those of the limits do.
+//! - An API key has a rate of its own, and so has an address without layers.
 //! - A flood of keys takes no memory.
 
 #[expect(dead_code, reason = "its `main` is for the one port that it names")]
@@ -10,6 +11,7 @@ use std::future;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::net::TcpStream;
 use std::num::NonZeroU32;
 use std::time::Duration;
 use std::time::Instant;
@@ -20,6 +22,8 @@ use throng::Layers;
 use throng::UserId;
 use throng::policy::Actions;
 use throng::policy::Allowance;
+use throng::policy::ApiKey;
+use throng::policy::ApiKeys;
 use throng::policy::Limit;
 use throng::policy::Limiter;
 use throng::policy::Policy;
@@ -34,6 +38,7 @@ use tokio::runtime::Runtime;
 use super::until_refused;
 use crate::binary::PATIENCE;
 use crate::binary::Ws;
+use crate::binary::request;
 
 const PUBLISH: &str = r#"{"type":"publish","id":1,"channel_id":"c","data":1}"#;
 
@@ -118,6 +123,49 @@ fn a_flood_of_keys_takes_no_memory() {
     let stats = &limits.list()[0];
     assert_eq!(stats.capacity, 1024);
     assert!(stats.evicted > 18_000, "{stats:?}");
+}
+
+#[test]
+fn an_api_key_has_a_rate_of_its_own() {
+    let runtime = Runtime::new().unwrap();
+    let (listener, address) = listen(&runtime);
+    let make = |id| ApiKey::generate(id).unwrap();
+    let (slow, fast) = (make("slow"), make("fast"));
+    let keys = ApiKeys::new([
+        slow.key
+            .scope("publish")
+            .unwrap()
+            .rate(NonZeroU32::new(2).unwrap()),
+        fast.key.scope("publish").unwrap(),
+    ]);
+    let gateway = Gateway::builder(Hub::new())
+        .authenticator(keys.unwrap())
+        .build();
+    runtime.spawn(throng::serve(listener, gateway, future::pending()));
+    let publish = |secret: &str| {
+        let stream = TcpStream::connect(address).unwrap();
+        let bearer = format!("Bearer {secret}");
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", &*bearer),
+        ];
+        let path = "/api/v1/channels/c/publish";
+        request(stream, "POST", path, &headers, br#"{"data":1}"#)
+    };
+    let first = publish(&slow.secret);
+    assert_eq!(first.status, 200, "{first:?}");
+    assert_eq!(
+        first.header("ratelimit-policy"),
+        Some(r#""api-key";q=2;w=1"#)
+    );
+    let came: Vec<_> = (0..20).map(|_| publish(&slow.secret)).collect();
+    let refused = came.iter().find(|answer| answer.status == 429);
+    let refused = refused.unwrap_or_else(|| panic!("{came:?}"));
+    assert_eq!(refused.problem(), (429, "rate_limited".to_owned()));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    for _ in 0..20 {
+        assert_eq!(publish(&fast.secret).status, 200);
+    }
 }
 
 #[test]
