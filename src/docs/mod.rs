@@ -29,6 +29,10 @@ pub mod tuning {}
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
 
+#[cfg(all(feature = "filter", feature = "schema"))]
+#[doc = include_str!("hooks.md")]
+pub mod hooks {}
+
 #[cfg(feature = "ws")]
 #[doc = include_str!("limits.md")]
 pub mod limits {}

@@ -90,6 +90,7 @@ pub use self::validate::SchemaInfo;
 pub use self::validate::Schemas;
 pub use crate::session::Actions;
 pub use crate::session::Arrival;
+pub use crate::session::AsyncPolicy;
 pub use crate::session::CallerInfo;
 pub use crate::session::Decision;
 pub use crate::session::Draft;
@@ -104,6 +105,7 @@ pub use crate::session::Observer;
 pub use crate::session::Policy;
 pub use crate::session::Target;
 pub use crate::session::Verdict;
+pub use crate::session::from_async;
 
 pub(crate) use self::content::Moderation;
 pub(crate) use self::limit::CustomLimiter;

@@ -73,6 +73,8 @@ mod conn;
 #[cfg(feature = "server")]
 mod connections;
 #[cfg(feature = "server")]
+mod content;
+#[cfg(feature = "server")]
 mod crash;
 #[cfg(feature = "server")]
 mod credentials;

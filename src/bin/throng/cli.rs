@@ -13,6 +13,7 @@ use throng::SlowConsumer;
 
 use crate::auth::AuthOptions;
 use crate::bench;
+use crate::content::ContentOptions;
 use crate::edge::EdgeOptions;
 use crate::history::HistoryFlags;
 use crate::key;
@@ -156,6 +157,9 @@ pub(crate) struct ServeOptions {
 
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
+
+    #[command(flatten)]
+    pub(crate) content: ContentOptions,
 
     /// For development only: takes the `user` of the query for the user of a client, and lets every
     /// client join private-... and presence-... channels, which are refused otherwise.

@@ -3,6 +3,7 @@
 mod auth;
 mod bench;
 mod cli;
+mod content;
 mod edge;
 mod history;
 mod keeping;

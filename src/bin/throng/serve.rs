@@ -105,7 +105,7 @@ async fn serve(options: ServeOptions, hub: Hub) -> Result<ExitCode, Box<dyn Erro
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopping = async { drop(stopped.await) };
     let config = certificate.configure(config(&options)?);
-    let gateway = gateway(&options, hub.clone(), layers.clone(), origins, &auth);
+    let gateway = gateway(&options, hub.clone(), layers.clone(), origins, &auth)?;
     let serving = async {
         match api {
             Some(api) => server::serve_apart(listener, api, gateway, config, stopping).await,
@@ -167,7 +167,7 @@ fn gateway(
     layers: Layers,
     origins: Origins,
     auth: &Auth,
-) -> Gateway {
+) -> Result<Gateway, Box<dyn Error>> {
     let ws = WsConfig::new()
         .deflate(options.deflate.map(|level| Deflate::new().level(level)))
         .max_frame(options.max_frame.unwrap_or(options.max_message).get())
@@ -196,11 +196,11 @@ fn gateway(
     let is_public = edge::is_public(options);
     let builder = options.limits.configure(builder, is_public);
     let builder = options.auth.configure(builder, auth);
+    let mut builder = options.content.configure(builder)?;
     if options.insecure_trust_query_user {
-        builder.authenticate(server::trust_query_user).build()
-    } else {
-        builder.build()
+        builder = builder.authenticate(server::trust_query_user);
     }
+    Ok(builder.try_build()?)
 }
 
 fn sse(options: &ServeOptions) -> SseConfig {

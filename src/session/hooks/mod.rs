@@ -24,6 +24,7 @@
 //! Without hooks, schemas and filters: one load of a bit mask per request, per flush and per
 //! connection. The fan-out to subscribers calls no hook.
 
+mod asynchronous;
 mod draft;
 mod event;
 mod hook;
@@ -50,6 +51,8 @@ use crate::protocol::Fault;
 use crate::session::Caller;
 use crate::session::content::Moderator;
 
+pub use self::asynchronous::AsyncPolicy;
+pub use self::asynchronous::from_async;
 pub use self::draft::Draft;
 pub use self::draft::Target;
 pub use self::event::Event;

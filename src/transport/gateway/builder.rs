@@ -46,7 +46,9 @@ use crate::session::Entrance;
 use crate::session::Fault;
 use crate::session::Gate;
 use crate::session::Hook;
+use crate::session::Moments;
 use crate::session::Notice;
+use crate::session::Observer;
 use crate::session::Permissions;
 use crate::session::Permit;
 use crate::session::Policy;
@@ -334,6 +336,12 @@ impl GatewayBuilder {
     pub fn hook(mut self, hook: Hook) -> Self {
         self.hooks.push(hook);
         self
+    }
+
+    /// Adds an observer of all events, as a hook of its own. Default: none.
+    pub fn observe(self, observer: impl Observer) -> Self {
+        let name = format!("observer {}", self.hooks.len());
+        self.hook(Hook::new(name).observe(Moments::ALL, observer))
     }
 
     /// Adds a content filter, as [`Filters::add`](crate::policy::Filters::add). Default: none.

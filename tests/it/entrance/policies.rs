@@ -6,13 +6,16 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::json;
 use throng::UserId;
 use throng::policy::Actions;
+use throng::policy::CallerInfo;
 use throng::policy::Policy;
 use throng::policy::Verdict;
+use throng::policy::from_async;
 use throng::protocol::ErrorCode;
 use throng::protocol::Fault;
 use throng::session::Caller;
@@ -253,4 +256,28 @@ fn a_decision_that_takes_time_holds_its_own_connection_only() {
     for id in 2..40 {
         assert_eq!(one.push()["reply_to"], id);
     }
+}
+
+#[test]
+fn an_asynchronous_policy_vetoes_and_one_that_hangs_refuses_its_request() {
+    let moderate = async |who: CallerInfo, request: Request| match who.user.as_deref() {
+        Some("eve") => Err(Fault::new(ErrorCode::SendDenied, "a moderator muted you")),
+        Some("mallory") => std::future::pending().await,
+        _ => {
+            assert_eq!(request.command.name(), "publish");
+            Ok(())
+        }
+    };
+    let world = World::new(|builder| {
+        let policy = from_async("moderate", Actions::PUBLISH, moderate);
+        builder.policy(policy.timeout(Duration::from_millis(20)))
+    });
+    let publish = r#"{"id":1,"type":"publish","channel_id":"c","data":1}"#;
+    assert_eq!(world.ws("ada").ask(publish)["type"], "ack");
+    let refused = world.ws("eve").ask(publish);
+    assert_eq!(refused["data"]["code"], "send_denied", "{refused}");
+    let refused = world.post("/api/v1/channels/c/publish?actor=eve", r#"{"data":1}"#);
+    assert_eq!(refused.status, 403, "{refused:?}");
+    let refused = world.ws("mallory").ask(publish);
+    assert_eq!(refused["data"]["code"], "hook_timeout", "{refused}");
 }
