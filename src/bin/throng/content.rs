@@ -17,8 +17,8 @@ use throng::policy::Scope;
 #[derive(Debug, Args)]
 pub(crate) struct ContentOptions {
     /// File of content filters: TOML with a [[filter]] for each, with name, kind (words, patterns,
-    /// links, mentions, emojis, repeats, size, trim, security), action (block, replace, flag) and the
-    /// fields of its kind. May be given several times.
+    /// links, mentions, emojis, repeats, size, trim, security), action (block, replace, flag) and
+    /// the fields of its kind. May be given several times.
     #[arg(long, value_name = "FILE")]
     filter: Vec<PathBuf>,
 
