@@ -104,6 +104,7 @@ mod upgrade;
 pub use self::config::WsConfig;
 #[cfg(feature = "deflate")]
 pub use self::deflate::Deflate;
+#[cfg(feature = "sse")]
 pub(crate) use self::origin::Grant;
 pub use self::origin::InvalidOrigin;
 pub use self::origin::OriginList;

@@ -3,6 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
+use tungstenite::client::IntoClientRequest;
+
 use crate::binary::PATIENCE;
 use crate::binary::Response;
 use crate::binary::Throng;
@@ -114,6 +116,25 @@ fn t7_of_a_trusted_proxy_each_client_is_counted() {
     assert_eq!(ask(2, "/api/v1/stats").status, 200);
     drop(stream);
     until_served(|| ask(1, "/api/v1/stats"));
+
+    // A WebSocket takes its place for as long as it lasts.
+    let open = || {
+        let url = format!("ws://{}/ws", throng.address);
+        let mut request = url.into_client_request().unwrap();
+        let client = "192.0.2.3".parse().unwrap();
+        request.headers_mut().insert("x-forwarded-for", client);
+        tungstenite::client(request, throng.tcp()).unwrap().0
+    };
+    let mut first = open();
+    assert!(first.read().unwrap().to_string().contains("connected"));
+    assert_eq!(ask(3, "/api/v1/stats").problem().0, 503);
+    let told = open().read().unwrap().to_string();
+    assert!(
+        told.contains("\"disconnect\"") && told.contains("3023"),
+        "{told}"
+    );
+    drop(first);
+    until_served(|| ask(3, "/api/v1/stats"));
 }
 
 /// Asks until there is room again, which the server learns a moment later.
