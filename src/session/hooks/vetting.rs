@@ -8,6 +8,7 @@ use std::task::Poll;
 
 use crate::disconnect::Disconnect;
 use crate::layers::RoomId;
+use crate::layers::rooms::Rooms;
 use crate::protocol::Command;
 use crate::protocol::Fault;
 use crate::session::Caller;
@@ -64,6 +65,10 @@ impl Subject {
             match &**name {
                 "room.add_member" | "room.bulk_join" | "room.join" => {
                     let room = RoomId::parse(&text("room_id")?).ok()?;
+                    return live.meets(Moments::JOIN).then_some(Self::Join(room));
+                }
+                "invite.accept" => {
+                    let room = Rooms::room_of_invite(&text("invite")?).ok()?;
                     return live.meets(Moments::JOIN).then_some(Self::Join(room));
                 }
                 "room.create" | "room.direct" => {

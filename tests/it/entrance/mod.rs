@@ -4,6 +4,7 @@ mod described;
 mod documents;
 mod filters;
 mod hooks;
+mod joining;
 mod policies;
 pub(crate) mod rows;
 mod rpc;
