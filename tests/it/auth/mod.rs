@@ -2,6 +2,7 @@
 
 mod carriers;
 mod isolation;
+mod keys;
 mod lobby;
 mod permissions;
 mod revocation;
