@@ -15,6 +15,7 @@ use throng::policy::Revocations;
 use throng::policy::RevocationsConfig;
 use throng::policy::SubscriptionTokens;
 use throng::policy::jwt::Algorithm;
+#[cfg(feature = "jwks")]
 use throng::policy::jwt::JwksUrl;
 use throng::policy::jwt::Jwt;
 use throng::policy::jwt::Keys;
@@ -177,7 +178,7 @@ impl AuthOptions {
         } else if let Some(path) = &self.jwks_file {
             Keys::from_jwks_file(path).map_err(|error| named(path, &error))?
         } else if let Some(url) = &self.jwks_url {
-            Keys::from_url(JwksUrl::parse(url)?)?
+            from_url(url)?
         } else {
             return Ok(None);
         };
@@ -218,6 +219,7 @@ impl AuthOptions {
 impl Auth {
     /// Fetches keys from a URL, so that a wrong one is noticed now.
     pub(crate) async fn fetch(&self) {
+        #[cfg(feature = "jwks")]
         if let Some(keys) = &self.keys
             && let Err(error) = keys.refresh().await
         {
@@ -246,6 +248,16 @@ impl Auth {
             }
         }
     }
+}
+
+#[cfg(feature = "jwks")]
+fn from_url(url: &str) -> Result<Keys, Box<dyn Error>> {
+    Ok(Keys::from_url(JwksUrl::parse(url)?)?)
+}
+
+#[cfg(not(feature = "jwks"))]
+fn from_url(_: &str) -> Result<Keys, Box<dyn Error>> {
+    Err("--jwks-url needs a throng that was built with the feature `jwks`".into())
 }
 
 /// Permissions such as `sub=news.>,read=news.>`.
