@@ -12,10 +12,6 @@ mod content;
 mod filter;
 mod limit;
 mod rate;
-#[cfg_attr(
-    not(any(feature = "filter", feature = "schema")),
-    expect(dead_code, reason = "only schemas and built-in filters have a scope")
-)]
 mod scope;
 #[cfg(feature = "schema")]
 mod validate;

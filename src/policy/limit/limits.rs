@@ -341,6 +341,7 @@ impl RateLimits {
 
     /// Returns what is left to this caller of the limits that count such a request, over HTTP: of
     /// the one that has the least left. Counts nothing.
+    #[cfg(feature = "server")]
     pub(crate) fn watch(&self, caller: &Caller<'_>, request: &Request) -> Option<Watched> {
         if !self.inner.headers {
             return None;
@@ -501,12 +502,14 @@ impl fmt::Debug for RateLimits {
 }
 
 /// The limits that count a request, for the headers of the response to it.
+#[cfg(feature = "server")]
 pub(crate) struct Watched {
     limits: RateLimits,
     watched: Taken,
     own: Option<(NonZeroU64, NonZeroU32)>,
 }
 
+#[cfg(feature = "server")]
 impl Watched {
     /// Returns what is left now of the limit that has the least left.
     pub(crate) fn quota(&self) -> Option<Quota> {
