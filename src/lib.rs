@@ -11,8 +11,8 @@
 //!   sessions; with `ws`, `transport::Gateway` puts all of it on sockets; with `server`, `serve` is
 //!   a whole server. `docs::features` lists what there is, `docs::protocol` what clients say,
 //!   `docs::operations` what they can ask.
-//! * With `jwt`, `policy::jwt` and `policy::ApiKeys` decide who a caller is; `docs::authentication` is
-//!   their chapter.
+//! * With `jwt`, `policy::jwt` and `policy::ApiKeys` decide who a caller is; their chapter is
+//!   `docs::authentication`.
 //! * With `tune`, `tune` measures which of these settings fit a feed and its clients; `throng tune`
 //!   is its command line. `docs::tuning` is its chapter.
 //! * [`docs::architecture`] is the map of the code, [`docs::design`] says why it is so,
