@@ -256,9 +256,6 @@ impl Entrance {
     pub(crate) fn attach(&self, client: &Client, positions: &HashMap<RoomId, StreamPosition>) {
         let Some(layers) = self.layers() else { return };
         layers.attach(client, positions);
-        if let Some(badge) = self.badge_of(client.id()) {
-            Permit::trim_rooms(client, &badge.identity());
-        }
     }
 
     /// The time of day, in milliseconds since 1970.
@@ -323,7 +320,23 @@ impl Entrance {
         if let Some(badges) = &self.badges {
             badges.replace(badge, Arc::new(identity));
             self.permit.trim(badge, self.layers(), self.now());
+            // Rooms that only the new one allows.
+            self.attach(badge.client(), &HashMap::new());
         }
+    }
+
+    /// Keeps rooms from connections whose identity does not allow them.
+    pub(crate) fn guard_rooms(self: &Arc<Self>) {
+        let rooms = self.layers().and_then(Layers::rooms);
+        let Some((rooms, _)) = rooms.zip(self.badges()) else {
+            return;
+        };
+        let entrance = Arc::downgrade(self);
+        rooms.set_admits(move |client, room| {
+            let entrance = entrance.upgrade();
+            let badge = entrance.and_then(|entrance| entrance.badge_of(client.id()));
+            badge.is_none_or(|badge| badge.identity().may(Right::Rooms, room))
+        });
     }
 
     /// Has the operations ask the transports for what these alone know. Later calls do nothing.

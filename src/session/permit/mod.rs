@@ -26,7 +26,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::hub::Client;
 use crate::layers::Layers;
 use crate::layers::RoomId;
 use crate::layers::channels::AllPrivate;
@@ -166,21 +165,6 @@ impl Permit {
             let is_claimed = identity.patterns().contains(&pattern);
             if !is_claimed && !permissions.allow_pattern(Right::Subscribe, &pattern) {
                 channels.force_unsubscribe(client, &pattern, UNAUTHORIZED);
-            }
-        }
-    }
-
-    /// Takes a connection off the rooms of its user that its identity does not allow.
-    pub(super) fn trim_rooms(client: &Client, identity: &Identity) {
-        if identity.all_permissions().allow_all(Right::Rooms) {
-            return;
-        }
-        for channel in client.subscriptions() {
-            if let Some(room) = RoomId::of_channel(&channel)
-                && !identity.may(Right::Rooms, room)
-            {
-                // An error: the client has left meanwhile.
-                let _left = client.unsubscribe(&channel);
             }
         }
     }

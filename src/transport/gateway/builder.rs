@@ -558,6 +558,7 @@ impl GatewayBuilder {
         };
         gateway.surround();
         gateway.heed_revocations();
+        gateway.entrance().guard_rooms();
         Ok(gateway)
     }
 }

@@ -72,6 +72,14 @@ impl Gateway {
         request: Request,
         bytes: usize,
     ) -> Result<Reply, Fault> {
+        let entrance = self.entrance();
+        // A connection on whose behalf the application asks has the identity that it has.
+        let other = caller.client().filter(|_| caller.badge().is_none());
+        let badge = other.and_then(|client| entrance.badge_of(client.id()));
+        let caller = match &badge {
+            Some(badge) => caller.badged(Some(badge)),
+            None => caller,
+        };
         let mut effort = Effort::default();
         let done = self.entrance().settle(&caller, request, &mut effort).await;
         spend(request_cost(bytes) + effort.cost).await;

@@ -294,3 +294,52 @@ fn a_channel_of_a_user_is_out_of_reach_for_others() {
     ada.say(publish);
     assert_eq!(more.expect("message")["data"], "hers");
 }
+
+#[test]
+fn a_room_that_a_token_does_not_allow_is_not_received() {
+    let world = World::new(|builder| builder);
+    let mut narrow = world.ws("ada~sub=>~rooms=den");
+    let mut whole = world.ws("ada");
+    for room in ["den", "lair"] {
+        let create = json!({"id": 1, "type": "room.create", "room_id": room, "name": room});
+        whole.say(&create.to_string());
+    }
+    let send = |ws: &mut Ws, room: &str, text: &str| {
+        ws.say(&json!({"type": "room.send", "room_id": room, "data": text}).to_string());
+    };
+    send(&mut whole, "lair", "not for the narrow one");
+    send(&mut whole, "den", "for both");
+    let heard = |ws: &mut Ws| loop {
+        let push = ws.push();
+        if push["type"] == "message" {
+            return push["data"].clone();
+        }
+    };
+    assert_eq!(heard(&mut narrow), "for both");
+    // Nor when it comes later, until a refresh allows it.
+    let mut later = world.ws("ada~sub=>~rooms=den");
+    send(&mut whole, "lair", "nor for this one");
+    send(&mut whole, "den", "again for both");
+    assert_eq!(heard(&mut later), "again for both");
+    let refreshed = later.ask(r#"{"id":1,"type":"auth.refresh","token":"ada"}"#);
+    assert!(["ack", "joined"].contains(&refreshed["type"].as_str().unwrap()));
+    send(&mut whole, "lair", "now for this one");
+    assert_eq!(heard(&mut later), "now for this one");
+}
+
+#[tokio::test]
+async fn the_application_on_behalf_of_a_connection_has_its_permissions() {
+    let hub = throng::Hub::new();
+    let gateway = throng::Gateway::builder(hub.clone()).build();
+    let (client, _outbox) = hub.connect(throng::ConnectOptions::new()).unwrap();
+    let limited =
+        throng::session::Identity::guest().permissions(throng::session::Permissions::none());
+    let publish = || {
+        let text = r#"{"type":"publish","channel_id":"a","data":1}"#;
+        throng::session::Request::parse(text).unwrap()
+    };
+    let caller = throng::session::Caller::connection(&client);
+    let caller = caller.identified(Some(limited.into()));
+    let refused = gateway.execute(caller, publish()).await.unwrap_err();
+    assert_eq!(refused.code(), throng::ErrorCode::InsufficientScope);
+}

@@ -33,7 +33,7 @@ impl Rooms {
         for room in self.inner.users.rooms(&user) {
             // An error: the room has gone meanwhile.
             let _gone = self.with(&room, |_, state, _| {
-                if state.room.is_member(&user) {
+                if state.room.is_member(&user) && self.admits(client, &room) {
                     subscribe(client, &room, positions.get(&room).copied());
                 }
                 Ok(())
@@ -43,8 +43,25 @@ impl Rooms {
 
     pub(super) fn attach_all(&self, user: &UserId, room: &RoomId) {
         for client in self.inner.connections.of(user) {
-            subscribe(&client, room, None);
+            if self.admits(&client, room) {
+                subscribe(&client, room, None);
+            }
         }
+    }
+
+    /// Sets which connections of a member may receive a room. Later calls do nothing. Called in the
+    /// middle of the room: it must not ask the rooms.
+    #[cfg(feature = "ws")]
+    pub(crate) fn set_admits(
+        &self,
+        admits: impl Fn(&Client, &RoomId) -> bool + Send + Sync + 'static,
+    ) {
+        self.inner.admits.get_or_init(|| Box::new(admits));
+    }
+
+    fn admits(&self, client: &Client, room: &RoomId) -> bool {
+        let admits = self.inner.admits.get();
+        admits.is_none_or(|admits| admits(client, room))
     }
 
     pub(super) fn detach_all(&self, user: &UserId, room: &RoomId, reason: &'static str) {

@@ -31,6 +31,7 @@ use parking_lot::Mutex;
 use parking_lot::RwLock;
 
 use crate::hub::Channel;
+use crate::hub::Client;
 use crate::hub::Hub;
 use crate::layers::name::Actor;
 use crate::layers::name::RoomId;
@@ -119,11 +120,14 @@ struct Inner {
     wheel: Mutex<Wheel<Due>>,
     observers: RwLock<Vec<Arc<Observer>>>,
     hook: OnceLock<Box<Hook>>,
+    /// Decides whether a connection of a member may receive a room.
+    admits: OnceLock<Box<Admits>>,
     removers: RwLock<Vec<Arc<Remover>>>,
     changes: Changes,
 }
 
 type Shard = HashMap<RoomId, Arc<Cell>, RandomState>;
+type Admits = dyn Fn(&Client, &RoomId) -> bool + Send + Sync;
 type Observer = dyn Fn(&RoomChange) + Send + Sync;
 type Remover = dyn Fn(&RoomId, Stay) + Send + Sync;
 type Hook = dyn Fn(&JoinRequest<'_>) -> Result<(), String> + Send + Sync;
@@ -231,6 +235,7 @@ impl Rooms {
                 wheel: Mutex::new(Wheel::new(start.0, tick)),
                 observers: RwLock::default(),
                 removers: RwLock::default(),
+                admits: OnceLock::new(),
                 hook: OnceLock::new(),
                 changes: Changes::default(),
             }),
