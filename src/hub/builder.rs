@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 use crossbeam_queue::SegQueue;
 
+use crate::hub::Client;
+use crate::hub::Filter;
 use crate::hub::Hub;
 use crate::hub::Shared;
 use crate::hub::after::After;
@@ -18,6 +20,7 @@ use crate::hub::authorize::Authorizer;
 use crate::hub::channel::Core;
 use crate::hub::common::Common;
 use crate::hub::common::HistoryRule;
+use crate::hub::common::Recipients;
 use crate::hub::error::AllowedValues;
 use crate::hub::error::BuildError;
 use crate::hub::graces::Graces;
@@ -58,6 +61,7 @@ pub struct HubBuilder {
     slow_consumer: SlowConsumer,
     limits: Limits,
     authorizer: Option<Arc<dyn Authorizer>>,
+    recipients: Option<Recipients>,
     on_presence: Option<PresenceHook>,
     logger: Option<Logger>,
     clock: Arc<dyn Clock>,
@@ -75,6 +79,7 @@ impl HubBuilder {
             slow_consumer: SlowConsumer::default(),
             limits: Limits::new(),
             authorizer: None,
+            recipients: None,
             on_presence: None,
             logger: None,
             clock: Arc::new(SystemClock::new()),
@@ -113,6 +118,36 @@ impl HubBuilder {
     /// Who decides about joins of private and presence channels. Without one they are denied.
     pub fn authorizer(mut self, authorizer: impl Authorizer) -> Self {
         self.authorizer = Some(Arc::new(authorizer));
+        self
+    }
+
+    /// Sets the filter of what each subscriber receives, besides the filter that it asks for
+    /// itself: called once at each join with the client and the name of the channel, and `None`
+    /// lets everything pass. A filter that several subscribers share is evaluated once for all of
+    /// them. A function that panics lets nothing pass. Rooms, patterns and users have channels too:
+    /// `ChannelTarget::of` returns which. Default: none, at no cost.
+    ///
+    /// ```
+    /// use throng::{Client, ConnectOptions, Filter, Hub, Message};
+    ///
+    /// let short = Filter::new(|message: &Message| message.payload().len() < 100);
+    /// let hub = Hub::builder()
+    ///     .recipients(move |client: &Client, _: &str| match client.metadata("plan") {
+    ///         Some("full") => None,
+    ///         _ => Some(short.clone()),
+    ///     })
+    ///     .build()?;
+    /// let (client, mut outbox) = hub.connect(ConnectOptions::new())?;
+    /// client.subscribe_blocking("news")?;
+    /// let _delivery = hub.publish("news", Message::text("x".repeat(100)))?;
+    /// assert!(outbox.try_recv().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn recipients(
+        mut self,
+        recipients: impl Fn(&Client, &str) -> Option<Filter> + Send + Sync + 'static,
+    ) -> Self {
+        self.recipients = Some(Arc::new(recipients));
         self
     }
 
@@ -181,6 +216,7 @@ impl HubBuilder {
             outbox: self.outbox,
             slow_consumer: self.slow_consumer,
             authorizer: self.authorizer,
+            recipients: self.recipients,
             router: OnceLock::new(),
             after: Combiner::new(After {
                 on_channel: Arc::clone(&on_channel),

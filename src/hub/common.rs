@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use crossbeam_queue::SegQueue;
 
+use crate::hub::Client;
+use crate::hub::Filter;
 use crate::hub::after::After;
 use crate::hub::after::ChannelEvent;
 use crate::hub::after::ChannelHook;
@@ -38,12 +40,16 @@ use crate::sync::atomic::Ordering;
 use crate::time::Clock;
 use crate::time::SystemClock;
 
+/// Returns the filter of what a client receives of a channel.
+pub(super) type Recipients = Arc<dyn Fn(&Client, &str) -> Option<Filter> + Send + Sync>;
+
 /// What every part of a hub shares. It knows no client and no channel, so that they can hold it.
 pub(crate) struct Common {
     pub(super) limits: Limits,
     pub(super) outbox: OutboxLimits,
     pub(super) slow_consumer: SlowConsumer,
     pub(super) authorizer: Option<Arc<dyn Authorizer>>,
+    pub(super) recipients: Option<Recipients>,
     pub(super) router: OnceLock<Box<dyn Router>>,
     pub(super) after: Combiner<After>,
     pub(super) counters: HubCounters,

@@ -42,6 +42,16 @@ impl Filter {
         quietly(|| (self.0.get())(message)).unwrap_or(false)
     }
 
+    /// The filter that wants what both want.
+    pub(super) fn both(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(Self::new(move |message| {
+                one.wants(message) && other.wants(message)
+            })),
+            (one, other) => one.or(other),
+        }
+    }
+
     /// Whether both are the same, not only equal in what they want.
     #[must_use]
     pub fn ptr_eq(&self, other: &Self) -> bool {

@@ -35,6 +35,7 @@ use crate::layers::rooms::Rooms;
 use crate::layers::rooms::RoomsConfig;
 use crate::layers::rooms::Sent;
 use crate::layers::sessions::Session;
+use crate::layers::sessions::SessionStore;
 use crate::layers::sessions::Sessions;
 use crate::layers::sessions::SessionsConfig;
 use crate::layers::typing::Typing;
@@ -91,6 +92,7 @@ pub struct LayersBuilder {
     messages: Option<MessagesConfig>,
     memory: MemoryLimits,
     sessions: Option<SessionsConfig>,
+    session_store: Option<Arc<dyn SessionStore>>,
 }
 
 impl LayersBuilder {
@@ -136,6 +138,13 @@ impl LayersBuilder {
         self
     }
 
+    /// Stores sessions whose connection is lost in `store`, in the place of memory: they outlive
+    /// the process, and go on at another. Default: memory.
+    pub fn session_store(mut self, store: impl SessionStore) -> Self {
+        self.session_store = Some(Arc::new(store));
+        self
+    }
+
     /// How many messages are kept in memory, where there is no other store.
     pub fn memory(mut self, limits: MemoryLimits) -> Self {
         self.memory = limits;
@@ -177,7 +186,10 @@ impl LayersBuilder {
                 typing: self.typing.map(|it| Typing::new(&self.hub, it)),
                 rooms,
                 messages,
-                sessions: self.sessions.map(Sessions::new),
+                sessions: self.sessions.map(|config| match self.session_store {
+                    Some(store) => Sessions::with_store(config, store),
+                    None => Sessions::new(config),
+                }),
                 hub: self.hub,
             }),
         };
@@ -205,6 +217,7 @@ impl Layers {
             messages: Some(MessagesConfig::new()),
             memory: MemoryLimits::new(),
             sessions: Some(SessionsConfig::new()),
+            session_store: None,
         }
     }
 

@@ -39,6 +39,7 @@ use crate::id::ChannelKind;
 use crate::id::ChannelName;
 use crate::id::ClientId;
 use crate::limits::SlowConsumer;
+use crate::quiet::quietly;
 use crate::sync::block_on;
 
 pub(crate) use self::core::ClientCore;
@@ -433,6 +434,15 @@ impl<'a> Joining<'a> {
         member: Option<Member>,
         filter: Option<Filter>,
     ) -> Result<Self, SubscribeError> {
+        let filter = match &client.hub.common.recipients {
+            None => filter,
+            Some(recipients) => {
+                let name = channel.name().map_or("", |name| name);
+                let theirs = quietly(|| recipients(client, name));
+                let theirs = theirs.unwrap_or_else(|| Some(Filter::new(|_| false)));
+                Filter::both(filter, theirs)
+            }
+        };
         let membership = client.core.hold(channel, member, filter)?;
         Ok(Self {
             client,

@@ -14,6 +14,7 @@
 mod config;
 mod shell;
 mod state;
+mod store;
 
 pub use self::config::SessionsConfig;
 #[cfg(feature = "ws")]
@@ -23,3 +24,5 @@ pub use self::shell::Sessions;
 pub use self::state::Note;
 pub use self::state::ResumeError;
 pub use self::state::Resumed;
+pub use self::store::SessionStore;
+pub use self::store::StoredSession;

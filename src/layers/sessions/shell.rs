@@ -17,6 +17,8 @@ use crate::layers::sessions::state::Note;
 use crate::layers::sessions::state::ResumeError;
 use crate::layers::sessions::state::Resumed;
 use crate::layers::sessions::state::State;
+use crate::layers::sessions::store::SessionStore;
+use crate::quiet::quietly;
 use crate::time::Clock;
 use crate::time::SystemClock;
 
@@ -47,6 +49,8 @@ pub struct Sessions {
 struct Inner {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// Takes the sessions whose connection is lost.
+    store: Option<Arc<dyn SessionStore>>,
 }
 
 /// The session of a connection; dropped with it, it is kept for a while.
@@ -70,10 +74,26 @@ impl Sessions {
     /// No sessions yet, by this clock.
     #[must_use]
     pub fn with_clock(config: SessionsConfig, clock: Arc<dyn Clock>) -> Self {
+        Self::build(config, clock, None)
+    }
+
+    /// Sessions that are kept in a store when their connection is lost.
+    #[must_use]
+    pub fn with_store(config: SessionsConfig, store: Arc<dyn SessionStore>) -> Self {
+        let clock = Arc::new(SystemClock::new());
+        Self::build(config, clock, Some(store))
+    }
+
+    fn build(
+        config: SessionsConfig,
+        clock: Arc<dyn Clock>,
+        store: Option<Arc<dyn SessionStore>>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 clock,
                 state: Mutex::new(State::new(config)),
+                store,
             }),
         }
     }
@@ -104,9 +124,21 @@ impl Sessions {
     ///
     /// [`ResumeError`] says why not; one of another user is not touched.
     pub fn resume(&self, id: &str, owner: Option<&UserId>) -> Result<Resumed, ResumeError> {
-        let id = id_of(id).ok_or(ResumeError::Unknown)?;
+        let key = id_of(id).ok_or(ResumeError::Unknown)?;
         let now = self.inner.clock.now();
-        self.inner.state.lock().resume(&id, owner, now)
+        let resumed = self.inner.state.lock().resume(&key, owner, now);
+        match (resumed, &self.inner.store) {
+            (Err(ResumeError::Unknown), Some(store)) => {
+                let taken = quietly(|| store.take(id, owner));
+                let stored = taken.ok_or(ResumeError::Unknown)??;
+                Ok(Resumed {
+                    notes: stored.notes,
+                    incomplete: stored.incomplete,
+                    connected: None,
+                })
+            }
+            (resumed, _) => resumed,
+        }
     }
 
     /// The connection that still has a session of this owner's. The session stays as it is.
@@ -191,8 +223,18 @@ fn id_of(text: &str) -> Option<Id> {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let now = self.sessions.inner.clock.now();
-        self.sessions.inner.state.lock().lose(&self.id, now);
+        let Inner {
+            clock,
+            state,
+            store,
+        } = &*self.sessions.inner;
+        let Some(store) = store else {
+            return state.lock().lose(&self.id, clock.now());
+        };
+        let handed = state.lock().hand_over(&self.id);
+        if let Some((session, ttl)) = handed {
+            let _put = quietly(|| store.put(self.id(), session, ttl));
+        }
     }
 }
 

@@ -9,6 +9,8 @@
 #[path = "../../examples/profanity.rs"]
 mod profanity;
 
+mod seams;
+
 use std::fs;
 use std::future;
 use std::net::SocketAddr;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::num::NonZeroU64;
+use std::time::Duration;
 use std::time::Instant;
 
 use ahash::RandomState;
@@ -13,6 +14,7 @@ use crate::code::ErrorCode;
 use crate::id::ClientId;
 use crate::layers::name::UserId;
 use crate::layers::sessions::config::SessionsConfig;
+use crate::layers::sessions::store::StoredSession;
 use crate::pairs::Pairs;
 
 /// Something that a client has asked for, and is to have again.
@@ -213,6 +215,17 @@ impl State {
         }
         // Twice as many as come are forgotten, the others by the tick.
         self.expire(now, 2);
+    }
+
+    /// Removes an open session, to be stored elsewhere; and for how long.
+    pub(super) fn hand_over(&mut self, id: &Id) -> Option<(StoredSession, Duration)> {
+        let session = self.sessions.remove(id)?;
+        let stored = StoredSession {
+            owner: session.owner.clone(),
+            incomplete: session.incomplete,
+            notes: session.noted(),
+        };
+        Some((stored, self.config.ttl))
     }
 
     /// The connection that has a session of this owner's.
