@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// The options whose defaults the reference system documents, and those beside them that our own
 /// documents name.
-const DOCUMENTED: [(&str, &str); 20] = [
+const DOCUMENTED: [(&str, &str); 21] = [
     ("--max-connections-per-user", "5"),
     ("--max-rooms-per-user", "50"),
     ("--max-channels-per-user", "100"),
@@ -26,6 +26,7 @@ const DOCUMENTED: [(&str, &str); 20] = [
     ("--sse-max-channels", "64"),
     ("--max-history-bytes", "268435456"),
     ("--unsent-mark", "16384"),
+    ("--spare-connections", "64"),
 ];
 
 #[test]

@@ -186,7 +186,7 @@ fn gateway(
             Some(Publishes::Allow) => ClientPublish::Allow,
             Some(Publishes::Permitted) => ClientPublish::Permitted,
             Some(Publishes::Refuse) => ClientPublish::Refuse,
-            None if edge::is_loopback(options.listen) => ClientPublish::Allow,
+            None if !edge::is_public(options) => ClientPublish::Allow,
             None => ClientPublish::Permitted,
         })
         .origins(origins)

@@ -28,6 +28,23 @@ fn t12_no_other_address_than_loopback_is_served_without_authentication() {
 }
 
 #[test]
+fn with_authentication_any_address_is_served() {
+    let name = format!("throng-edge-{}.secret", std::process::id());
+    let file = std::env::temp_dir().join(name);
+    std::fs::write(&file, "a secret of more than thirty-two bytes\n").unwrap();
+    let secret = file.to_str().unwrap();
+    let throng = Throng::start_at("0.0.0.0:0", &["--jwt-secret-file", secret]);
+    std::fs::remove_file(&file).unwrap();
+    for (path, status) in [("/live", 200), ("/ready", 200), ("/api/v1/stats", 401)] {
+        assert_eq!(throng.get(path).status, status, "{path}");
+    }
+    // A proxy is as good as any other client; what it says is not believed.
+    let proxied = [("x-forwarded-for", "192.0.2.1")];
+    let answer = throng.request("GET", "/live", &proxied, b"");
+    assert_eq!(answer.status, 200);
+}
+
+#[test]
 fn loopback_starts_with_one_line_of_warning() {
     let script = "exec \"$0\" --listen 127.0.0.1:0 2>&1 >/dev/null";
     let mut server = Command::new("timeout")
