@@ -197,7 +197,7 @@ async fn whoever_is_not_let_in_is_told_why() {
     let (_first, _serving) = client(&gateway).await;
     let (conn, mut peer) = memory::pair();
     gateway.serve_conn(conn, ConnectOptions::new()).await;
-    assert_eq!(peer.recv().await, Err(Disconnect::TOO_MANY_CONNECTIONS));
+    assert_eq!(peer.recv().await, Err(Disconnect::BUSY));
 }
 
 #[tokio::test]

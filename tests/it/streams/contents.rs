@@ -81,12 +81,12 @@ fn letter() -> impl Strategy<Value = Letter> {
 }
 
 fn channel_name() -> impl Strategy<Value = String> {
-    vec(
-        any::<char>().prop_filter("allowed", |c| !c.is_control()),
-        1..12,
-    )
-    .prop_filter("not the server's own", |chars| chars[0] != '$')
-    .prop_map(|chars| chars.into_iter().collect())
+    let hub = Hub::new();
+    vec(any::<char>(), 1..12)
+        .prop_map(|chars| chars.into_iter().collect())
+        .prop_filter("the server's own, or no name", move |name: &String| {
+            !name.starts_with('$') && hub.channel(name).is_ok()
+        })
 }
 
 /// What a WebSocket would say of these frames, without the time.
