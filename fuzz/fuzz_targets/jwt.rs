@@ -23,9 +23,8 @@ enum Input<'a> {
     Jwks(&'a [u8]),
 }
 
-static SIGNER: LazyLock<SigningKey> = LazyLock::new(|| {
-    SigningKey::secret(Algorithm::Hs256, &[7; 32]).expect("a secret of 32 bytes")
-});
+static SIGNER: LazyLock<SigningKey> =
+    LazyLock::new(|| SigningKey::secret(Algorithm::Hs256, &[7; 32]).expect("a secret of 32 bytes"));
 
 fuzz_target!(|input: Input<'_>| run(input));
 
@@ -45,7 +44,10 @@ fn run(input: Input<'_>) {
             let Ok(identity) = jwt.check(&token) else {
                 return;
             };
-            assert_eq!(identity.user().map(|user| user.as_str()), claims["sub"].as_str());
+            assert_eq!(
+                identity.user().map(|user| user.as_str()),
+                claims["sub"].as_str()
+            );
             assert_eq!(identity.token(), claims["jti"].as_str());
             assert_eq!(identity.expiry().is_some(), claims.get("exp").is_some());
         }

@@ -12,12 +12,12 @@ use throng::RoomId;
 use throng::UserId;
 use throng::messages::Change;
 use throng::messages::Cursor;
-use throng::messages::NewMessage;
 use throng::messages::MemoryLimits;
 use throng::messages::MemoryStore;
-use throng::messages::MessageStore;
-use throng::messages::Order;
 use throng::messages::MessageQuery;
+use throng::messages::MessageStore;
+use throng::messages::NewMessage;
+use throng::messages::Order;
 use throng::messages::Retention;
 use throng::messages::Written;
 
@@ -380,7 +380,10 @@ impl Dull {
             let revisions = store
                 .revisions(&room, row.sequence, usize::MAX)
                 .expect("revisions");
-            let said = revisions.iter().map(|it| &it.payload).chain([&kept.payload]);
+            let said = revisions
+                .iter()
+                .map(|it| &it.payload)
+                .chain([&kept.payload]);
             let said: Vec<_> = said.map(|it| String::from_utf8_lossy(it)).collect();
             let expected: Vec<_> = row.said.iter().map(|said| text(*said)).collect();
             assert_eq!(said, expected);
