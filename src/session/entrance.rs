@@ -431,17 +431,26 @@ impl Entrance {
         }
     }
 
-    /// Asks the hooks, the schemas and the filters about a command that the policies let pass.
+    /// Asks the hooks, the schemas and the filters about a command that the policies let pass and
+    /// the permissions of its caller allow.
     fn vet(
         &self,
         caller: &Caller<'_>,
         checked: Result<Command, Outcome>,
         name: Option<Box<str>>,
     ) -> Result<Command, Outcome> {
-        let vetted = checked.and_then(|command| match self.hooks.vet(caller, command) {
-            Vetted::Passed(command) => Ok(command),
-            Vetted::Refused(fault) => Err(Outcome::Now(Err(fault))),
-            Vetted::Later(vetting) => Err(Outcome::Deciding(Deciding::Hooks(vetting))),
+        let vetted = checked.and_then(|command| {
+            if self.hooks.wants(Moments::REQUESTS) {
+                // Callers without the permission reach no hook and no filter. What these make of
+                // the command is compared again when it is carried out.
+                let permitted = self.permit.check(caller, &command, || self.now());
+                permitted.map_err(|fault| Outcome::Now(Err(fault)))?;
+            }
+            match self.hooks.vet(caller, command) {
+                Vetted::Passed(command) => Ok(command),
+                Vetted::Refused(fault) => Err(Outcome::Now(Err(fault))),
+                Vetted::Later(vetting) => Err(Outcome::Deciding(Deciding::Hooks(vetting))),
+            }
         });
         if let Err(Outcome::Now(Err(fault))) = &vetted {
             self.refused(caller, &name.unwrap_or_default(), fault);

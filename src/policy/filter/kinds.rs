@@ -122,12 +122,13 @@ impl BuiltIn {
         mut find: impl FnMut(&str) -> bool,
         mut replace: impl FnMut(&str) -> Option<String>,
     ) -> Filtered {
-        if self.action == Action::Replace {
-            draft.rewrite(&mut replace);
+        // The name of an event cannot be replaced: it is blocked then.
+        let mut found = draft.event().is_some_and(&mut find);
+        if self.action == Action::Replace && !found {
+            draft.rewrite_all(&mut replace);
             return Filtered::Pass;
         }
-        let mut found = false;
-        draft.rewrite(|text| {
+        draft.rewrite_all(|text| {
             found = found || find(text);
             None
         });

@@ -252,6 +252,21 @@ impl Draft {
         true
     }
 
+    /// As [`Draft::rewrite`], with the strings of the metadata as well.
+    pub fn rewrite_all(&mut self, mut visit: impl FnMut(&str) -> Option<String>) -> bool {
+        let rewritten = self.rewrite(&mut visit);
+        let metadata = self.metadata.as_ref().filter(|it| !it.is_empty());
+        let json = metadata.map(|it| Value::Object(it.clone()).to_string());
+        let json = json.and_then(|json| strings::rewrite(&json, visit));
+        let Some(metadata) = json.and_then(|json| serde_json::from_str(&json).ok()) else {
+            return rewritten;
+        };
+        self.metadata = Some(metadata);
+        self.metadata_changed = true;
+        self.changes = self.changes.saturating_add(1);
+        true
+    }
+
     /// Returns `true` if `wanted` returns `true` for a key of an object in the payload or in the
     /// metadata.
     #[must_use]

@@ -4,9 +4,14 @@
 //! - An API key does what its scopes say, and acts for users only by a scope.
 //! - A channel that belongs to a user is out of reach for every other.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
 use serde_json::Value;
 use serde_json::json;
 use throng::channels::PrivateChannels;
+use throng::policy::Hook;
 
 use super::world::World;
 use super::world::auth;
@@ -112,6 +117,25 @@ fn what_a_token_lacks_is_the_same_fault_on_every_transport() {
         r#"{"channels":["other"]}"#,
     );
     assert!(changed.body.contains("insufficient_scope"), "{changed:?}");
+}
+
+#[test]
+fn a_hook_sees_nothing_of_a_caller_without_the_permission() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let hook = Hook::new("moved").message(move |_, message| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(message)
+    });
+    let world = World::new(|builder| builder.hook(hook));
+    let mut ws = world.ws(NEWS);
+    let publish =
+        |channel: &str| json!({"id": 1, "type": "publish", "channel_id": channel, "data": 1});
+    let refused = ws.reply(&publish("other").to_string());
+    assert_eq!(code(&refused), "insufficient_scope", "{refused}");
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    assert_eq!(code(&ws.reply(&publish("news.today").to_string())), "ack");
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
 
 #[test]

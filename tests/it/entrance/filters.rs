@@ -201,3 +201,27 @@ fn a_schema_is_bound_to_an_event_at_run_time() {
     assert_eq!(wrong.status, 400);
     assert!(wrong.body.contains("at `/type`"), "{wrong:?}");
 }
+
+#[test]
+fn a_filter_looks_into_metadata_and_the_name_of_the_event() {
+    let world = World::new(|builder| builder);
+    let mut ws = world.ws("ada");
+    let words = json!({"name": "profanity", "kind": "words", "words": ["spam"]});
+    add(&world, "filter", &words);
+    for extra in [r#""metadata":{"title":"SPAM"}"#, r#""event":"spam""#] {
+        let publish =
+            format!(r#"{{"id":1,"type":"publish","channel_id":"chat","data":1,{extra}}}"#);
+        assert_eq!(ws.reply(&publish)["data"]["code"], "message_blocked");
+    }
+    let masks =
+        json!({"name": "profanity", "kind": "words", "words": ["spam"], "action": "replace"});
+    add(&world, "filter", &masks);
+    let mut listener = world.ws("bob");
+    listener.join("chat");
+    let publish = r#"{"id":1,"type":"publish","channel_id":"chat","data":1,"metadata":{"n":1,"title":"so SPAM"}}"#;
+    ws.reply(publish);
+    let message = listener.wait_for("message");
+    assert_eq!(message["metadata"], json!({"n": 1, "title": "so ***"}));
+    let publish = r#"{"id":1,"type":"publish","channel_id":"chat","data":1,"event":"spam"}"#;
+    assert_eq!(ws.reply(publish)["data"]["code"], "message_blocked");
+}
