@@ -1,6 +1,7 @@
 //! Identity on every transport: credentials, the lobby, permissions, and the end of all of them.
 
 mod carriers;
+mod example;
 mod isolation;
 mod keys;
 mod lobby;
