@@ -78,7 +78,8 @@ use self::keys::Keys;
 ///
 /// let limit: Limit = "chat=per-user+room:send:10/s:burst=20".parse()?;
 /// assert_eq!(limit.name(), "chat");
-/// assert_eq!(limit.to_string(), "chat=per-user+room:send:10/s:burst=20");
+/// // The keys of a product have one order.
+/// assert_eq!(limit.to_string(), "chat=per-room+user:send:10/s:burst=20");
 /// # Ok::<(), throng::policy::InvalidLimitText>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,12 +18,14 @@ impl Gateway {
     /// [`Hub`](crate::Hub) asks nobody.
     ///
     /// ```
-    /// use throng::session::{Caller, Reply, Request};
+    /// use throng::session::{Caller, ClientPublish, Reply, Request};
     /// use throng::{ConnectOptions, Gateway, Hub, UserId};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let gateway = Gateway::new(Hub::new());
+    /// let gateway = Gateway::builder(Hub::new())
+    ///     .client_publish(ClientPublish::Allow)
+    ///     .build();
     /// let (client, mut outbox) = gateway.hub().connect(ConnectOptions::new())?;
     /// client.subscribe("news").await?;
     ///
@@ -60,7 +62,8 @@ impl Gateway {
     ///
     /// # Panics
     ///
-    /// If it waits for flushers outside a tokio runtime whose time driver is enabled.
+    /// If it waits for flushers, or for an asynchronous hook, outside a tokio runtime whose time
+    /// driver is enabled.
     pub async fn execute(&self, caller: Caller<'_>, request: Request) -> Result<Reply, Fault> {
         self.execute_read(caller, request, 0).await
     }
