@@ -348,6 +348,12 @@ impl Entrance {
         self.around.get()?.upgrade()
     }
 
+    /// Whether a channel was declared to be private.
+    pub(super) fn is_declared_private(&self, channel: &str) -> bool {
+        let channels = self.layers().and_then(Layers::channels);
+        channels.is_some_and(|channels| channels.is_private(channel))
+    }
+
     /// How long it has been there.
     pub(super) fn age(&self) -> Duration {
         let now = SystemClock::new().now();

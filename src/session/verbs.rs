@@ -38,6 +38,8 @@ use super::fault::unknown_client;
 use super::operations::reply;
 use super::operations::verbs::Subscribed;
 use super::operations::verbs::Unsubscribed;
+use super::permit;
+use super::permit::Granted;
 use super::seat;
 
 /// Carries out a command that is none of an operation.
@@ -204,6 +206,9 @@ impl Verb<'_> {
         whose: &Whose,
     ) -> Result<Outcome, Fault> {
         let clients = self.others(whose)?;
+        if !self.caller.is_server() && self.entrance.is_declared_private(&channel) {
+            return Err(permit::private());
+        }
         let layers = self.entrance.layers.clone();
         Ok(Outcome::Answering(Box::pin(async move {
             let (mut subscribed, mut refused) = (0, None);
@@ -248,7 +253,8 @@ impl Verb<'_> {
             let why = "clients may not publish on this server";
             return Err(Fault::new(ErrorCode::Forbidden, why).field("type"));
         }
-        if ChannelKind::of(channel) != ChannelKind::Public {
+        let is_public = ChannelKind::of(channel) == ChannelKind::Public;
+        if !is_public || self.entrance.is_declared_private(channel) {
             self.check_subscribed(channel)?;
         }
         Ok(())
@@ -289,6 +295,10 @@ impl Verb<'_> {
             .permit()
             .subscribe(self.caller, &channel, auth.as_deref());
         let granted = granted?;
+        let needs_grant = matches!(granted, Granted::No);
+        if needs_grant && self.entrance.is_declared_private(&channel) {
+            return Err(permit::private());
+        }
         let mut options = self.wishes(filter, since, auth)?;
         if let Some(info) = granted.info(self.caller.identity()) {
             options = options.granted(info);
@@ -298,6 +308,11 @@ impl Verb<'_> {
         let name = channel.clone();
         let future = Box::pin(async move {
             seat::join(entrance.layers(), &client, &name, options).await?;
+            if needs_grant && entrance.is_declared_private(&name) {
+                // It has become private meanwhile.
+                seat::remove(entrance.layers(), &client, &name, "private");
+                return Err(permit::private());
+            }
             if let Some(badge) = &badge {
                 entrance.joined(badge, &name, &granted)?;
             }

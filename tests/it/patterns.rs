@@ -614,3 +614,41 @@ fn quiet(client: &mut Ws) {
         "pong"
     );
 }
+
+#[test]
+fn a_declared_channel_may_be_private() {
+    let throng = Throng::start(&["--insecure-trust-query-user"]);
+    let json = [("content-type", "application/json")];
+    let path = "/api/v1/channels/vault";
+    let made = throng.request("PUT", path, &json, br#"{"private":true}"#);
+    assert_eq!(made.json()["private"], true, "{made:?}");
+    let (mut ada, mut bob) = (throng.ws_as("ada"), throng.ws_as("bob"));
+    let subscribe = r#"{"id":1,"type":"subscribe","channel_id":"vault"}"#;
+    assert_eq!(bob.ask(subscribe)["data"]["code"], "unauthorized");
+    let info = r#"{"id":1,"type":"channel.info","channel_id":"vault"}"#;
+    assert_eq!(bob.ask(info)["data"]["code"], "unknown_channel");
+    let find = r#"{"id":1,"type":"channel.find"}"#;
+    assert!(!bob.ask(find).to_string().contains("vault"));
+    bob.say(r#"{"id":"p","type":"pattern.subscribe","pattern":">"}"#);
+    bob.wait_for("joined");
+    // The server's side lets users in.
+    let body = r#"{"user_id":"ada"}"#;
+    let let_in = throng.post(&format!("{path}/subscribe"), json[0].1, body);
+    assert_eq!(let_in.status, 200, "{let_in:?}");
+    ada.expect("joined");
+    assert_eq!(ada.ask(info)["data"]["private"], true);
+    let publish = r#"{"id":2,"type":"publish","channel_id":"vault","data":1}"#;
+    bob.say(publish);
+    assert_eq!(bob.wait_for("error")["data"]["code"], "not_subscribed");
+    ada.say(publish);
+    assert_eq!(ada.wait_for("message")["data"], 1);
+    // Nothing of it came by the pattern.
+    throng.publish("open", &json!(2));
+    assert_eq!(bob.wait_for("message")["data"], 2);
+    let opened = throng.request("PATCH", path, &json, br#"{"private":false}"#);
+    assert_eq!(opened.status, 200, "{opened:?}");
+    throng.publish("vault", &json!(3));
+    assert_eq!(bob.wait_for("message")["data"], 3);
+    bob.say(subscribe);
+    assert_eq!(bob.wait_for("joined")["channel_id"], "vault");
+}

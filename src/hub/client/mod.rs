@@ -263,11 +263,13 @@ impl Client {
         self.core.subscriptions(|_| true)
     }
 
-    /// As [`Client::subscriptions`], those that are not public only.
+    /// As [`Client::subscriptions`], those for which `is_wanted` returns `true`.
     #[cfg(feature = "ws")]
-    pub(crate) fn hidden_subscriptions(&self) -> Vec<ChannelName> {
-        let is_hidden = |name: &ChannelName| name.kind() != ChannelKind::Public;
-        self.core.subscriptions(is_hidden)
+    pub(crate) fn subscriptions_that(
+        &self,
+        is_wanted: impl Fn(&ChannelName) -> bool,
+    ) -> Vec<ChannelName> {
+        self.core.subscriptions(is_wanted)
     }
 
     /// Whether the client is in a channel, or about to be. Costs the same however many it is in.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::code::ErrorCode;
 use crate::hub::Client;
 use crate::id::ChannelKind;
+use crate::id::ChannelName;
 use crate::layers::channels::ChannelOptions;
 use crate::layers::channels::ChannelView;
 use crate::layers::channels::Channels;
@@ -40,6 +41,12 @@ const METADATA: Argument = Argument::optional(
     Kind::Object,
     "What the application notes about it; at most 4,096 bytes.",
 );
+const PRIVATE: Argument = Argument::optional(
+    "private",
+    Kind::Flag,
+    "Whether users need a permission or a token that names it to join, and are the only ones to \
+     publish to it and to learn of it. Subscribers that it has are out when it becomes private.",
+);
 const PATTERN: Argument = Argument::optional(
     "pattern",
     Kind::Text,
@@ -56,7 +63,7 @@ pub(super) const TABLE: &[Operation] = &[
         path: "/channels/{channel_id}",
         summary: "Declares a channel.",
         who: Who::Server,
-        arguments: &[CHANNEL, DESCRIPTION, METADATA],
+        arguments: &[CHANNEL, DESCRIPTION, METADATA, PRIVATE],
         run: &|call: &Call<'_>| {
             let name = call.text("channel_id", MAX_NAME)?;
             let view = channels(call)?.create(&name, options(call)?);
@@ -69,7 +76,7 @@ pub(super) const TABLE: &[Operation] = &[
         path: "/channels/{channel_id}",
         summary: "Changes what a declared channel says about itself.",
         who: Who::Server,
-        arguments: &[CHANNEL, DESCRIPTION, METADATA],
+        arguments: &[CHANNEL, DESCRIPTION, METADATA, PRIVATE],
         run: &|call: &Call<'_>| {
             let name = call.text("channel_id", MAX_NAME)?;
             let view = channels(call)?.update(&name, options(call)?);
@@ -252,6 +259,7 @@ pub(super) fn may_know(call: &Call<'_>, channel: &str) -> bool {
     }
     call.caller.is_server()
         || ChannelKind::of(channel) == ChannelKind::Public
+            && !call.entrance.is_declared_private(channel)
         || call
             .connections()
             .iter()
@@ -264,7 +272,11 @@ fn known_to(call: &Call<'_>) -> Known {
         return Known::All;
     }
     let clients = call.connections();
-    let hidden = clients.iter().flat_map(Client::hidden_subscriptions);
+    let is_hidden = |channel: &ChannelName| {
+        channel.kind() != ChannelKind::Public || call.entrance.is_declared_private(channel)
+    };
+    let hidden = |client: &Client| client.subscriptions_that(is_hidden);
+    let hidden = clients.iter().flat_map(hidden);
     Known::PublicAnd {
         own: hidden.collect(),
         user: call.caller.user().map(Into::into),
@@ -289,6 +301,9 @@ fn options(call: &Call<'_>) -> Result<ChannelOptions, Fault> {
     let metadata: Option<Map<String, Value>> = call.arguments.json("metadata", "an object")?;
     if let Some(metadata) = metadata {
         options = options.metadata(metadata);
+    }
+    if let Some(private) = call.arguments.flag("private")? {
+        options = options.private(private);
     }
     Ok(options)
 }

@@ -276,6 +276,12 @@ fn lacks(what: &str, field: &'static str) -> Fault {
     Fault::new(ErrorCode::InsufficientScope, why).field(field)
 }
 
+/// The fault of a subscribe to a channel that was declared to be private.
+pub(super) fn private() -> Fault {
+    let why = "this channel is private: a permission or a token has to name it";
+    Fault::new(ErrorCode::Unauthorized, why).field("channel_id")
+}
+
 fn anothers() -> Fault {
     let why = "this channel belongs to another user";
     Fault::new(ErrorCode::Unauthorized, why).field("channel_id")

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 use serde_json::json;
+use throng::channels::ChannelOptions;
 use throng::channels::PrivateChannels;
 use throng::policy::Hook;
 
@@ -254,6 +255,28 @@ fn the_server_subscribes_to_what_a_token_claims() {
     assert_eq!(stream.expect("joined")["channel_id"], "presence-lobby");
     let told = ws.ask(r#"{"id":1,"type":"subscribe","channel_id":"more"}"#);
     assert_eq!(code(&told), "insufficient_scope", "{told}");
+}
+
+#[test]
+fn a_channel_that_was_declared_private_is_for_those_whose_token_names_it() {
+    let world = World::new(|builder| builder);
+    let mut all = world.ws("eve");
+    let mut named = world.ws("ada~sub=vault~pub=vault");
+    all.join("vault");
+    let channels = world.gateway.layers().unwrap().channels().unwrap();
+    let options = ChannelOptions::new().private(true);
+    let _view = channels.create("vault", options).unwrap();
+    assert_eq!(all.expect("left")["data"]["reason"], "private");
+    let subscribe = r#"{"id":1,"type":"subscribe","channel_id":"vault"}"#;
+    assert_eq!(code(&all.ask(subscribe)), "unauthorized");
+    named.join("vault");
+    let publish = r#"{"id":2,"type":"publish","channel_id":"vault","data":1}"#;
+    assert_eq!(code(&all.ask(publish)), "not_subscribed");
+    let told = [named.ask(publish), named.push()];
+    assert!(
+        told.iter().any(|push| push["type"] == "message"),
+        "{told:?}"
+    );
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub(super) struct Declared {
     pub(super) description: Box<str>,
     pub(super) metadata: Map<String, Value>,
     pub(super) owner: Option<UserId>,
+    pub(super) private: bool,
     pub(super) created_at: Timestamp,
 }
 
@@ -56,6 +57,8 @@ pub struct ChannelView {
     pub live: bool,
     /// Whether it was declared.
     pub declared: bool,
+    /// Whether it was declared to be private.
+    pub private: bool,
     /// What it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -212,7 +215,14 @@ impl Names {
 impl Wanted<'_> {
     fn admits(&self, name: &str, entry: &Entry) -> bool {
         let matches = self.pattern.is_none_or(|pattern| pattern.matches(name));
-        matches && (entry.declared.is_some() || !self.declared_only) && self.may_know(name)
+        let declared = entry.declared.as_deref();
+        let is_open = match self.known {
+            Known::PublicAnd { own, .. } if declared.is_some_and(|it| it.private) => {
+                own.contains(name)
+            }
+            _ => true,
+        };
+        matches && is_open && (declared.is_some() || !self.declared_only) && self.may_know(name)
     }
 
     /// Whether the channel does not belong to another user.
@@ -252,6 +262,7 @@ fn view(name: &str, entry: &Entry) -> ChannelView {
         channel_id: name.to_owned(),
         live: entry.is_live,
         declared: declared.is_some(),
+        private: declared.is_some_and(|it| it.private),
         description: declared.map(|it| it.description.to_string()),
         metadata: declared.map(|it| it.metadata.clone()),
         owner: declared.and_then(|it| it.owner.clone()),

@@ -25,6 +25,7 @@ pub struct ChannelOptions {
     description: Option<String>,
     metadata: Option<Map<String, Value>>,
     owner: Option<UserId>,
+    private: Option<bool>,
 }
 
 impl ChannelOptions {
@@ -48,6 +49,16 @@ impl ChannelOptions {
     /// Who declares it.
     pub fn owner(mut self, owner: UserId) -> Self {
         self.owner = Some(owner);
+        self
+    }
+
+    /// Sets whether the channel is private. Default: public, unless its name says otherwise.
+    ///
+    /// Users join a private channel by a permission that names it or a token for it, or because
+    /// the server's side subscribes them. Only its subscribers publish to it and learn of it, and
+    /// no pattern matches it. A channel that becomes private loses the subscribers that it has.
+    pub fn private(mut self, private: bool) -> Self {
+        self.private = Some(private);
         self
     }
 
@@ -129,10 +140,29 @@ impl Channels {
             description: options.description.unwrap_or_default().into(),
             metadata: options.metadata.unwrap_or_default(),
             owner: options.owner,
+            private: options.private.unwrap_or_default(),
             created_at: Timestamp::since_unix_epoch(now),
         };
+        let is_private = declared.private;
         names.declare(name, declared);
-        names.view(name).ok_or(ChannelsError::Unknown)
+        let view = names.view(name).ok_or(ChannelsError::Unknown);
+        drop(names);
+        self.close_off(name, is_private);
+        view
+    }
+
+    /// Whether the channel was declared to be private.
+    #[must_use]
+    pub fn is_private(&self, name: &str) -> bool {
+        self.shared.routes.is_declared_private(name)
+    }
+
+    /// Makes a channel private, or not. If it was not, its subscribers are removed.
+    fn close_off(&self, name: &str, is_private: bool) {
+        let has_changed = self.shared.routes.declare_private(name, is_private);
+        if has_changed && is_private {
+            self.expel(name, "private");
+        }
     }
 
     /// A channel that is there or declared.
@@ -167,7 +197,14 @@ impl Channels {
         if let Some(owner) = options.owner {
             declared.owner = Some(owner);
         }
-        names.view(name).ok_or(ChannelsError::Unknown)
+        if let Some(private) = options.private {
+            declared.private = private;
+        }
+        let is_private = declared.private;
+        let view = names.view(name).ok_or(ChannelsError::Unknown);
+        drop(names);
+        self.close_off(name, is_private);
+        view
     }
 
     /// Takes a declaration back, and has all subscribers leave: they are told.
@@ -179,13 +216,19 @@ impl Channels {
         if !self.shared.names.write().undeclare(name) {
             return Err(ChannelsError::Unknown);
         }
+        self.expel(name, "deleted");
+        self.close_off(name, false);
+        Ok(())
+    }
+
+    /// Removes all subscribers, and tells them the reason.
+    fn expel(&self, name: &str, reason: &str) {
         for id in self.subscribers(name) {
             if let Some(client) = self.shared.hub.client(id) {
                 // An error: it has left meanwhile.
-                let _left = client.force_unsubscribe(name, "deleted");
+                let _left = client.force_unsubscribe(name, reason);
             }
         }
-        Ok(())
     }
 
     /// The clients that are subscribed to a channel, in no order.

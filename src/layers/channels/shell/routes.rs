@@ -1,5 +1,6 @@
 //! To which patterns publications go.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -24,6 +25,8 @@ pub(super) struct Routes {
     version: AtomicU64,
     index: RwLock<Index<Route>>,
     private: OnceLock<AllPrivate>,
+    /// Channels that were declared to be private.
+    declared_private: RwLock<HashSet<Box<str>>>,
 }
 
 struct Route {
@@ -48,6 +51,23 @@ impl Routes {
 
     pub(super) fn private(&self) -> Option<&AllPrivate> {
         self.private.get()
+    }
+
+    /// Notes whether a channel was declared to be private; returns whether that has changed.
+    pub(super) fn declare_private(&self, name: &str, is_private: bool) -> bool {
+        let mut declared = self.declared_private.write();
+        let has_changed = match is_private {
+            true => declared.insert(name.into()),
+            false => declared.remove(name),
+        };
+        if has_changed {
+            self.changed();
+        }
+        has_changed
+    }
+
+    pub(super) fn is_declared_private(&self, name: &str) -> bool {
+        self.declared_private.read().contains(name)
     }
 
     /// One more is subscribed to a pattern.
@@ -87,7 +107,7 @@ impl Routes {
         drop(removed);
     }
 
-    /// Called with the lock of the index held.
+    /// Called with the lock of what has changed held.
     fn changed(&self) {
         // Release: who sees the new version and asks waits for the lock, and so sees the change.
         self.version.fetch_add(1, Ordering::Release);
@@ -103,7 +123,8 @@ impl Router for Arc<Routes> {
     fn routes(&self, channel: &ChannelName) -> Vec<Channel> {
         let mut routes = Vec::new();
         // What has to be asked for is in no pattern, or a pattern would be a way around asking.
-        if channel.kind() == ChannelKind::Public && !is_reserved(channel) {
+        let is_public = channel.kind() == ChannelKind::Public;
+        if is_public && !is_reserved(channel) && !self.is_declared_private(channel) {
             let private = self.private.get();
             let owner = private.and_then(|private| private.owner(channel));
             let index = self.index.read();
