@@ -57,9 +57,12 @@ impl GatewayBuilder {
     /// `commands`, of [`Limit::per_connection`]. Those beyond it are refused with
     /// [`RateLimited`](crate::ErrorCode::RateLimited), and told after how long to try again. A
     /// connection that was silent may send one second's worth at once. Requests on behalf of a user
-    /// that come over the REST API or by [`Gateway::execute`] are counted by user and address;
-    /// those of the server's side are not. Each channel that an event stream joins is a command.
+    /// that come over the REST API or by [`Gateway::execute`][execute] are counted by user and
+    /// address; those of the server's side are not. Each channel that an event stream joins is a
+    /// command.
     /// Default: no limit.
+    ///
+    /// [execute]: crate::Gateway::execute
     pub fn max_commands(mut self, per_second: Option<NonZeroU32>) -> Self {
         let second = Duration::from_secs(1);
         self.limits.retain(|known| known.name() != COMMANDS);
