@@ -7,10 +7,10 @@ mod jwt;
 use std::future;
 use std::net::SocketAddr;
 
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::binary::Ws;
+use crate::binary::listen;
 
 const PUBLISH: &str = r#"{"id":1,"type":"publish","channel_id":"news.today","data":"rain"}"#;
 
@@ -22,8 +22,7 @@ fn open(address: SocketAddr, token: &str) -> Result<Ws, u16> {
 #[test]
 fn a_moderator_publishes_and_the_others_listen() {
     let runtime = Runtime::new().unwrap();
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let address = listener.local_addr().unwrap();
+    let (listener, address) = listen(&runtime);
     runtime.spawn(async { jwt::serve(listener, future::pending()).await.unwrap() });
     let ada = jwt::token("ada", true).unwrap();
     let bob = jwt::token("bob", false).unwrap();

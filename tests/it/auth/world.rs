@@ -23,13 +23,10 @@ use throng::policy::Authenticator;
 use throng::policy::Carrier;
 use throng::policy::Credentials;
 use throng::policy::Refusal;
-use throng::server;
-use throng::server::ServerConfig;
 use throng::session::ClientPublish;
 use throng::session::Identity;
 use throng::session::Permissions;
 use throng::session::Right;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::binary::PATIENCE;
@@ -37,6 +34,7 @@ use crate::binary::Response;
 use crate::binary::Sse;
 use crate::binary::Ws;
 use crate::binary::request;
+use crate::binary::serve;
 
 /// Reads tokens such as `ada sub=news.> pub=news.* exp=1000`, with `~` in place of spaces: a user
 /// (`-` for none), rights with their patterns, when it expires in milliseconds from the start,
@@ -154,14 +152,7 @@ impl World {
             .client_publish(ClientPublish::Allow)
             .authenticator(tokens.clone());
         let gateway = set_up(builder).build();
-        let runtime = Runtime::new().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        let serving = gateway.clone();
-        runtime.spawn(async move {
-            let config = ServerConfig::new();
-            server::serve(listener, serving, config, std::future::pending()).await;
-        });
+        let (runtime, address) = serve(&gateway);
         Self {
             address,
             gateway,

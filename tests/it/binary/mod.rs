@@ -5,6 +5,7 @@
 
 mod curl;
 mod http;
+mod local;
 mod raw;
 mod sse;
 mod ws;
@@ -32,6 +33,8 @@ use serde_json::Value;
 pub(crate) use self::curl::Curl;
 pub(crate) use self::http::Response;
 pub(crate) use self::http::request;
+pub(crate) use self::local::listen;
+pub(crate) use self::local::serve;
 pub(crate) use self::raw::Came;
 pub(crate) use self::raw::HANDSHAKE;
 pub(crate) use self::raw::Raw;

@@ -18,12 +18,12 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::binary::Response;
 use crate::binary::Throng;
 use crate::binary::Ws;
+use crate::binary::listen;
 use crate::binary::request;
 use crate::crash::Folder;
 
@@ -135,8 +135,7 @@ fn a_wrong_file_is_named_with_its_place_and_nothing_starts() {
 #[test]
 fn the_example_blocks_banned_words_and_tidies_the_rest() {
     let runtime = Runtime::new().unwrap();
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let address = listener.local_addr().unwrap();
+    let (listener, address) = listen(&runtime);
     runtime.spawn(profanity::serve(listener, future::pending()));
     let mut ws = Ws::open(address, "/ws").greeted();
     ws.join("chat");

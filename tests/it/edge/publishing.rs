@@ -16,12 +16,12 @@ use throng::session::ClientPublish;
 use throng::session::Identity;
 use throng::session::Permissions;
 use throng::session::Right;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tungstenite::Message;
 use tungstenite::client::IntoClientRequest;
 
 use crate::binary::Throng;
+use crate::binary::listen;
 
 fn published(throng: &Throng) -> Value {
     throng
@@ -94,8 +94,7 @@ fn serve(publishes: ClientPublish) -> (SocketAddr, Runtime) {
         .client_publish(publishes)
         .build();
     let runtime = Runtime::new().unwrap();
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let address = listener.local_addr().unwrap();
+    let (listener, address) = listen(&runtime);
     runtime.spawn(throng::serve(listener, gateway, future::pending()));
     (address, runtime)
 }

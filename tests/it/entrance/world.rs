@@ -12,19 +12,17 @@ use throng::GatewayBuilder;
 use throng::Hub;
 use throng::Layers;
 use throng::UserId;
-use throng::server;
-use throng::server::ServerConfig;
 use throng::session::ClientPublish;
 use throng::transport::Unauthenticated;
 use throng::transport::memory;
 use throng::transport::memory::MemoryPeer;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::binary::Response;
 use crate::binary::Sse;
 use crate::binary::Ws;
 use crate::binary::request;
+use crate::binary::serve;
 
 /// A server, and the runtime that it runs in.
 pub(super) struct World {
@@ -48,14 +46,7 @@ impl World {
             .authenticate(named)
             .rpc("quote", quote);
         let gateway = set_up(builder).build();
-        let runtime = Runtime::new().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        let serving = gateway.clone();
-        runtime.spawn(async move {
-            let config = ServerConfig::new();
-            server::serve(listener, serving, config, std::future::pending()).await;
-        });
+        let (runtime, address) = serve(&gateway);
         Self {
             address,
             gateway,

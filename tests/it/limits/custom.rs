@@ -10,7 +10,6 @@ mod limiter;
 use std::future;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
-use std::net::SocketAddr;
 use std::net::TcpStream;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -32,22 +31,15 @@ use throng::protocol::Command;
 use throng::session::Caller;
 use throng::session::ClientPublish;
 use throng::session::Request;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use super::until_refused;
 use crate::binary::PATIENCE;
 use crate::binary::Ws;
+use crate::binary::listen;
 use crate::binary::request;
 
 const PUBLISH: &str = r#"{"type":"publish","id":1,"channel_id":"c","data":1}"#;
-
-/// A listener, and its address.
-fn listen(runtime: &Runtime) -> (TcpListener, SocketAddr) {
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let address = listener.local_addr().unwrap();
-    (listener, address)
-}
 
 #[test]
 fn the_example_halves_the_rate_of_those_who_go_on() {
