@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
@@ -27,6 +28,8 @@ pub(super) struct Routes {
     private: OnceLock<AllPrivate>,
     /// Channels that were declared to be private.
     declared_private: RwLock<HashSet<Box<str>>>,
+    /// Whether there are any: each publish of a client asks.
+    has_declared_private: AtomicBool,
 }
 
 struct Route {
@@ -61,13 +64,19 @@ impl Routes {
             false => declared.remove(name),
         };
         if has_changed {
+            // Release: pairs with the Acquire in `is_declared_private`.
+            self.has_declared_private
+                .store(!declared.is_empty(), Ordering::Release);
             self.changed();
         }
         has_changed
     }
 
     pub(super) fn is_declared_private(&self, name: &str) -> bool {
-        self.declared_private.read().contains(name)
+        // Acquire: pairs with the Release in `declare_private`, so that who was told that a channel
+        // is private finds it so.
+        self.has_declared_private.load(Ordering::Acquire)
+            && self.declared_private.read().contains(name)
     }
 
     /// One more is subscribed to a pattern.
